@@ -1,0 +1,2 @@
+//! CPU twins.
+pub(crate) mod gather;

@@ -1,0 +1,265 @@
+//! The GPU behind an engine: its device and queue, memory, transfers, and what went wrong.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use futures::channel::oneshot;
+
+use super::pipelines::Pipelines;
+use super::pool::{Pool, Pooled, size_class};
+use crate::error::{Error, Result};
+
+/// Bindings are kept to this even where the driver offers more: offsets past 2 GiB overflow the signed
+/// 32-bit address arithmetic that some drivers compile to.
+const MAX_BINDING: u64 = (2 << 30) - 256;
+
+/// Host-to-device bytes staged before they are handed over, so that a large upload does not exist twice.
+const UPLOAD_CHUNK: usize = 32 << 20;
+
+/// Device-to-host bytes per staging buffer.
+const DOWNLOAD_CHUNK: u64 = 32 << 20;
+
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM.union(wgpu::BufferUsages::COPY_DST);
+const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
+
+pub(crate) struct Gpu {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub info: wgpu::AdapterInfo,
+    pub limits: wgpu::Limits,
+    pub features: wgpu::Features,
+    pub pipelines: Pipelines,
+    /// Poison fresh buffers and keep the shaders' bounds checks.
+    pub checked: bool,
+    /// The device is ours: we may poll it and we listen to its errors.
+    owned: bool,
+    pool: Arc<Pool>,
+    trouble: Arc<Trouble>,
+}
+
+/// The first thing that went wrong on the device, outside a call that could have returned it.
+#[derive(Default)]
+struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    fn note(&self, message: String) {
+        log::error!("{message}");
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(message);
+    }
+
+    fn check(&self) -> Result<()> {
+        match &*self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            Some(message) => Err(Error::device(message.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Gpu {
+    /// Takes a device of our own and listens to its errors.
+    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
+        let gpu = Self::new(device, queue, checked, true);
+        let trouble = Arc::clone(&gpu.trouble);
+        gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            trouble.note(format!("the GPU reports: {}", one_line(&error.to_string())));
+        }));
+        let trouble = Arc::clone(&gpu.trouble);
+        gpu.device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                trouble.note(format!("the GPU was lost ({}); restart to use it again", one_line(&message)));
+            }
+        });
+        gpu
+    }
+
+    /// Uses the device of a host app, and installs nothing on it.
+    pub fn borrowing(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
+        Self::new(device, queue, checked, false)
+    }
+
+    fn new(device: wgpu::Device, queue: wgpu::Queue, checked: bool, owned: bool) -> Self {
+        let info = device.adapter_info();
+        Self {
+            pipelines: Pipelines::new(&device, &info, checked),
+            limits: device.limits(),
+            features: device.features(),
+            pool: Arc::default(),
+            trouble: Arc::default(),
+            device,
+            queue,
+            info,
+            checked,
+            owned,
+        }
+    }
+
+    /// A rasteriser on the CPU, such as llvmpipe.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The largest binding, in bytes.
+    pub fn max_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size).min(MAX_BINDING)
+    }
+
+    /// Fails if the device has failed.
+    pub fn check(&self) -> Result<()> {
+        self.trouble.check()
+    }
+
+    /// A storage buffer of at least `bytes`.
+    pub fn allocate(&self, bytes: u64) -> Result<Slab> {
+        let buffer = self.take(bytes, STORAGE)?;
+        let slab = Slab { buffer: Arc::new(Memory::Pooled(buffer)), offset: 0, size: bytes.max(4) };
+        if self.checked {
+            let poison = vec![<u32 as super::Element>::POISON; slab.buffer.size() as usize / 4];
+            self.queue.write_buffer(&slab.buffer, 0, bytemuck::cast_slice(&poison));
+        }
+        Ok(slab)
+    }
+
+    /// A uniform buffer for the parameters of many dispatches.
+    pub fn allocate_uniform(&self, bytes: u64) -> Result<Arc<Memory>> {
+        Ok(Arc::new(Memory::Pooled(self.take(bytes, UNIFORM)?)))
+    }
+
+    fn take(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<Pooled> {
+        self.check()?;
+        if let Some(pooled) = self.pool.take(bytes, usage) {
+            return Ok(pooled);
+        }
+        let size = size_class(bytes).min(self.limits.max_buffer_size.max(bytes));
+        let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let full = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("wgvq"),
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
+        let full = pollster::block_on(full.pop());
+        let invalid = pollster::block_on(invalid.pop());
+        if full.is_some() {
+            return Err(Error::device(format!(
+                "{} has no room for another {:.1} MiB; use fewer rows at a time",
+                self.info.name,
+                size as f64 / f64::from(1 << 20)
+            )));
+        }
+        if let Some(error) = invalid {
+            return Err(Error::device(format!("a buffer of {size} bytes: {}", one_line(&error.to_string()))));
+        }
+        Ok(self.pool.adopt(buffer))
+    }
+
+    /// Stages `bytes` so that they are in `slab` before the next submission runs.
+    pub fn write(&self, slab: &Slab, bytes: &[u8]) -> Result<()> {
+        for (at, chunk) in bytes.chunks(UPLOAD_CHUNK).enumerate() {
+            if at > 0 {
+                self.submit([])?;
+                self.wait()?;
+            }
+            self.queue.write_buffer(&slab.buffer, slab.offset + (at * UPLOAD_CHUNK) as u64, chunk);
+        }
+        self.check()
+    }
+
+    /// Copies `slab` to `out`, after everything submitted so far.
+    ///
+    /// With `wait` the calling thread drives the device. Without it the future is woken when the device is
+    /// polled: by the host app on its own device, by a thread of ours on our own.
+    pub async fn read(&self, slab: &Slab, out: &mut [u8], wait: bool) -> Result<()> {
+        let mut done = 0;
+        while done < slab.size {
+            let size = DOWNLOAD_CHUNK.min(slab.size - done);
+            let staging = self.take(size, STAGING)?;
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(&slab.buffer, slab.offset + done, staging.buffer(), 0, size);
+            self.submit([encoder.finish()])?;
+            let view = staging.buffer().slice(..size);
+            let (sender, mapped) = oneshot::channel();
+            view.map_async(wgpu::MapMode::Read, move |result| drop(sender.send(result)));
+            if wait {
+                self.wait()?;
+            } else if self.owned {
+                let device = self.device.clone();
+                // A failure of this poll reaches us as the mapping's own error.
+                std::thread::spawn(move || drop(device.poll(wgpu::PollType::wait_indefinitely())));
+            }
+            let failed = |why: &dyn std::fmt::Display| Error::device(format!("reading back failed: {why}"));
+            mapped.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+            {
+                let bytes = view.get_mapped_range().map_err(|e| failed(&e))?;
+                out[done as usize..(done + size) as usize].copy_from_slice(&bytes);
+            }
+            staging.buffer().unmap();
+            done += size;
+        }
+        self.check()
+    }
+
+    pub fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> Result<()> {
+        self.queue.submit(commands);
+        self.check()
+    }
+
+    /// Blocks until everything submitted has run.
+    pub fn wait(&self) -> Result<()> {
+        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        polled.map(drop).map_err(|error| Error::device(format!("waiting for the GPU failed: {error}")))
+    }
+}
+
+/// A driver's report on one line, for a message on one line.
+pub(crate) fn one_line(report: &str) -> String {
+    report.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A buffer from our pool, or one of the host app's.
+pub(crate) enum Memory {
+    Pooled(Pooled),
+    Foreign(wgpu::Buffer),
+}
+
+impl Deref for Memory {
+    type Target = wgpu::Buffer;
+    fn deref(&self) -> &wgpu::Buffer {
+        match self {
+            Memory::Pooled(pooled) => pooled.buffer(),
+            Memory::Foreign(buffer) => buffer,
+        }
+    }
+}
+
+/// A stretch of a buffer, ready to bind. Holding it keeps the buffer out of the pool.
+#[derive(Clone)]
+pub(crate) struct Slab {
+    pub buffer: Arc<Memory>,
+    pub offset: u64,
+    pub size: u64,
+}
+
+impl Slab {
+    pub fn foreign(buffer: wgpu::Buffer, bytes: u64) -> Self {
+        Self { buffer: Arc::new(Memory::Foreign(buffer)), offset: 0, size: bytes.max(4) }
+    }
+
+    /// The stretch of `size` bytes from `offset` on.
+    pub fn part(&self, offset: u64, size: u64) -> Self {
+        debug_assert!(offset + size <= self.size, "{offset} + {size} bytes of {}", self.size);
+        // A binding cannot be empty; what has no elements is never read.
+        Self { buffer: Arc::clone(&self.buffer), offset: self.offset + offset, size: size.max(4) }
+    }
+
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.buffer,
+            offset: self.offset,
+            size: wgpu::BufferSize::new(self.size),
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! A matrix that lives on the engine's device.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::element::Element;
+use super::gpu::{Gpu, Slab};
+use super::{Backend, Engine, grid};
+use crate::error::{Error, Result};
+
+/// `rows × cols` elements, row-major, in the memory of an [`Engine`]'s device.
+///
+/// Made by [`Engine::upload`], [`Engine::zeros`] or [`Engine::wrap`], filled by the kernels that a
+/// [`Recorder`](crate::Recorder) runs, read back with [`Matrix::download`]. On a GPU a matrix larger than one
+/// binding is cut into shards of whole rows; nobody above the engine sees them.
+///
+/// ```
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let x = engine.upload(ndarray::array![[1.0_f32, 2.0], [3.0, 4.0]].view())?;
+/// assert_eq!((x.rows(), x.cols()), (2, 2));
+/// assert_eq!(x.download()?[[1, 0]], 3.0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Matrix<T: Element> {
+    engine: Engine,
+    rows: usize,
+    cols: usize,
+    storage: Storage<T>,
+}
+
+enum Storage<T> {
+    Host(Vec<T>),
+    /// Shards of `shard_rows` rows each, the last one shorter.
+    Device {
+        slabs: Vec<Slab>,
+        shard_rows: usize,
+    },
+}
+
+impl<T: Element> Matrix<T> {
+    pub(super) fn new(engine: &Engine, rows: usize, cols: usize) -> Result<Self> {
+        let too_large = || Error::shape(format!("a {rows} × {cols} matrix of {} is too large", T::NAME));
+        let elements = rows.checked_mul(cols).ok_or_else(too_large)?;
+        elements.checked_mul(size_of::<T>()).filter(|&b| b <= isize::MAX as usize).ok_or_else(too_large)?;
+        let storage = match engine.backend() {
+            Backend::Cpu(cpu) => {
+                let fill = if cpu.checked { T::POISON } else { T::zeroed() };
+                Storage::Host(vec![fill; elements])
+            }
+            Backend::Gpu(gpu) => {
+                let row_bytes = (cols * size_of::<T>()) as u64;
+                let shard_rows = grid::rows_per_shard(row_bytes, gpu.max_binding())?;
+                // Even an empty matrix has a slab: a binding cannot be empty.
+                let slabs = grid::row_windows(rows.max(1), [shard_rows])
+                    .into_iter()
+                    .map(|window| gpu.allocate(window.len() as u64 * row_bytes))
+                    .collect::<Result<_>>()?;
+                Storage::Device { slabs, shard_rows }
+            }
+        };
+        Ok(Self { engine: engine.clone(), rows, cols, storage })
+    }
+
+    pub(super) fn wrapped(engine: &Engine, slab: Slab, rows: usize, cols: usize) -> Self {
+        let storage = Storage::Device { slabs: vec![slab], shard_rows: rows.max(1) };
+        Self { engine: engine.clone(), rows, cols, storage }
+    }
+
+    /// How many rows (vectors) there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many columns (dimensions) there are.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// `(rows, cols)`.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0 || self.cols == 0
+    }
+
+    /// The engine whose device holds the elements.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Copies the matrix to the host, waiting for everything submitted before.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU failed in the meantime.
+    pub fn download(&self) -> Result<Array2<T>> {
+        self.download_rows(0..self.rows)
+    }
+
+    /// Copies `rows` to the host, waiting for everything submitted before.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if `rows` reaches past the end; see also [`Matrix::download`].
+    pub fn download_rows(&self, rows: Range<usize>) -> Result<Array2<T>> {
+        pollster::block_on(self.read_back(rows, true))
+    }
+
+    /// [`Matrix::download`] without blocking the thread.
+    ///
+    /// An engine made [`from_wgpu`](Engine::from_wgpu) leaves polling the device to the app that owns it, as
+    /// for the app's own buffer mappings; on any other engine a waiting thread does it.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// let x = wgvq::Engine::cpu().upload(ndarray::array![[1.0_f32]].view())?;
+    /// assert_eq!(futures::executor::block_on(x.download_async())?[[0, 0]], 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Matrix::download`].
+    pub async fn download_async(&self) -> Result<Array2<T>> {
+        self.read_back(0..self.rows, false).await
+    }
+
+    async fn read_back(&self, rows: Range<usize>, wait: bool) -> Result<Array2<T>> {
+        self.check_rows(&rows)?;
+        let shape = (rows.len(), self.cols);
+        let elements = match &self.storage {
+            Storage::Host(values) => values[rows.start * self.cols..rows.end * self.cols].to_vec(),
+            Storage::Device { shard_rows, .. } => {
+                let gpu = self.gpu();
+                let mut elements = vec![T::zeroed(); rows.len() * self.cols];
+                let mut rest = &mut elements[..];
+                for window in grid::row_windows(self.rows, [*shard_rows]) {
+                    let part = window.start.max(rows.start)..window.end.min(rows.end);
+                    if part.is_empty() || self.cols == 0 {
+                        continue;
+                    }
+                    let (head, tail) = rest.split_at_mut(part.len() * self.cols);
+                    gpu.read(&self.slice(part), bytemuck::cast_slice_mut(head), wait).await?;
+                    rest = tail;
+                }
+                elements
+            }
+        };
+        Ok(Array2::from_shape_vec(shape, elements).expect("one element per cell"))
+    }
+
+    /// Overwrites rows `first..first + values.nrows()`.
+    ///
+    /// On a GPU the new values are there before anything that is submitted later, and also before what is
+    /// recorded already but not yet submitted.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if `values` does not fit there; [`Input`](crate::ErrorKind::Input),
+    /// naming row and column, if a value is NaN or infinite; [`Device`](crate::ErrorKind::Device).
+    pub fn write_rows(&mut self, first: usize, values: ArrayView2<T>) -> Result<()> {
+        self.check_rows(&(first..first.saturating_add(values.nrows())))?;
+        if values.ncols() != self.cols {
+            return Err(Error::shape(format!(
+                "expected {} columns, as the matrix has, got {}",
+                self.cols,
+                values.ncols()
+            )));
+        }
+        let values = values.as_standard_layout();
+        let flat = values.as_slice().expect("standard layout");
+        if let Some(at) = first_unacceptable(flat) {
+            return Err(Error::input(format!(
+                "the value at row {}, column {} is {:?}; every value has to be finite",
+                first + at / self.cols,
+                at % self.cols,
+                flat[at]
+            )));
+        }
+        let cols = self.cols;
+        match &mut self.storage {
+            Storage::Host(own) => own[first * cols..first * cols + flat.len()].copy_from_slice(flat),
+            Storage::Device { shard_rows, .. } => {
+                let rows = first..first + values.nrows();
+                for window in grid::row_windows(self.rows, [*shard_rows]) {
+                    let part = window.start.max(rows.start)..window.end.min(rows.end);
+                    if part.is_empty() || cols == 0 {
+                        continue;
+                    }
+                    let from = (part.start - first) * cols;
+                    let bytes = bytemuck::cast_slice(&flat[from..from + part.len() * cols]);
+                    self.gpu().write(&self.slice(part), bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rows(&self, rows: &Range<usize>) -> Result<()> {
+        if rows.start > rows.end || rows.end > self.rows {
+            return Err(Error::shape(format!(
+                "rows {}..{} of a matrix that has {}",
+                rows.start, rows.end, self.rows
+            )));
+        }
+        Ok(())
+    }
+
+    /// The elements, on the CPU backend.
+    pub(crate) fn host(&self) -> &[T] {
+        match &self.storage {
+            Storage::Host(values) => values,
+            Storage::Device { .. } => unreachable!("only CPU twins ask, and only on the CPU backend"),
+        }
+    }
+
+    /// The elements, on the CPU backend.
+    pub(crate) fn host_mut(&mut self) -> &mut [T] {
+        match &mut self.storage {
+            Storage::Host(values) => values,
+            Storage::Device { .. } => unreachable!("only CPU twins ask, and only on the CPU backend"),
+        }
+    }
+
+    fn gpu(&self) -> &Arc<Gpu> {
+        match self.engine.backend() {
+            Backend::Gpu(gpu) => gpu,
+            Backend::Cpu(_) => unreachable!("a device matrix belongs to a GPU engine"),
+        }
+    }
+
+    /// The height of a shard, for [`grid::row_windows`].
+    pub(crate) fn shard_rows(&self) -> usize {
+        match &self.storage {
+            Storage::Host(_) => self.rows.max(1),
+            Storage::Device { shard_rows, .. } => *shard_rows,
+        }
+    }
+
+    /// What to bind for `rows`, which lie in one shard (a window from [`grid::row_windows`]).
+    pub(crate) fn slice(&self, rows: Range<usize>) -> Slab {
+        let Storage::Device { slabs, shard_rows } = &self.storage else {
+            unreachable!("only shaders ask, and only on a GPU")
+        };
+        let shard = rows.start / shard_rows;
+        debug_assert!(rows.end <= (shard + 1) * shard_rows, "rows {rows:?} cross a shard of {shard_rows}");
+        let row_bytes = (self.cols * size_of::<T>()) as u64;
+        let offset = (rows.start - shard * shard_rows) as u64 * row_bytes;
+        slabs[shard].part(offset, rows.len() as u64 * row_bytes)
+    }
+
+    /// What to bind for the whole matrix, which has to fit one binding.
+    ///
+    /// # Errors
+    /// Names the matrix as `what` if it is sharded.
+    pub(crate) fn whole(&self, what: &str) -> Result<Slab> {
+        if self.rows > self.shard_rows() {
+            return Err(Error::shape(format!(
+                "{what} ({} × {}) is over this device's binding limit; at most {} rows fit",
+                self.rows,
+                self.cols,
+                self.shard_rows()
+            )));
+        }
+        Ok(self.slice(0..self.rows))
+    }
+}
+
+impl<T: Element> std::fmt::Debug for Matrix<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Matrix<{}>({} × {} on {})", T::NAME, self.rows, self.cols, self.engine.name())
+    }
+}
+
+/// The position of the first NaN or infinity.
+fn first_unacceptable<T: Element>(values: &[T]) -> Option<usize> {
+    use rayon::prelude::*;
+    values.par_chunks(1 << 16).enumerate().find_map_first(|(chunk, part)| {
+        // Testing all before looking for one lets the usual case vectorise.
+        if part.iter().fold(true, |all, value| all & value.acceptable()) {
+            return None;
+        }
+        part.iter().position(|value| !value.acceptable()).map(|at| (chunk << 16) + at)
+    })
+}

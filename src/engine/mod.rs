@@ -1,0 +1,325 @@
+//! The engine: one handle to a device, a GPU through wgpu or the CPU.
+//!
+//! Everything above this module is written once, over [`Matrix`] and [`Recorder`], and does not know which
+//! device runs it. Limits of devices (binding sizes, grid sides, alignments) are dealt with here and nowhere
+//! else.
+
+mod adapters;
+mod element;
+pub(crate) mod gpu;
+pub(crate) mod grid;
+mod matrix;
+mod pipelines;
+mod pool;
+mod recorder;
+pub(crate) mod shader;
+
+use std::sync::Arc;
+
+use ndarray::ArrayView2;
+
+pub use adapters::{DeviceInfo, devices};
+pub use element::Element;
+pub use matrix::Matrix;
+pub use recorder::Recorder;
+pub(crate) use recorder::expect_shape;
+
+use crate::error::{Context, Error, Result};
+use gpu::{Gpu, Slab};
+
+/// A device to compute on. Cheap to clone: clones are the same device.
+///
+/// ```
+/// let engine = wgvq::Engine::auto()?;
+/// println!("{}: {}", engine.name(), engine.reason());
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Backend,
+    name: String,
+    reason: String,
+}
+
+pub(crate) enum Backend {
+    Cpu(Cpu),
+    Gpu(Arc<Gpu>),
+}
+
+/// The CPU backend: kernels run at once, on rayon's current thread pool.
+pub(crate) struct Cpu {
+    /// Poison fresh matrices, as on a checked GPU.
+    pub checked: bool,
+}
+
+impl Engine {
+    /// The best real GPU, or the CPU backend where there is none; [`reason`](Self::reason) says which and why.
+    ///
+    /// A software rasteriser is never taken: it is there to test shaders, and the CPU backend is many times
+    /// faster on the same cores.
+    ///
+    /// # Errors
+    /// None today: a GPU that cannot be opened is passed over, with its error in the reason.
+    pub fn auto() -> Result<Self> {
+        Builder::new().build()
+    }
+
+    /// The CPU backend.
+    pub fn cpu() -> Self {
+        Builder::new().cpu("asked for")
+    }
+
+    /// The device of that name: `auto`, `cpu`, `gpu` (the best adapter, a software one if there is no other),
+    /// `gpu:N` (by the number that [`devices`] gives) or `gpu:NAME` (any part of its name).
+    ///
+    /// ```
+    /// assert_eq!(wgvq::Engine::open("cpu")?.name(), "cpu");
+    /// assert!(wgvq::Engine::open("quantum").is_err());
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a name that is none of these, with the list of devices there
+    /// are; [`Device`](crate::ErrorKind::Device) if the device is there but does not open.
+    pub fn open(name: &str) -> Result<Self> {
+        Builder::new().device(name).build()
+    }
+
+    /// Uses a host app's device and queue.
+    ///
+    /// Takes features and limits from the device as it is, installs no handler on it and never polls it
+    /// while recording. Matrices are made from the app's buffers with [`Engine::wrap`], and kernels go into
+    /// the app's encoder with [`Recorder::on`].
+    ///
+    /// ```no_run
+    /// # fn demo(device: wgpu::Device, queue: wgpu::Queue) {
+    /// let engine = wgvq::Engine::from_wgpu(device, queue);
+    /// # }
+    /// ```
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let gpu = Gpu::borrowing(device, queue, Builder::new().checked);
+        Self::on_gpu(gpu, "lent by the host app")
+    }
+
+    /// Says how to open a device where [`open`](Self::open) is not enough.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    fn on_gpu(gpu: Gpu, reason: &str) -> Self {
+        let name = gpu.info.name.clone();
+        Self { inner: Arc::new(Inner { backend: Backend::Gpu(Arc::new(gpu)), name, reason: reason.into() }) }
+    }
+
+    /// The device's name: `cpu`, or what the driver calls the GPU.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Why this device was taken, as half a sentence for a log line.
+    pub fn reason(&self) -> &str {
+        &self.inner.reason
+    }
+
+    /// Whether kernels run as shaders.
+    pub fn is_gpu(&self) -> bool {
+        matches!(self.inner.backend, Backend::Gpu(_))
+    }
+
+    /// Whether kernels run as shaders on a software rasteriser.
+    pub fn is_software(&self) -> bool {
+        matches!(&self.inner.backend, Backend::Gpu(gpu) if gpu.is_software())
+    }
+
+    /// The device's facts, as [`devices`] lists them; `None` on the CPU backend.
+    pub fn adapter_info(&self) -> Option<&wgpu::AdapterInfo> {
+        match &self.inner.backend {
+            Backend::Cpu(_) => None,
+            Backend::Gpu(gpu) => Some(&gpu.info),
+        }
+    }
+
+    /// Whether `other` is a clone of this engine.
+    pub fn is(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// A recorder of its own, to be [submitted](Recorder::submit).
+    pub fn recorder(&self) -> Recorder<'static> {
+        Recorder::new(self)
+    }
+
+    /// A matrix with the values of `values`.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input), naming row and column, if a value is NaN or infinite;
+    /// [`Device`](crate::ErrorKind::Device) if the device has no room.
+    pub fn upload<T: Element>(&self, values: ArrayView2<T>) -> Result<Matrix<T>> {
+        let mut matrix = Matrix::new(self, values.nrows(), values.ncols())?;
+        matrix.write_rows(0, values)?;
+        Ok(matrix)
+    }
+
+    /// A matrix of zeros.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the device has no room.
+    pub fn zeros<T: Element>(&self, rows: usize, cols: usize) -> Result<Matrix<T>> {
+        let mut matrix = Matrix::new(self, rows, cols)?;
+        match &self.inner.backend {
+            Backend::Cpu(_) => matrix.host_mut().fill(T::zeroed()),
+            Backend::Gpu(gpu) => {
+                let mut encoder = gpu.device.create_command_encoder(&Default::default());
+                for window in grid::row_windows(rows, [matrix.shard_rows()]) {
+                    let slab = matrix.slice(window);
+                    encoder.clear_buffer(&slab.buffer, slab.offset, Some(slab.size));
+                }
+                gpu.submit([encoder.finish()])?;
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// A matrix whose values are whatever the memory held: for a kernel to fill.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the device has no room.
+    pub fn uninitialized<T: Element>(&self, rows: usize, cols: usize) -> Result<Matrix<T>> {
+        Matrix::new(self, rows, cols)
+    }
+
+    /// A host app's buffer as a matrix, without a copy: `rows × cols` elements, row-major, from its start.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) on the CPU backend; [`Shape`](crate::ErrorKind::Shape) if the
+    /// buffer is too small, is over the device's binding limit, or lacks `STORAGE`, `COPY_SRC` or `COPY_DST`.
+    pub fn wrap<T: Element>(&self, buffer: wgpu::Buffer, rows: usize, cols: usize) -> Result<Matrix<T>> {
+        let Backend::Gpu(gpu) = &self.inner.backend else {
+            return Err(Error::device("the CPU backend cannot wrap a wgpu buffer; upload the values"));
+        };
+        let bytes = (rows as u64).saturating_mul(cols as u64).saturating_mul(size_of::<T>() as u64);
+        let needed = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        if bytes > buffer.size() {
+            return Err(Error::shape(format!(
+                "a {rows} × {cols} matrix of {} needs {bytes} bytes, the buffer has {}",
+                T::NAME,
+                buffer.size()
+            )));
+        }
+        if bytes > gpu.max_binding() {
+            return Err(Error::shape(format!(
+                "a {rows} × {cols} matrix of {} needs {bytes} bytes, over the binding limit of {}; wrap fewer rows",
+                T::NAME,
+                gpu.max_binding()
+            )));
+        }
+        if !buffer.usage().contains(needed) {
+            return Err(Error::shape(format!(
+                "the buffer's usage is {:?}; a matrix needs {needed:?}",
+                buffer.usage()
+            )));
+        }
+        Ok(Matrix::wrapped(self, Slab::foreign(buffer, bytes), rows, cols))
+    }
+
+    /// Waits until everything submitted has run.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU failed.
+    pub fn wait(&self) -> Result<()> {
+        match &self.inner.backend {
+            Backend::Cpu(_) => Ok(()),
+            Backend::Gpu(gpu) => gpu.wait(),
+        }
+    }
+
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.inner.backend
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({}: {})", self.name(), self.reason())
+    }
+}
+
+/// How to open a device. Made by [`Engine::builder`].
+///
+/// ```
+/// let engine = wgvq::Engine::builder().device("cpu").checked(true).build()?;
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    device: String,
+    checked: bool,
+    max_binding: u64,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            device: "auto".into(),
+            checked: cfg!(debug_assertions) || std::env::var_os("WGVQ_CHECKED").is_some(),
+            max_binding: u64::MAX,
+        }
+    }
+
+    /// The device's name, as [`Engine::open`] takes it. The default is `auto`.
+    pub fn device(mut self, name: &str) -> Self {
+        self.device = name.into();
+        self
+    }
+
+    /// Checked mode: fresh memory is filled with NaN, and shaders keep their bounds checks. On by default in
+    /// debug builds and where the environment has `WGVQ_CHECKED`.
+    pub fn checked(mut self, checked: bool) -> Self {
+        self.checked = checked;
+        self
+    }
+
+    /// Bindings of at most that many bytes, where the device allows more. Larger matrices are cut into
+    /// shards, which changes no result.
+    pub fn max_binding(mut self, bytes: u64) -> Self {
+        self.max_binding = bytes;
+        self
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn build(self) -> Result<Engine> {
+        if self.device == "cpu" {
+            return Ok(self.cpu("asked for"));
+        }
+        if self.device == "auto" {
+            return Ok(match adapters::best_real() {
+                Ok((adapter, reason)) => match self.gpu(adapter, &reason) {
+                    Ok(engine) => engine,
+                    Err(error) => self.cpu(&format!("the GPU does not open: {error}")),
+                },
+                Err(reason) => self.cpu(&reason),
+            });
+        }
+        let adapter = adapters::find(&self.device)?;
+        self.gpu(adapter, "asked for").context(|| format!("device {}", self.device))
+    }
+
+    fn cpu(&self, reason: &str) -> Engine {
+        let backend = Backend::Cpu(Cpu { checked: self.checked });
+        Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into() }) }
+    }
+
+    fn gpu(&self, adapter: wgpu::Adapter, reason: &str) -> Result<Engine> {
+        let mut limits = adapter.limits();
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(self.max_binding);
+        let (device, queue) = adapters::request(&adapter, limits)?;
+        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked), reason))
+    }
+}

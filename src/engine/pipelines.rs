@@ -1,0 +1,150 @@
+//! Compiled shaders, kept in memory and, where the driver offers it, on disk.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::gpu::one_line;
+use super::shader::{Shader, Variant};
+use crate::error::{Error, Result};
+
+type Key = (&'static str, &'static str, String);
+
+pub(crate) struct Pipelines {
+    checked: bool,
+    compiled: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
+    disk: Option<DiskCache>,
+}
+
+impl Pipelines {
+    pub fn new(device: &wgpu::Device, info: &wgpu::AdapterInfo, checked: bool) -> Self {
+        Self { checked, compiled: Mutex::default(), disk: DiskCache::open(device, info) }
+    }
+
+    /// The pipeline of one variant, compiled at its first use.
+    pub fn get(
+        &self,
+        device: &wgpu::Device,
+        shader: &Shader,
+        variant: &Variant,
+    ) -> Result<Arc<wgpu::ComputePipeline>> {
+        let key = (shader.stem, variant.prelude, format!("{:?}", variant.overrides));
+        let mut compiled = self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(pipeline) = compiled.get(&key) {
+            return Ok(Arc::clone(pipeline));
+        }
+        let pipeline = Arc::new(self.compile(device, shader, variant)?);
+        compiled.insert(key, Arc::clone(&pipeline));
+        Ok(pipeline)
+    }
+
+    fn compile(
+        &self,
+        device: &wgpu::Device,
+        shader: &Shader,
+        variant: &Variant,
+    ) -> Result<wgpu::ComputePipeline> {
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(shader.stem),
+            source: wgpu::ShaderSource::Wgsl(shader.text(variant).into()),
+        };
+        let module = if self.checked {
+            device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the text is ours, compiled into this crate. Every kernel guards its own indices and
+            // its loops are bounded; the tests run the same text with the checks on.
+            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(shader.stem),
+            // Deduced from the shader, so that no list of bindings has to be kept beside it.
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: variant.overrides,
+                zero_initialize_workgroup_memory: self.checked,
+            },
+            cache: self.disk.as_ref().map(|disk| &disk.cache),
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(pipeline),
+            Some(error) => Err(Error::device(format!(
+                "this driver cannot compile the kernel {}: {}",
+                shader.stem,
+                one_line(&error.to_string())
+            ))),
+        }
+    }
+}
+
+impl Shader {
+    /// The whole WGSL text of a variant.
+    pub fn text(&self, variant: &Variant) -> String {
+        std::iter::once(variant.prelude).chain(self.source.iter().copied()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Pipelines {
+    fn drop(&mut self) {
+        let compiled = self.compiled.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let (Some(disk), false) = (&self.disk, compiled.is_empty()) {
+            disk.save();
+        }
+    }
+}
+
+/// The driver's own pipeline cache, in the user's cache directory, one file per adapter and driver.
+struct DiskCache {
+    cache: wgpu::PipelineCache,
+    path: PathBuf,
+}
+
+impl DiskCache {
+    fn open(device: &wgpu::Device, info: &wgpu::AdapterInfo) -> Option<Self> {
+        if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let key = wgpu::util::pipeline_cache_key(info)?;
+        let driver: String =
+            info.driver_info.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let path = cache_dir()?.join(format!("{key}-{driver}.pipelines"));
+        let data = std::fs::read(&path).ok();
+        // SAFETY: the file was written by `save` from the cache of an adapter with the same key, and
+        // `fallback` makes the driver start afresh when the data's header does not fit it.
+        let cache = unsafe {
+            device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+                label: Some("wgvq"),
+                data: data.as_deref(),
+                fallback: true,
+            })
+        };
+        Some(Self { cache, path })
+    }
+
+    /// Best effort: a cache that cannot be written costs a second at the next start, nothing else.
+    fn save(&self) {
+        let Some(data) = self.cache.get_data() else { return };
+        let write = || -> std::io::Result<()> {
+            let folder = self.path.parent().expect("joined to a folder");
+            std::fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            std::io::Write::write_all(&mut file, &data)?;
+            file.persist(&self.path)?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            log::debug!("the pipeline cache {} was not saved: {error}", self.path.display());
+        }
+    }
+}
+
+/// The folder for what wgvq keeps between runs: `WGVQ_CACHE` or the user's cache directory.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("WGVQ_CACHE") {
+        return Some(folder.into());
+    }
+    use etcetera::BaseStrategy;
+    Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("wgvq"))
+}

@@ -1,0 +1,240 @@
+//! Kernels, appended one after another.
+
+use std::sync::Arc;
+
+use super::gpu::{Gpu, Memory, Slab};
+use super::shader::{Params, Shader, Variant};
+use super::{Backend, Element, Engine, Matrix, grid};
+use crate::error::{Error, Result};
+
+/// Where kernels are appended: each method of a `Recorder` is one kernel.
+///
+/// On a GPU they go to a command encoder (the recorder's own, or a host app's) and run when it is submitted;
+/// on the CPU backend each runs at once. Either way they see each other's results in order. Recording never
+/// submits and never waits.
+///
+/// ```
+/// use ndarray::array;
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let codebook = engine.upload(array![[0.0_f32, 0.0], [1.0, 1.0]].view())?;
+/// let codes = engine.upload(array![[1_u32], [0], [1]].view())?;
+/// let mut decoded = engine.zeros::<f32>(3, 2)?;
+/// let mut recorder = engine.recorder();
+/// recorder.gather(&codebook, &codes, &mut decoded)?;
+/// recorder.submit()?;
+/// assert_eq!(decoded.download()?, array![[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "what is recorded runs when the recorder is submitted"]
+pub struct Recorder<'encoder> {
+    engine: Engine,
+    target: Target<'encoder>,
+    /// Everything the recorded commands touch: kept out of the pool until they are submitted.
+    kept: Vec<Arc<Memory>>,
+    arenas: Vec<Arena>,
+}
+
+enum Target<'encoder> {
+    Cpu,
+    Own(wgpu::CommandEncoder),
+    Host(&'encoder mut wgpu::CommandEncoder),
+}
+
+/// Parameters of many dispatches, written in one go before the submission.
+struct Arena {
+    memory: Arc<Memory>,
+    bytes: Vec<u8>,
+}
+
+const ARENA_BYTES: usize = 64 << 10;
+
+impl Recorder<'static> {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let target = match engine.backend() {
+            Backend::Cpu(_) => Target::Cpu,
+            Backend::Gpu(gpu) => Target::Own(gpu.device.create_command_encoder(&Default::default())),
+        };
+        Self { engine: engine.clone(), target, kept: Vec::new(), arenas: Vec::new() }
+    }
+
+    /// Hands what was recorded to the device, without waiting for it.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
+    pub fn submit(mut self) -> Result<()> {
+        self.write_params();
+        match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
+            (Target::Own(encoder), Backend::Gpu(gpu)) => gpu.submit([encoder.finish()]),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'encoder> Recorder<'encoder> {
+    /// Records into a host app's `encoder`, behind what is already there; the app submits it.
+    ///
+    /// The engine has to be one made from the same device: [`Engine::from_wgpu`].
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the engine is the CPU backend, which has no encoder.
+    pub fn on(engine: &Engine, encoder: &'encoder mut wgpu::CommandEncoder) -> Result<Self> {
+        match engine.backend() {
+            Backend::Cpu(_) => Err(Error::device(
+                "the CPU backend cannot record into a wgpu encoder; make the engine with Engine::from_wgpu",
+            )),
+            Backend::Gpu(_) => Ok(Self {
+                engine: engine.clone(),
+                target: Target::Host(encoder),
+                kept: Vec::new(),
+                arenas: Vec::new(),
+            }),
+        }
+    }
+
+    /// The engine this recorder belongs to.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Copies the whole of `source` over `target`, which has the same shape.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes differ.
+    pub fn copy<T: Element>(&mut self, source: &Matrix<T>, target: &mut Matrix<T>) -> Result<()> {
+        self.same_engine("copy", &[source.engine(), target.engine()])?;
+        expect_shape("copy", "target", target.shape(), source.shape())?;
+        if source.is_empty() {
+            return Ok(());
+        }
+        let Some(_) = self.gpu() else {
+            target.host_mut().copy_from_slice(source.host());
+            return Ok(());
+        };
+        for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {
+            let (from, to) = (source.slice(window.clone()), target.slice(window));
+            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, from.size);
+            self.kept.extend([from.buffer, to.buffer]);
+        }
+        Ok(())
+    }
+
+    /// The GPU, or `None` on the CPU backend: then the caller runs its twin.
+    pub(crate) fn gpu(&self) -> Option<Arc<Gpu>> {
+        match self.engine.backend() {
+            Backend::Gpu(gpu) => Some(Arc::clone(gpu)),
+            Backend::Cpu(_) => None,
+        }
+    }
+
+    /// Appends one dispatch of `workgroups` (a linear count) with `bindings` in the shader's order.
+    pub(crate) fn dispatch<P: Params>(
+        &mut self,
+        shader: &Shader,
+        variant: &Variant,
+        params: &P,
+        bindings: &[Slab],
+        workgroups: u64,
+    ) -> Result<()> {
+        let gpu = self.gpu().expect("dispatches are for GPUs");
+        debug_assert_eq!(bindings.len(), shader.reads.len() + shader.writes.len(), "{}", shader.stem);
+        let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
+        let pipeline = gpu.pipelines.get(&gpu.device, shader, variant)?;
+        let (arena, offset) = self.store_params(&gpu, bytemuck::bytes_of(params))?;
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &arena,
+            offset,
+            size: wgpu::BufferSize::new(size_of::<P>() as u64),
+        });
+        let entries: Vec<_> = std::iter::once(uniform)
+            .chain(bindings.iter().map(Slab::binding))
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
+            .collect();
+        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(shader.stem),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let mut pass = self.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(shader.stem),
+            timestamp_writes: None,
+        });
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        drop(pass);
+        self.kept.extend(bindings.iter().map(|slab| Arc::clone(&slab.buffer)));
+        Ok(())
+    }
+
+    /// Puts parameters where the device finds them; returns the buffer and the offset in it.
+    fn store_params(&mut self, gpu: &Gpu, bytes: &[u8]) -> Result<(Arc<Memory>, u64)> {
+        let step = bytes.len().next_multiple_of(gpu.limits.min_uniform_buffer_offset_alignment as usize);
+        if self.arenas.last().is_none_or(|arena| arena.bytes.len() + step > ARENA_BYTES) {
+            let memory = gpu.allocate_uniform(ARENA_BYTES as u64)?;
+            self.arenas.push(Arena { memory, bytes: Vec::new() });
+        }
+        let arena = self.arenas.last_mut().expect("just made");
+        let offset = arena.bytes.len();
+        arena.bytes.extend_from_slice(bytes);
+        arena.bytes.resize(offset + step, 0);
+        Ok((Arc::clone(&arena.memory), offset as u64))
+    }
+
+    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        match &mut self.target {
+            Target::Own(encoder) => encoder,
+            Target::Host(encoder) => encoder,
+            Target::Cpu => unreachable!("the CPU backend has no encoder"),
+        }
+    }
+
+    fn write_params(&mut self) {
+        let Some(gpu) = self.gpu() else { return };
+        for arena in self.arenas.drain(..) {
+            gpu.queue.write_buffer(&arena.memory, 0, &arena.bytes);
+            self.kept.push(arena.memory);
+        }
+    }
+
+    /// Fails unless every matrix lives on this recorder's engine.
+    pub(crate) fn same_engine(&self, kernel: &str, engines: &[&Engine]) -> Result<()> {
+        match engines.iter().find(|engine| !engine.is(&self.engine)) {
+            None => Ok(()),
+            Some(other) => Err(Error::shape(format!(
+                "{kernel}: a matrix on {} was given to a recorder on {}; upload it to the same engine",
+                other.name(),
+                self.engine.name()
+            ))),
+        }
+    }
+}
+
+impl Drop for Recorder<'_> {
+    fn drop(&mut self) {
+        // The host app submits later: write the parameters now, and keep the buffers until it has.
+        self.write_params();
+        if let Target::Host(encoder) = &mut self.target {
+            let kept = std::mem::take(&mut self.kept);
+            encoder.on_submitted_work_done(move || drop(kept));
+        }
+    }
+}
+
+/// Fails, naming kernel and argument, unless `got` is `expected`.
+pub(crate) fn expect_shape(
+    kernel: &str,
+    argument: &str,
+    got: (usize, usize),
+    expected: (usize, usize),
+) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::shape(format!(
+        "{kernel}: expected {argument} to be {} × {}, got {} × {}",
+        expected.0, expected.1, got.0, got.1
+    )))
+}

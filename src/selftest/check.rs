@@ -1,0 +1,151 @@
+//! The one place where a kernel's results are compared with what they should be.
+
+use crate::engine::Engine;
+use crate::rng::Rng;
+
+/// A run of one kernel's check: the engine it runs on, seeded random input, and the findings.
+pub struct Check {
+    engine: Engine,
+    rng: Rng,
+    /// The comparison that is to be given a wrong result, to prove that it notices.
+    fault: Option<usize>,
+    comparisons: usize,
+    failures: Vec<String>,
+}
+
+/// Failures kept per kernel; a broken driver breaks all of them the same way.
+const KEPT: usize = 8;
+
+impl Check {
+    pub(super) fn new(engine: &Engine, stem: &str, fault: Option<usize>) -> Self {
+        let stream = stem.bytes().fold(0, |hash: u64, byte| hash.wrapping_mul(31) + u64::from(byte));
+        Self {
+            engine: engine.clone(),
+            rng: Rng::new(0x5e1f_7e57, stream),
+            fault,
+            comparisons: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_findings(self) -> (usize, Vec<String>) {
+        (self.comparisons, self.failures)
+    }
+
+    /// The engine under test.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.clone()
+    }
+
+    /// Random numbers, the same at every run.
+    pub(crate) fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// Whether the engine is slow enough that large shapes have to be left out.
+    pub(crate) fn is_software(&self) -> bool {
+        self.engine.is_software()
+    }
+
+    /// `n × d` normals around `offset`.
+    pub(crate) fn normals(&mut self, n: usize, d: usize, offset: f32) -> ndarray::Array2<f32> {
+        ndarray::Array2::from_shape_simple_fn((n, d), || self.rng.normal() + offset)
+    }
+
+    /// `n × 1` codes below `k`.
+    pub(crate) fn codes(&mut self, n: usize, k: usize) -> ndarray::Array2<u32> {
+        ndarray::Array2::from_shape_simple_fn((n, 1), || self.rng.below(k) as u32)
+    }
+
+    /// Compares whole numbers, one by one.
+    pub(crate) fn same(&mut self, case: &str, got: impl IntoIterator<Item = u32>, want: &[u32]) {
+        let mut got: Vec<u32> = got.into_iter().collect();
+        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
+            *first ^= 1;
+        }
+        if got.len() != want.len() {
+            return self.fail(case, format!("{} results, expected {}", got.len(), want.len()));
+        }
+        if let Some(at) = (0..want.len()).find(|&at| got[at] != want[at]) {
+            self.fail(case, format!("result {at} is {}, expected {}", got[at], want[at]));
+        }
+    }
+
+    /// Compares the bits of floats: for kernels that only move values.
+    pub(crate) fn same_bits(&mut self, case: &str, got: impl IntoIterator<Item = f32>, want: &[f32]) {
+        let want: Vec<u32> = want.iter().map(|value| value.to_bits()).collect();
+        self.same(case, got.into_iter().map(f32::to_bits), &want);
+    }
+
+    /// Compares floats with the oracle's, each within its own `bound`, which the check derives.
+    pub(crate) fn close(
+        &mut self,
+        case: &str,
+        got: impl IntoIterator<Item = f32>,
+        want: &[f64],
+        bound: impl Fn(usize) -> f64,
+    ) {
+        let mut got: Vec<f32> = got.into_iter().collect();
+        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
+            let step = 4.0 * bound(0) + f64::from(f32::MIN_POSITIVE);
+            *first = (want[0] + step) as f32 + f32::EPSILON * 4.0 * want[0].abs() as f32;
+        }
+        if got.len() != want.len() {
+            return self.fail(case, format!("{} results, expected {}", got.len(), want.len()));
+        }
+        // `!(… <= …)` so that a NaN is a failure.
+        let wrong = |at: &usize| !((f64::from(got[*at]) - want[*at]).abs() <= bound(*at));
+        if let Some(at) = (0..want.len()).find(wrong) {
+            let bound = bound(at);
+            self.fail(case, format!("result {at} is {}, expected {} ± {bound:.3e}", got[at], want[at]));
+        }
+    }
+
+    /// Judges choices by the oracle's cost of what was chosen: `excess(row, choice)` is how much dearer the
+    /// choice is than the best one in float64, and may be at most `bound(row)`: two candidates closer than
+    /// the rounding bound are both right. A choice of `limit` or more is wrong whatever its cost.
+    pub(crate) fn choices(
+        &mut self,
+        case: &str,
+        got: impl IntoIterator<Item = u32>,
+        limit: usize,
+        excess: impl Fn(usize, usize) -> f64,
+        bound: impl Fn(usize) -> f64,
+    ) {
+        let mut got: Vec<u32> = got.into_iter().collect();
+        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
+            // The dearest candidate, or one that is not there when all cost the same.
+            let dearest = (0..limit).max_by(|&a, &b| excess(0, a).total_cmp(&excess(0, b))).unwrap_or(0);
+            *first = if excess(0, dearest) > bound(0) { dearest as u32 } else { limit as u32 };
+        }
+        for (row, &choice) in got.iter().enumerate() {
+            let choice = choice as usize;
+            if choice >= limit {
+                return self.fail(case, format!("row {row} chose {choice} of {limit}"));
+            }
+            let (excess, bound) = (excess(row, choice), bound(row));
+            if !(excess <= bound) {
+                return self
+                    .fail(case, format!("row {row} chose {choice}, dearer by {excess:.3e} (bound {bound:.3e})"));
+            }
+        }
+    }
+
+    /// Records that something which has to hold does (`true`) or does not.
+    pub(crate) fn holds(&mut self, case: &str, what: &str, truth: bool) {
+        if truth == self.faulty() {
+            self.fail(case, format!("{what} does not hold"));
+        }
+    }
+
+    fn faulty(&mut self) -> bool {
+        self.comparisons += 1;
+        self.fault == Some(self.comparisons - 1)
+    }
+
+    fn fail(&mut self, case: &str, what: String) {
+        if self.failures.len() < KEPT {
+            self.failures.push(format!("{case}: {what}"));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Every kernel, held against a float64 oracle on a device of the user's choice.
+//!
+//! Drivers do miscompile shaders; `wgvq selftest` is how a user finds out. The crate's own tests run the very
+//! same checks, on the CPU twins and on a GPU, and prove that each comparison in them can fail.
+
+mod check;
+mod contract;
+mod gather;
+pub(crate) mod oracle;
+
+pub use check::Check;
+
+use crate::engine::Engine;
+use crate::engine::shader::Shader;
+use crate::error::Result;
+
+/// A kernel: the stem of its files and what holds it to account.
+pub(crate) struct Kernel {
+    pub shader: &'static Shader,
+    /// Runs the kernel on the check's engine, on edge shapes and adversarial values, and compares.
+    pub check: fn(&mut Check) -> Result<()>,
+}
+
+/// Every kernel there is.
+pub(crate) static KERNELS: &[Kernel] =
+    &[Kernel { shader: &crate::kernels::gather::SHADER, check: gather::check }];
+
+/// How one kernel fared.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Outcome {
+    /// The kernel's stem.
+    pub kernel: &'static str,
+    /// How many results were compared with the oracle.
+    pub comparisons: usize,
+    /// What differed, or the error that stopped the check; empty if all is well.
+    pub failures: Vec<String>,
+    /// Wall time in seconds, the shader's compilation included.
+    pub seconds: f64,
+}
+
+/// Checks every kernel whose stem contains `filter` (all, if empty) on `engine`, and tells `seen` after each.
+///
+/// ```
+/// let engine = wgvq::Engine::cpu();
+/// let outcomes = wgvq::selftest::run(&engine, "gather", |_| {});
+/// assert!(outcomes.iter().all(|outcome| outcome.failures.is_empty()));
+/// ```
+pub fn run(engine: &Engine, filter: &str, mut seen: impl FnMut(&Outcome)) -> Vec<Outcome> {
+    let chosen = KERNELS.iter().filter(|kernel| kernel.shader.stem.contains(filter));
+    chosen
+        .map(|kernel| {
+            let outcome = run_one(kernel, engine, None);
+            seen(&outcome);
+            outcome
+        })
+        .collect()
+}
+
+/// Runs one kernel's check; with `fault`, the comparison of that number is given a wrong result.
+fn run_one(kernel: &Kernel, engine: &Engine, fault: Option<usize>) -> Outcome {
+    let start = std::time::Instant::now();
+    let mut check = Check::new(engine, kernel.shader.stem, fault);
+    let ended = (kernel.check)(&mut check);
+    let (comparisons, mut failures) = check.into_findings();
+    failures.extend(ended.err().map(|error| error.to_string()));
+    Outcome { kernel: kernel.shader.stem, comparisons, failures, seconds: start.elapsed().as_secs_f64() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cpu_twin_agrees_with_its_oracle() {
+        assert_all_well(&Engine::cpu());
+    }
+
+    #[test]
+    fn every_shader_agrees_with_its_oracle() {
+        let Some(engine) = crate::test_gpu() else { return };
+        assert!(engine.is_gpu());
+        assert_all_well(&engine);
+    }
+
+    #[test]
+    fn shards_change_no_result() {
+        let Some(_) = crate::test_gpu() else { return };
+        // 256 KiB: the checks' larger matrices fall into several shards.
+        let engine = Engine::builder().device("gpu").checked(true).max_binding(256 << 10).build().unwrap();
+        assert_all_well(&engine);
+    }
+
+    fn assert_all_well(engine: &Engine) {
+        let outcomes = run(engine, "", |_| {});
+        let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.failures.is_empty()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        assert!(outcomes.iter().all(|outcome| outcome.comparisons > 0), "a check compared nothing");
+    }
+
+    /// Gives each comparison of each kernel a wrong result in turn: one that does not notice is no check.
+    #[test]
+    fn every_comparison_can_fail() {
+        let engine = Engine::cpu();
+        for kernel in KERNELS {
+            let comparisons = run_one(kernel, &engine, None).comparisons;
+            // All of a few, a spread of many: the check runs whole each time.
+            for fault in (0..comparisons).step_by(comparisons.div_ceil(12).max(1)) {
+                let failures = run_one(kernel, &engine, Some(fault)).failures;
+                assert!(!failures.is_empty(), "{}: comparison {fault} cannot fail", kernel.shader.stem);
+            }
+        }
+    }
+}
