@@ -20,22 +20,26 @@ import time
 
 import numpy as np
 
+# Chunks are small because a child's peak starts at what this process itself holds when it starts the child.
 DIM, CHUNK = 1024, 10_000
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("binary", nargs="?", default=pathlib.Path(__file__).parent.parent / "target/release/wgvq")
+parser.add_argument("binary", nargs="?", help="default: target/release/wgvq")
 parser.add_argument("--gigabytes", type=float, default=4)
 parser.add_argument("--memory", default="512MiB")
 parser.add_argument("--device", default="cpu")
 parser.add_argument("--limit-mb", type=float, default=600)
 parser.add_argument("--dir", help="where to put the temporary folder")
 args = parser.parse_args()
+binary = pathlib.Path(args.binary or pathlib.Path(__file__).parent.parent / "target/release/wgvq").resolve()
+if not binary.is_file():
+    raise SystemExit(f"{binary}: no such program; build it with: cargo build --release")
 
 
 def wgvq(*arguments):
     """Run wgvq; (seconds, peak resident bytes)."""
     begin = time.perf_counter()
-    process = subprocess.Popen([str(a) for a in (args.binary, *arguments, "--device", args.device)])
+    process = subprocess.Popen([str(a) for a in (binary, *arguments, "--device", args.device)])
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

@@ -138,15 +138,15 @@ class MiniLM:
         x = self.norm(x, "embeddings.LayerNorm")
         for i in range(self.layers):
             block = f"encoder.layer.{i}."
-            heads = lambda name: (
-                self.linear(x, f"{block}attention.self.{name}").reshape(batch, tokens, self.heads, -1).transpose(0, 2, 1, 3)
+            q, k, v = (
+                self.linear(x, f"{block}attention.self.{name}").reshape(batch, tokens, self.heads, -1).swapaxes(1, 2)
+                for name in ("query", "key", "value")
             )
-            q, k, v = heads("query"), heads("key"), heads("value")
-            scores = q @ k.transpose(0, 1, 3, 2) / np.sqrt(np.float32(q.shape[-1]))
+            scores = q @ k.swapaxes(2, 3) / np.sqrt(np.float32(q.shape[-1]))
             scores = np.exp(scores - scores.max(-1, keepdims=True))
             mixed = (scores / scores.sum(-1, keepdims=True)) @ v
-            mixed = mixed.transpose(0, 2, 1, 3).reshape(batch, tokens, -1)
-            x = self.norm(x + self.linear(mixed, block + "attention.output.dense"), block + "attention.output.LayerNorm")
+            mixed = self.linear(mixed.swapaxes(1, 2).reshape(batch, tokens, -1), block + "attention.output.dense")
+            x = self.norm(x + mixed, block + "attention.output.LayerNorm")
             h = self.linear(x, block + "intermediate.dense")
             h = h * (0.5 + 0.5 * erf(h / np.sqrt(np.float32(2))))
             x = self.norm(x + self.linear(h, block + "output.dense"), block + "output.LayerNorm")

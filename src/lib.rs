@@ -5,13 +5,27 @@
 mod cpu;
 mod engine;
 mod error;
+pub mod io;
 mod kernels;
+pub mod metrics;
+mod quantizers;
 mod rng;
 pub mod selftest;
+pub mod train;
+mod vectors;
 
 pub use engine::{Builder, DeviceInfo, Element, Engine, Matrix, Recorder, devices};
 pub use error::{Context, Error, ErrorKind, Result};
+pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
+pub use kernels::elementwise::{Op, Operand, Unary};
+pub use kernels::prepare_codebook::Codebook;
+pub use kernels::random_fill::Distribution;
+pub use quantizers::{
+    Batching, Coder, Codes, EncodedBatch, Model, Quantizer, Spec, Vq, VqBuilder, decode_batches,
+    encode_batches, load,
+};
 pub use rng::Rng;
+pub use vectors::Vectors;
 
 pub use ndarray;
 pub use wgpu;

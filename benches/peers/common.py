@@ -13,7 +13,7 @@ BINARY = ROOT / "target/release/wgvq"
 
 def wgvq(binary, *args):
     """Run wgvq with `--json` and return its document; end the comparison with wgvq's own words if it fails."""
-    command = [str(a) for a in (binary, *args, "--json")]
+    command = [str(a) for a in (pathlib.Path(binary).resolve(), *args, "--json")]
     try:
         done = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:

@@ -1,22 +1,73 @@
 //! The distance between two vectors, straight from its definition.
 //!
-//! Searches choose codewords by cheaper scores; what they report is computed here.
+//! Searches choose codewords by cheaper scores; the distances they report are computed here.
 
+use pulp::Simd;
+
+use super::tile::CacheLine;
 use crate::metrics::Metric;
 
-/// The distance of `x` and `c` under `metric`. The order of its additions is fixed and it fuses none, so its bits
-/// are the same on every machine.
+/// The distance of `x` and `c` under `metric`. The order of its additions is the same for every vector width and
+/// none is fused, so its bits are the same on every machine.
 #[inline(always)]
-pub fn distance(metric: Metric, x: &[f32], c: &[f32]) -> f32 {
+pub(crate) fn distance<S: Simd>(simd: S, metric: Metric, x: &[f32], c: &[f32]) -> f32 {
     match metric {
-        Metric::SquaredL2 => sum(x, c, |x, c| (x - c) * (x - c)),
-        Metric::L1 => sum(x, c, |x, c| (x - c).abs()),
-        Metric::Power(m) => sum(x, c, |x, c| power((x - c).abs(), m)),
+        Metric::SquaredL2 => sum(simd, x, c, |difference| simd.mul_f32s(difference, difference)),
+        Metric::L1 => sum(simd, x, c, |difference| simd.abs_f32s(difference)),
+        Metric::Power(m) => sum(simd, x, c, |difference| power(simd, simd.abs_f32s(difference), m)),
         Metric::Cosine => cosine(x, c),
     }
 }
 
-/// `1 − cos`, in f64, where no square of an f32 overflows and only that of zero is zero.
+/// `aᵐ` for m ≥ 1, by squaring: as far from the true power as m − 1 roundings of it.
+#[inline(always)]
+pub(crate) fn power<S: Simd>(simd: S, a: S::f32s, m: u32) -> S::f32s {
+    let (mut square, mut power, mut m) = (a, simd.splat_f32s(1.0), m);
+    loop {
+        if m & 1 == 1 {
+            power = simd.mul_f32s(power, square);
+        }
+        m >>= 1;
+        if m == 0 {
+            return power;
+        }
+        square = simd.mul_f32s(square, square);
+    }
+}
+
+/// Σ term(x_i − c_i): sixteen partial sums, then their tree.
+#[inline(always)]
+fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s) -> S::f32s) -> f32 {
+    let mut sums = CacheLine::splat(0.0);
+    let sums = S::as_mut_simd_f32s(sums.floats()).0;
+    let mut add = |x: &[f32; 16], c: &[f32; 16]| {
+        let (x, c) = (S::as_simd_f32s(x).0, S::as_simd_f32s(c).0);
+        for ((sum, &x), &c) in sums.iter_mut().zip(x).zip(c) {
+            *sum = simd.add_f32s(*sum, term(simd.sub_f32s(x, c)));
+        }
+    };
+    let (xs, x_rest) = x.as_chunks();
+    let (cs, c_rest) = c.as_chunks();
+    for (x, c) in xs.iter().zip(cs) {
+        add(x, c);
+    }
+    if !x_rest.is_empty() {
+        let (mut x, mut c) = ([0.0; 16], [0.0; 16]);
+        x[..x_rest.len()].copy_from_slice(x_rest);
+        c[..c_rest.len()].copy_from_slice(c_rest);
+        add(&x, &c);
+    }
+    let mut half = sums.len() / 2;
+    while half > 0 {
+        for v in 0..half {
+            sums[v] = simd.add_f32s(sums[v], sums[v + half]);
+        }
+        half /= 2;
+    }
+    simd.reduce_sum_f32s(sums[0])
+}
+
+/// `1 − cos`, and 1 where a vector is zero. In f64 no square of an f32 overflows, and only that of zero is zero.
 fn cosine(x: &[f32], c: &[f32]) -> f32 {
     let (mut xc, mut xx, mut cc) = (0.0, 0.0, 0.0);
     for (&x, &c) in x.iter().zip(c) {
@@ -26,40 +77,4 @@ fn cosine(x: &[f32], c: &[f32]) -> f32 {
         cc += c * c;
     }
     if xx == 0.0 || cc == 0.0 { 1.0 } else { (1.0 - xc / (xx.sqrt() * cc.sqrt())).max(0.0) as f32 }
-}
-
-/// `xᵐ` by squaring, m ≥ 1: at most m − 1 roundings of the result.
-#[inline(always)]
-fn power(mut x: f32, mut m: u32) -> f32 {
-    let mut result = 1.0;
-    while m > 0 {
-        if m & 1 == 1 {
-            result *= x;
-        }
-        x *= x;
-        m >>= 1;
-    }
-    result
-}
-
-/// Σ term(x_i, c_i) in sixteen partial sums, which a compiler turns into vectors of any width, then their tree.
-#[inline(always)]
-fn sum(x: &[f32], c: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (xs, x_rest) = x.as_chunks::<16>();
-    let (cs, c_rest) = c.as_chunks::<16>();
-    for (x, c) in xs.iter().zip(cs) {
-        for lane in 0..16 {
-            sums[lane] += term(x[lane], c[lane]);
-        }
-    }
-    for ((sum, &x), &c) in sums.iter_mut().zip(x_rest).zip(c_rest) {
-        *sum += term(x, c);
-    }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    sums[0]
 }

@@ -1,2 +1,27 @@
-//! CPU twins.
+//! The CPU face of the kernels: one file per stem, plain functions over slices.
+//!
+//! Parallel by rayon and deterministic whatever the number of threads; SIMD where it pays, chosen at run time.
+
+pub(crate) mod assign;
+pub(crate) mod blend_means;
+pub(crate) mod codebook_mean;
+pub(crate) mod counting_sort;
+pub(crate) mod distance;
+pub(crate) mod distance_matrix;
+pub(crate) mod elementwise;
 pub(crate) mod gather;
+pub(crate) mod histogram;
+pub(crate) mod math;
+pub(crate) mod multiply_add;
+pub(crate) mod normalize;
+#[cfg(test)]
+mod oracle;
+pub(crate) mod prepare_codebook;
+pub(crate) mod random_fill;
+pub(crate) mod reduce;
+pub(crate) mod residual;
+pub(crate) mod scan;
+pub(crate) mod segment_mean;
+pub(crate) mod tile;
+pub(crate) mod top_w;
+pub(crate) mod weighted_pick;

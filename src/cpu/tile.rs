@@ -2,27 +2,30 @@
 //!
 //! For every row `x` and codeword `c` it forms `start(c) + Σ_i term(x_i, c_i)`, where the [`Term`] says what a
 //! dimension adds (`x_i·c_i`, `(x_i − c_i)²`, …), and hands the sums to an [`Epilogue`], which keeps the least,
-//! the least few, or all of them. The n × k matrix of sums exists only if the epilogue stores it.
+//! the least few, or all of them. The (n, k) matrix of sums exists only if the epilogue stores it.
 //!
 //! A tile of rows × codewords has all its sums in registers: 12 × 32 with AVX-512, 6 × 16 with AVX2. Codewords
-//! lie in panels as wide as a tile, `[dimension][codeword]`, so that a step over one dimension reads two
-//! vectors of codewords and broadcasts one element of each row. A panel is used for a whole group of rows while
-//! it is in the first-level cache.
+//! lie in panels as wide as a tile, `[dimension][codeword]`: a step over one dimension reads the tile's vectors of
+//! codewords and broadcasts one element of each row. A panel serves a whole group of rows while it is in the
+//! first-level cache.
 //!
-//! Every sum is accumulated over the dimensions in order, in its own lane, with fused multiply-adds. So its bits
-//! depend on its row and codeword alone: not on the batch, the position in it, the threads or the vector width.
+//! A sum is accumulated over the dimensions in order, in a lane of its own. So its bits depend on its row and
+//! codeword alone: not on the batch, the place in it, or the threads; and, where the CPU fuses multiply and add
+//! (all but x86 before AVX2), not on the vector width.
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::distance::power;
+
 /// What one dimension adds to a sum.
-pub trait Term: Copy + Send + Sync {
+pub(crate) trait Term: Copy + Send + Sync {
     /// `sum + term(x, c)`, lane by lane.
     fn add<S: Simd>(self, simd: S, x: S::f32s, c: S::f32s, sum: S::f32s) -> S::f32s;
 }
 
 /// `x·c`
 #[derive(Clone, Copy)]
-pub struct Product;
+pub(crate) struct Product;
 
 impl Term for Product {
     #[inline(always)]
@@ -33,7 +36,7 @@ impl Term for Product {
 
 /// `(x − c)²`
 #[derive(Clone, Copy)]
-pub struct SquaredDifference;
+pub(crate) struct SquaredDifference;
 
 impl Term for SquaredDifference {
     #[inline(always)]
@@ -45,7 +48,7 @@ impl Term for SquaredDifference {
 
 /// `|x − c|`
 #[derive(Clone, Copy)]
-pub struct AbsoluteDifference;
+pub(crate) struct AbsoluteDifference;
 
 impl Term for AbsoluteDifference {
     #[inline(always)]
@@ -56,24 +59,20 @@ impl Term for AbsoluteDifference {
 
 /// `|x − c|^m`
 #[derive(Clone, Copy)]
-pub struct PowerDifference(pub u32);
+pub(crate) struct PowerDifference(pub u32);
 
 impl Term for PowerDifference {
     #[inline(always)]
     fn add<S: Simd>(self, simd: S, x: S::f32s, c: S::f32s, sum: S::f32s) -> S::f32s {
-        let difference = simd.abs_f32s(simd.sub_f32s(x, c));
-        let mut power = difference;
-        for _ in 1..self.0 {
-            power = simd.mul_f32s(power, difference);
-        }
-        simd.add_f32s(power, sum)
+        simd.add_f32s(power(simd, simd.abs_f32s(simd.sub_f32s(x, c)), self.0), sum)
     }
 }
 
-/// Takes the sums of one group of rows, tile by tile.
-pub trait Epilogue: Send {
-    /// The sums of `R` rows, from row `row` of the group on, with the `V` vectors of codewords from `codeword` on.
-    /// Tiles of one row come in ascending order of codewords. Rows past the end of the group are padding.
+/// What becomes of the sums of one group of rows.
+pub(crate) trait Epilogue {
+    /// Takes the sums of `R` rows, from row `row` of the group on, with `V` vectors of codewords, from `codeword`
+    /// on. The tiles of a row come in ascending order of codewords. Rows past the end of the group and codewords
+    /// past the end of the codebook are padding.
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,
         simd: S,
@@ -82,113 +81,121 @@ pub trait Epilogue: Send {
         sums: &[[S::f32s; V]; R],
     );
 
-    /// Called once per group, after its last tile, compiled for the same instruction set.
-    fn finish(&mut self);
+    /// Called once, after the last tile.
+    fn finish<S: Simd>(&mut self, simd: S);
 }
 
-/// Rows of a group: a multiple of every tile's height. The group's rows and the state of its epilogue stay in the
-/// second-level cache.
-pub const GROUP: usize = 96;
+/// Rows of a group, at most: a multiple of every tile's height, few enough that they and the state of their
+/// epilogue stay in the second-level cache.
+pub(crate) const GROUP: usize = 96;
 
-/// Codewords in panels, as the tiles read them.
-pub struct Panels {
-    arch: Arch,
-    d: usize,
-    width: usize,
-    panels: Vec<CacheLine>,
-    starts: Vec<CacheLine>,
-}
-
-/// Sixteen numbers on a cache line of their own, so that no vector straddles two.
+/// Sixteen numbers on a cache line of their own, so that no vector of them straddles two lines.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
-pub struct CacheLine([f32; 16]);
+pub(crate) struct CacheLine([f32; 16]);
 
 impl CacheLine {
     #[inline(always)]
-    pub fn splat(value: f32) -> Self {
+    pub(crate) fn splat(value: f32) -> Self {
         Self([value; 16])
     }
 
     #[inline(always)]
-    pub fn floats(&mut self) -> &mut [f32; 16] {
+    pub(crate) fn floats(&mut self) -> &mut [f32; 16] {
         &mut self.0
     }
 
+    /// The same sixteen words as integers.
     #[inline(always)]
-    pub fn indices(&mut self) -> &mut [u32; 16] {
+    pub(crate) fn integers(&mut self) -> &mut [u32; 16] {
         bytemuck::cast_mut(&mut self.0)
     }
 }
 
-fn lines(floats: usize, fill: f32) -> Vec<CacheLine> {
-    vec![CacheLine([fill; 16]); floats.div_ceil(16)]
+/// Codewords as the tiles read them.
+pub(crate) struct Panels {
+    arch: Arch,
+    d: usize,
+    /// Codewords of a panel.
+    width: usize,
+    /// Panels; the lines below may be longer.
+    count: usize,
+    /// `[panel][dimension][codeword of the panel]`
+    codewords: Vec<CacheLine>,
+    /// `[panel][codeword of the panel]`
+    starts: Vec<CacheLine>,
 }
 
 impl Panels {
-    /// Packs the row-major (k, d) `codewords`; the sum of codeword `j` begins at `starts[j]`.
-    /// The last panel is filled up with codewords of zeros whose sums begin at infinity: they never win.
-    pub fn new(arch: Arch, codewords: &[f32], d: usize, starts: &[f32]) -> Self {
-        let width = arch.dispatch(TileWidth);
+    /// Packs the `codewords` (k, d), row-major; the sums with codeword j begin at `starts[j]`.
+    /// The last panel is filled up with zero codewords whose sums begin at infinity: they are nearest to nothing.
+    pub(crate) fn new(arch: Arch, codewords: &[f32], d: usize, starts: &[f32]) -> Self {
+        let width = arch.dispatch(PanelWidth);
         let count = starts.len().div_ceil(width);
-        let mut packed = lines(count * width * d, 0.0);
-        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut packed);
+        let mut packed = vec![CacheLine::splat(0.0); (count * width * d).div_ceil(16)];
+        let floats = bytemuck::cast_slice_mut::<_, f32>(&mut packed);
         for (j, codeword) in codewords.chunks_exact(d).enumerate() {
             let panel = &mut floats[j / width * width * d..][..width * d];
-            for (slot, &value) in panel[j % width..].iter_mut().step_by(width).zip(codeword) {
-                *slot = value;
+            for (slot, &element) in panel[j % width..].iter_mut().step_by(width).zip(codeword) {
+                *slot = element;
             }
         }
-        let mut padded = lines(count * width, f32::INFINITY);
+        let mut padded = vec![CacheLine::splat(f32::INFINITY); (count * width).div_ceil(16)];
         bytemuck::cast_slice_mut::<_, f32>(&mut padded)[..starts.len()].copy_from_slice(starts);
-        Self { arch, d, width, panels: packed, starts: padded }
+        Self { arch, d, width, count, codewords: packed, starts: padded }
     }
 
-    /// Runs the tiles of a group of at most [`GROUP`] rows. `prepare(row, i, element)` is what the terms see of
-    /// element `i` of a row.
-    pub fn run<T: Term, E: Epilogue>(
+    /// Runs the tiles of `rows` (at most [`GROUP`], d), row-major.
+    ///
+    /// `prepare(row, i, x, out)` writes to `out` what the terms shall see in place of `x`, the elements of a row from
+    /// dimension `i` on. `scratch` is for this function alone; giving it again saves an allocation.
+    pub(crate) fn run<T, P, E>(
         &self,
         term: T,
         rows: &[f32],
-        prepare: impl Fn(usize, usize, f32) -> f32,
-        packed: &mut Vec<f32>,
-        epilogue: E,
-    ) {
-        self.arch.dispatch(Group { panels: self, term, rows, prepare, packed, epilogue });
+        prepare: P,
+        scratch: &mut Vec<CacheLine>,
+        epilogue: &mut E,
+    ) where
+        T: Term,
+        P: Fn(usize, usize, &[f32], &mut [f32]),
+        E: Epilogue,
+    {
+        self.arch.dispatch(Run { panels: self, term, rows, prepare, scratch, epilogue });
     }
 }
 
-struct TileWidth;
+/// A tile's width: [`Run`] says why.
+struct PanelWidth;
 
-impl WithSimd for TileWidth {
+impl WithSimd for PanelWidth {
     type Output = usize;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
         match S::F32_LANES {
             16 => 32,
-            8 => 16,
-            4 => 16,
+            8 | 4 => 16,
             lanes => 4 * lanes,
         }
     }
 }
 
-struct Group<'a, T, P, E> {
+struct Run<'a, T, P, E> {
     panels: &'a Panels,
     term: T,
     rows: &'a [f32],
     prepare: P,
-    packed: &'a mut Vec<f32>,
-    epilogue: E,
+    scratch: &'a mut Vec<CacheLine>,
+    epilogue: &'a mut E,
 }
 
-impl<T: Term, P: Fn(usize, usize, f32) -> f32, E: Epilogue> WithSimd for Group<'_, T, P, E> {
+impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> WithSimd for Run<'_, T, P, E> {
     type Output = ();
 
+    /// Rows × vectors of codewords: as many sums as leave registers for the codewords and an element of a row.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Rows × vectors of codewords: as many sums as leave registers for the codewords and one row's element.
         match S::F32_LANES {
             16 => self.tiles::<S, 12, 2>(simd),
             8 => self.tiles::<S, 6, 2>(simd),
@@ -198,30 +205,38 @@ impl<T: Term, P: Fn(usize, usize, f32) -> f32, E: Epilogue> WithSimd for Group<'
     }
 }
 
-impl<T: Term, P: Fn(usize, usize, f32) -> f32, E: Epilogue> Group<'_, T, P, E> {
+impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> Run<'_, T, P, E> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(mut self, simd: S) {
-        let Panels { d, width, panels, starts, .. } = self.panels;
-        let blocks = self.rows.len().div_ceil(*d * R);
-        self.packed.clear();
-        self.packed.resize(blocks * d * R, 0.0);
-        for (row, elements) in self.rows.chunks_exact(*d).enumerate() {
-            let block = &mut self.packed[row / R * d * R..][..d * R];
-            for (i, (slot, &x)) in block[row % R..].iter_mut().step_by(R).zip(elements).enumerate() {
-                *slot = (self.prepare)(row, i, x);
-            }
-        }
-        let panels = bytemuck::cast_slice::<_, f32>(panels).chunks_exact(width * d);
+        let Panels { d, width, count, codewords, starts, .. } = self.panels;
+        let chunks = d.div_ceil(16);
+        self.pack::<R>(*d, chunks);
+        let panels = bytemuck::cast_slice::<_, f32>(codewords).chunks_exact(width * d);
         let starts = bytemuck::cast_slice::<_, f32>(starts).chunks_exact(*width);
-        for (p, (panel, start)) in panels.zip(starts).enumerate() {
+        for (p, (panel, start)) in panels.zip(starts).take(*count).enumerate() {
             let panel = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
             let start = S::as_simd_f32s(start).0.as_chunks::<V>().0;
-            for (b, block) in self.packed.chunks_exact(d * R).enumerate() {
-                let sums = tile::<S, T, R, V>(simd, self.term, block.as_chunks::<R>().0, panel, &start[0]);
+            for (b, rows) in self.scratch.chunks_exact(chunks * R).enumerate() {
+                let sums = tile(simd, self.term, rows.as_chunks::<R>().0, panel, &start[0]);
                 self.epilogue.tile(simd, b * R, p * width, &sums);
             }
         }
-        self.epilogue.finish();
+        self.epilogue.finish(simd);
+    }
+
+    /// Packs R rows together as `[dimension / 16][row][dimension % 16]`: rows are copied sixteen elements at a time, and
+    /// a tile finds the R elements of a dimension at fixed distances.
+    #[inline(always)]
+    fn pack<const R: usize>(&mut self, d: usize, chunks: usize) {
+        self.scratch.clear();
+        self.scratch.resize(self.rows.len().div_ceil(d * R) * chunks * R, CacheLine::splat(0.0));
+        for (row, elements) in self.rows.chunks_exact(d).enumerate() {
+            let block = &mut self.scratch[row / R * chunks * R..][..chunks * R];
+            for (chunk, x) in elements.chunks(16).enumerate() {
+                let out = block[chunk * R + row % R].floats();
+                (self.prepare)(row, chunk * 16, x, &mut out[..x.len()]);
+            }
+        }
     }
 }
 
@@ -229,16 +244,19 @@ impl<T: Term, P: Fn(usize, usize, f32) -> f32, E: Epilogue> Group<'_, T, P, E> {
 fn tile<S: Simd, T: Term, const R: usize, const V: usize>(
     simd: S,
     term: T,
-    rows: &[[f32; R]],
+    rows: &[[CacheLine; R]],
     panel: &[[S::f32s; V]],
     start: &[S::f32s; V],
 ) -> [[S::f32s; V]; R] {
     let mut sums = [*start; R];
-    for (x, c) in rows.iter().zip(panel) {
-        for r in 0..R {
-            let x = simd.splat_f32s(x[r]);
-            for v in 0..V {
-                sums[r][v] = term.add(simd, x, c[v], sums[r][v]);
+    for (rows, panel) in rows.iter().zip(panel.chunks(16)) {
+        for (i, codewords) in panel.iter().enumerate() {
+            for (x, sums) in rows.iter().zip(&mut sums) {
+                // i < 16; the remainder spares the bounds check.
+                let x = simd.splat_f32s(x.0[i % 16]);
+                for (sum, &c) in sums.iter_mut().zip(codewords) {
+                    *sum = term.add(simd, x, c, *sum);
+                }
             }
         }
     }

@@ -182,10 +182,7 @@ pub(super) fn find(name: &str) -> Result<wgpu::Adapter> {
 }
 
 /// Opens an adapter with the features we make use of and the given limits.
-pub(super) fn request(
-    adapter: &wgpu::Adapter,
-    limits: wgpu::Limits,
-) -> Result<(wgpu::Device, wgpu::Queue)> {
+pub(super) fn request(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<(wgpu::Device, wgpu::Queue)> {
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("wgvq"),
         required_features: adapter.features() & WANTED,

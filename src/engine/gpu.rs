@@ -29,7 +29,6 @@ pub(crate) struct Gpu {
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
-    pub features: wgpu::Features,
     pub pipelines: Pipelines,
     /// Poison fresh buffers and keep the shaders' bounds checks.
     pub checked: bool,
@@ -84,7 +83,6 @@ impl Gpu {
         Self {
             pipelines: Pipelines::new(&device, &info, checked),
             limits: device.limits(),
-            features: device.features(),
             pool: Arc::default(),
             trouble: Arc::default(),
             device,

@@ -202,7 +202,8 @@ impl Engine {
             return Err(Error::device("the CPU backend cannot wrap a wgpu buffer; upload the values"));
         };
         let bytes = (rows as u64).saturating_mul(cols as u64).saturating_mul(size_of::<T>() as u64);
-        let needed = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let needed =
+            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         if bytes > buffer.size() {
             return Err(Error::shape(format!(
                 "a {rows} × {cols} matrix of {} needs {bytes} bytes, the buffer has {}",

@@ -8,7 +8,8 @@ use super::gpu::one_line;
 use super::shader::{Shader, Variant};
 use crate::error::{Error, Result};
 
-type Key = (&'static str, &'static str, String);
+/// The stem, and what sets the variant apart.
+type Key = (&'static str, String);
 
 pub(crate) struct Pipelines {
     checked: bool,
@@ -28,7 +29,9 @@ impl Pipelines {
         shader: &Shader,
         variant: &Variant,
     ) -> Result<Arc<wgpu::ComputePipeline>> {
-        let key = (shader.stem, variant.prelude, format!("{:?}", variant.overrides));
+        // A piece is a static text: where it lies tells which one it is.
+        let pieces: Vec<_> = variant.pieces.iter().map(|piece| piece.as_ptr()).collect();
+        let key = (shader.stem, format!("{pieces:?} {:?} {}", variant.overrides, variant.prelude));
         let mut compiled = self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(pipeline) = compiled.get(&key) {
             return Ok(Arc::clone(pipeline));
@@ -63,7 +66,7 @@ impl Pipelines {
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: variant.overrides,
+                constants: &variant.overrides,
                 zero_initialize_workgroup_memory: self.checked,
             },
             cache: self.disk.as_ref().map(|disk| &disk.cache),
@@ -82,7 +85,9 @@ impl Pipelines {
 impl Shader {
     /// The whole WGSL text of a variant.
     pub fn text(&self, variant: &Variant) -> String {
-        std::iter::once(variant.prelude).chain(self.source.iter().copied()).collect::<Vec<_>>().join("\n")
+        let texts =
+            std::iter::once(&*variant.prelude).chain(self.source.iter().chain(variant.pieces).copied());
+        texts.collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
     fn size_classes_hold_what_is_asked_and_waste_at_most_a_quarter() {
         for bytes in (0..5000).chain([1 << 20, (1 << 20) + 1, (1 << 31) - 3]) {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % 64 == 0, "{bytes} -> {class}");
+            assert!(class >= bytes && class.is_multiple_of(64), "{bytes} -> {class}");
             assert!(bytes <= 256 || class * 4 <= bytes * 5, "{bytes} -> {class}");
         }
     }

@@ -109,7 +109,11 @@ impl<'encoder> Recorder<'encoder> {
             return Ok(());
         }
         let Some(_) = self.gpu() else {
-            target.host_mut().copy_from_slice(source.host());
+            use rayon::prelude::*;
+            /// Elements that one thread copies at a time.
+            const PART: usize = 1 << 18;
+            let parts = target.host_mut().par_chunks_mut(PART).zip(source.host().par_chunks(PART));
+            parts.for_each(|(to, from)| to.copy_from_slice(from));
             return Ok(());
         };
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {

@@ -1,5 +1,7 @@
 //! How the host describes a shader to the engine.
 
+use std::borrow::Cow;
+
 use super::Matrix;
 
 /// A kernel's GPU face: its WGSL and what it binds.
@@ -15,24 +17,33 @@ pub(crate) struct Shader {
     pub reads: &'static [&'static str],
     /// Names of the writable storage bindings.
     pub writes: &'static [&'static str],
-    /// Fields of the uniform, in order.
+    /// Fields of the uniform, in order; only the contract test reads it.
+    #[cfg_attr(not(test), expect(dead_code))]
     pub params: &'static [Field],
-    /// Variants that exist, for the contract test; each is the constants a call may set.
-    pub variants: &'static [Variant],
+    /// One variant of every kind that a call may ask for; only the contract test reads it.
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub variants: fn() -> Vec<Variant>,
 }
 
 /// One compiled form of a shader.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Variant {
-    /// Text put in front of the module: `const`s that size register tiles, which overrides cannot.
-    pub prelude: &'static str,
+    /// Text put in front of the module: `const`s that size private arrays, which overrides cannot.
+    pub prelude: Cow<'static, str>,
+    /// Texts that this variant has besides the shader's own.
+    pub pieces: &'static [&'static str],
     /// Pipeline-overridable constants.
-    pub overrides: &'static [(&'static str, f64)],
+    pub overrides: Cow<'static, [(&'static str, f64)]>,
 }
 
 impl Variant {
     /// The only variant of most shaders.
-    pub const DEFAULT: Variant = Variant { prelude: "", overrides: &[] };
+    pub const DEFAULT: Variant = Variant::overriding(&[]);
+
+    /// The variant with these pipeline-overridable constants.
+    pub const fn overriding(overrides: &'static [(&'static str, f64)]) -> Self {
+        Variant { prelude: Cow::Borrowed(""), pieces: &[], overrides: Cow::Borrowed(overrides) }
+    }
 }
 
 /// A field of a uniform struct.

@@ -11,7 +11,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["source_rows", "indices"],
     writes: &["gathered"],
     params: Params::FIELDS,
-    variants: &[Variant::DEFAULT],
+    variants: || vec![Variant::DEFAULT],
 };
 
 shader_params!(Params { n: u32, d: u32, first: u32, rows: u32 });

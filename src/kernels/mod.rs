@@ -1,7 +1,25 @@
 //! The host side of the kernels: one file per stem, each a method of [`Recorder`](crate::Recorder) that
 //! checks shapes and records the shader, or runs its CPU twin.
 
+pub(crate) mod assign;
+pub(crate) mod blend_means;
+pub(crate) mod codebook_mean;
+pub(crate) mod counting_sort;
+pub(crate) mod distance_matrix;
+pub(crate) mod elementwise;
 pub(crate) mod gather;
+pub(crate) mod histogram;
+pub(crate) mod multiply_add;
+pub(crate) mod normalize;
+pub(crate) mod prepare_codebook;
+pub(crate) mod random_fill;
+pub(crate) mod reduce;
+pub(crate) mod residual;
+pub(crate) mod scan;
+pub(crate) mod segment_mean;
+pub(crate) mod tile;
+pub(crate) mod top_w;
+pub(crate) mod weighted_pick;
 
 /// `shaders/shared/grid.wgsl`, for the kernels that use it.
 pub(crate) const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");

@@ -42,11 +42,6 @@ impl Check {
         &mut self.rng
     }
 
-    /// Whether the engine is slow enough that large shapes have to be left out.
-    pub(crate) fn is_software(&self) -> bool {
-        self.engine.is_software()
-    }
-
     /// `n × d` normals around `offset`.
     pub(crate) fn normals(&mut self, n: usize, d: usize, offset: f32) -> ndarray::Array2<f32> {
         ndarray::Array2::from_shape_simple_fn((n, d), || self.rng.normal() + offset)
@@ -93,9 +88,9 @@ impl Check {
         if got.len() != want.len() {
             return self.fail(case, format!("{} results, expected {}", got.len(), want.len()));
         }
-        // `!(… <= …)` so that a NaN is a failure.
-        let wrong = |at: &usize| !((f64::from(got[*at]) - want[*at]).abs() <= bound(*at));
-        if let Some(at) = (0..want.len()).find(wrong) {
+        // Asking for what is right makes a NaN a failure.
+        let right = |at: usize| (f64::from(got[at]) - want[at]).abs() <= bound(at);
+        if let Some(at) = (0..want.len()).find(|&at| !right(at)) {
             let bound = bound(at);
             self.fail(case, format!("result {at} is {}, expected {} ± {bound:.3e}", got[at], want[at]));
         }
@@ -124,9 +119,31 @@ impl Check {
                 return self.fail(case, format!("row {row} chose {choice} of {limit}"));
             }
             let (excess, bound) = (excess(row, choice), bound(row));
-            if !(excess <= bound) {
-                return self
-                    .fail(case, format!("row {row} chose {choice}, dearer by {excess:.3e} (bound {bound:.3e})"));
+            let right = excess <= bound;
+            if !right {
+                return self.fail(
+                    case,
+                    format!("row {row} chose {choice}, dearer by {excess:.3e} (bound {bound:.3e})"),
+                );
+            }
+        }
+    }
+
+    /// Judges lists of `w` choices, one per row, by `judge`, which says what is wrong with a row's list.
+    pub(crate) fn lists(
+        &mut self,
+        case: &str,
+        mut got: ndarray::Array2<u32>,
+        judge: impl Fn(usize, &[u32]) -> Result<(), String>,
+    ) {
+        if self.faulty() && !got.is_empty() {
+            // A list that names the same candidate twice, or one that does not exist.
+            let last = got.ncols() - 1;
+            got[[0, last]] = if last > 0 { got[[0, 0]] } else { u32::MAX };
+        }
+        for (row, list) in got.outer_iter().enumerate() {
+            if let Err(wrong) = judge(row, &list.to_vec()) {
+                return self.fail(case, format!("row {row}: {wrong}"));
             }
         }
     }

@@ -7,6 +7,7 @@ use naga::{AddressSpace, StorageAccess, TypeInner};
 
 use super::KERNELS;
 use crate::engine::shader::{Shader, Variant};
+use crate::kernels::tile::Core;
 
 fn parse(shader: &Shader, variant: &Variant) -> naga::Module {
     let text = shader.text(variant);
@@ -18,11 +19,12 @@ fn parse(shader: &Shader, variant: &Variant) -> naga::Module {
     module
 }
 
-fn all_variants() -> impl Iterator<Item = (&'static Shader, naga::Module, &'static Variant)> {
+fn all_variants() -> impl Iterator<Item = (&'static Shader, naga::Module, Variant)> {
     KERNELS.iter().flat_map(|kernel| {
         let shader = kernel.shader;
-        assert!(!shader.variants.is_empty(), "{}: no variant", shader.stem);
-        shader.variants.iter().map(move |variant| (shader, parse(shader, variant), variant))
+        let variants = (shader.variants)();
+        assert!(!variants.is_empty(), "{}: no variant", shader.stem);
+        variants.into_iter().map(move |variant| (shader, parse(shader, &variant), variant))
     })
 }
 
@@ -83,7 +85,12 @@ fn params_have_the_hosts_layout() {
 fn modules_have_one_entry_point_within_the_default_limits() {
     for (shader, module, variant) in all_variants() {
         let [entry] = &module.entry_points[..] else { panic!("{}: not one entry point", shader.stem) };
-        assert_eq!((entry.name.as_str(), entry.stage), ("main", naga::ShaderStage::Compute), "{}", shader.stem);
+        assert_eq!(
+            (entry.name.as_str(), entry.stage),
+            ("main", naga::ShaderStage::Compute),
+            "{}",
+            shader.stem
+        );
         let invocations: u32 = entry.workgroup_size.iter().product();
         assert!(invocations <= 256, "{}: {invocations} invocations", shader.stem);
         let shared: u32 = module
@@ -94,7 +101,7 @@ fn modules_have_one_entry_point_within_the_default_limits() {
             .sum();
         assert!(shared <= 16 << 10, "{}: {shared} bytes of workgroup memory", shader.stem);
         let known: BTreeSet<_> = module.overrides.iter().filter_map(|(_, o)| o.name.clone()).collect();
-        for (name, _) in variant.overrides {
+        for (name, _) in variant.overrides.iter() {
             assert!(known.contains(*name), "{}: no override {name}", shader.stem);
         }
     }
@@ -109,6 +116,18 @@ fn the_host_knows_the_shared_workgroup_size() {
         panic!("WORKGROUP is no literal")
     };
     assert_eq!(u64::from(size), crate::kernels::WORKGROUP);
+}
+
+#[test]
+fn the_host_knows_the_sizes_of_the_tiled_cores() {
+    for core in [Core::Direct, Core::Staged] {
+        let size = |name: &str| {
+            let start = core.text().split(&format!("const {name}: u32 = ")).nth(1).expect(name);
+            start.split('u').next().and_then(|number| number.parse::<usize>().ok()).expect(name)
+        };
+        assert_eq!(size("WORKGROUP_ROWS") as u64, core.rows(), "{core:?}");
+        assert_eq!((size("PANEL"), size("DEPTH")), (core.panel(), core.depth()), "{core:?}");
+    }
 }
 
 /// A kernel is a shader, a host side, a CPU twin and a check of one name, and `KERNELS` lists it.

@@ -3,16 +3,34 @@
 //! Drivers do miscompile shaders; `wgvq selftest` is how a user finds out. The crate's own tests run the very
 //! same checks, on the CPU twins and on a GPU, and prove that each comparison in them can fail.
 
+mod assign;
+mod blend_means;
 mod check;
+mod codebook_mean;
 mod contract;
+mod counting_sort;
+mod distance_matrix;
+mod elementwise;
 mod gather;
+mod histogram;
+mod multiply_add;
+mod normalize;
 pub(crate) mod oracle;
+mod prepare_codebook;
+mod random_fill;
+mod reduce;
+mod residual;
+mod scan;
+mod segment_mean;
+mod top_w;
+mod weighted_pick;
 
 pub use check::Check;
 
 use crate::engine::Engine;
 use crate::engine::shader::Shader;
 use crate::error::Result;
+use crate::kernels;
 
 /// A kernel: the stem of its files and what holds it to account.
 pub(crate) struct Kernel {
@@ -22,8 +40,26 @@ pub(crate) struct Kernel {
 }
 
 /// Every kernel there is.
-pub(crate) static KERNELS: &[Kernel] =
-    &[Kernel { shader: &crate::kernels::gather::SHADER, check: gather::check }];
+pub(crate) static KERNELS: &[Kernel] = &[
+    Kernel { shader: &kernels::assign::SHADER, check: assign::check },
+    Kernel { shader: &kernels::blend_means::SHADER, check: blend_means::check },
+    Kernel { shader: &kernels::codebook_mean::SHADER, check: codebook_mean::check },
+    Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
+    Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
+    Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
+    Kernel { shader: &kernels::gather::SHADER, check: gather::check },
+    Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
+    Kernel { shader: &kernels::multiply_add::SHADER, check: multiply_add::check },
+    Kernel { shader: &kernels::normalize::SHADER, check: normalize::check },
+    Kernel { shader: &kernels::prepare_codebook::SHADER, check: prepare_codebook::check },
+    Kernel { shader: &kernels::random_fill::SHADER, check: random_fill::check },
+    Kernel { shader: &kernels::reduce::SHADER, check: reduce::check },
+    Kernel { shader: &kernels::residual::SHADER, check: residual::check },
+    Kernel { shader: &kernels::scan::SHADER, check: scan::check },
+    Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
+    Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
+    Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
+];
 
 /// How one kernel fared.
 #[derive(Clone, Debug, serde::Serialize)]

@@ -1,1 +1,81 @@
-fn main(){}
+//! The `wgvq` command: one file per subcommand.
+
+mod args;
+mod bench;
+mod decode;
+mod demo;
+mod devices;
+mod elbow;
+mod encode;
+mod eval;
+mod figures;
+mod inspect;
+mod interrupt;
+mod plots;
+mod progress;
+mod selftest;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use wgvq::ErrorKind;
+
+use args::{Command, Options};
+
+/// How a command ended, when it did not fail.
+enum Verdict {
+    /// It did what was asked: exit status 0.
+    Done,
+    /// It ran, and a threshold that was stated (or implied, as by a self-test) was missed: exit status 1.
+    Missed,
+}
+
+fn main() -> ExitCode {
+    quiet_the_loader();
+    let options = Options::parse();
+    env_logger::Builder::new()
+        .filter_level(options.common.log_level())
+        .parse_default_env()
+        .format_timestamp(None)
+        .init();
+    match run(&options) {
+        Ok(Verdict::Done) => ExitCode::SUCCESS,
+        Ok(Verdict::Missed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("wgvq: {error}");
+            ExitCode::from(match error.kind() {
+                ErrorKind::Device => 3,
+                // What a shell reports for a program that an interrupt ended.
+                ErrorKind::Cancelled => 130,
+                _ => 2,
+            })
+        }
+    }
+}
+
+fn run(options: &Options) -> wgvq::Result<Verdict> {
+    let common = &options.common;
+    common.start_threads()?;
+    match &options.command {
+        Command::Train(command) => train::run(command, common),
+        Command::Encode(command) => encode::run(command, common),
+        Command::Decode(command) => decode::run(command, common),
+        Command::Eval(command) => eval::run(command, common),
+        Command::Inspect(command) => inspect::run(command, common),
+        Command::Devices => devices::run(common),
+        Command::Selftest(command) => selftest::run(command, common),
+        Command::Demo(command) => demo::run(command, common),
+        Command::Elbow(command) => elbow::run(command, common),
+        Command::Bench(command) => bench::run(command, common),
+    }
+}
+
+/// Mesa's device-select layer looks for a Wayland session and complains on stderr where there is none, as on
+/// every headless machine. It does not decide anything for us, so there it is switched off.
+fn quiet_the_loader() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: the first thing that `main` does; no other thread exists that could read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}

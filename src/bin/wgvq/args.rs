@@ -1,0 +1,309 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use wgvq::{Context, Engine, Error, Result, Spec};
+
+/// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do the main job from end to end on a bundled sample of real embeddings
+    Demo(Demo),
+    /// Train a quantizer on vectors and write a model file
+    Train(Train),
+    /// Turn vectors into codes
+    Encode(Encode),
+    /// Turn codes back into vectors
+    Decode(Decode),
+    /// Measure distortion, rate and codebook use
+    Eval(Eval),
+    /// Train over a range of codebook sizes and name the knee
+    Elbow(Elbow),
+    /// Say what a model, codes or data file holds
+    Inspect(Inspect),
+    /// List devices and say which one `auto` takes, and why
+    Devices,
+    /// Check every kernel on a device against float64
+    Selftest(Selftest),
+    /// Measure throughput against the device's own peaks
+    Bench(Bench),
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Device: auto, cpu, gpu, gpu:N or gpu:NAME
+    #[arg(long, global = true, default_value = "auto", env = "WGVQ_DEVICE")]
+    pub device: String,
+    /// Seed of everything random
+    #[arg(long, global = true, default_value_t = 0)]
+    pub seed: u64,
+    /// CPU threads [default: all cores]
+    #[arg(long, global = true)]
+    pub threads: Option<usize>,
+    /// Memory to stay within while streaming, such as 512MiB or 2GB [default: a quarter of RAM]
+    #[arg(long, global = true, value_parser = parse_bytes)]
+    pub memory: Option<u64>,
+    /// Print one JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Overwrite outputs that exist
+    #[arg(long, global = true)]
+    pub force: bool,
+    /// No progress, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more; twice for debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Which vectors.
+#[derive(Args, Debug)]
+pub struct Data {
+    /// Files, directories or globs: .npy .fvecs .bvecs .ivecs .safetensors[:tensor] .parquet[:column]
+    #[arg(required = true, value_name = "DATA")]
+    pub data: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(flatten)]
+    pub data: Data,
+    /// What to train, such as VQ1024
+    #[arg(long)]
+    pub spec: Spec,
+    /// The model file to write
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub kmeans: KMeansOptions,
+    /// Weights of the vectors, a file of one column
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Go on from this model's codebook
+    #[arg(long, value_name = "MODEL", conflicts_with = "init")]
+    pub start: Option<PathBuf>,
+}
+
+/// Settings of k-means.
+#[derive(Args, Debug)]
+pub struct KMeansOptions {
+    /// Where the codewords start
+    #[arg(long, value_enum)]
+    pub init: Option<InitName>,
+    /// Iterations at most (batches, with --mini-batch)
+    #[arg(long, default_value_t = 25)]
+    pub iters: usize,
+    /// Stop once an iteration improves the objective by less than this share
+    #[arg(long, default_value_t = 1e-4)]
+    pub tolerance: f64,
+    /// Runs from different starts, of which the best is kept
+    #[arg(long, default_value_t = 1)]
+    pub restarts: usize,
+    /// Training vectors per codeword at most, drawn at random; 0 for all
+    #[arg(long, default_value_t = 256)]
+    pub sample: usize,
+    /// Unit-length vectors and codewords (cosine)
+    #[arg(long)]
+    pub spherical: bool,
+    /// Mini-batch k-means with batches of that many vectors, for data larger than memory
+    #[arg(long, value_name = "VECTORS")]
+    pub mini_batch: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InitName {
+    Random,
+    #[value(name = "kmeans++")]
+    PlusPlus,
+    #[value(name = "kmeans-parallel")]
+    Parallel,
+}
+
+#[derive(Args, Debug)]
+pub struct Encode {
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// The codes file to write, (n, m) unsigned integers
+    #[arg(short, long, value_name = "CODES.npy")]
+    pub output: PathBuf,
+    /// Go on where an interrupted run of the same command stopped
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Decode {
+    /// The codes file
+    pub codes: PathBuf,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// The vectors file to write: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "OUT.npy")]
+    pub output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Eval {
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// Judge these codes instead of encoding anew
+    #[arg(long, value_name = "CODES.npy")]
+    pub codes: Option<PathBuf>,
+    /// Exit with status 1 if the mean squared error is above this
+    #[arg(long)]
+    pub max_mse: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The folder for the report
+    #[arg(short, long, value_name = "FOLDER", default_value = "wgvq-demo")]
+    pub output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Elbow {
+    #[command(flatten)]
+    pub data: Data,
+    /// Codebook sizes: a range such as 2..256 (24 sizes at most) or a list such as 2,4,8
+    #[arg(long, value_parser = crate::elbow::parse_ks)]
+    pub k: std::vec::Vec<usize>,
+    /// Draw the curve to this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub kmeans: KMeansOptions,
+}
+
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Only the measurements of this name: assign, kmeans, encode, upload or readback
+    #[arg(long)]
+    pub only: Option<crate::bench::Measurement>,
+    /// One shape N,D,K in place of the named ones
+    #[arg(long, value_parser = crate::bench::parse_shape)]
+    pub shape: Option<crate::bench::Shape>,
+    /// Timed runs of each measurement, after one that warms up
+    #[arg(long, default_value_t = 5)]
+    pub repeat: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// A model, codes or data file
+    pub file: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Selftest {
+    /// Only kernels whose name contains this
+    #[arg(default_value = "")]
+    pub filter: String,
+}
+
+impl Common {
+    /// The engine of `--device`, with a line on why where the user left the choice to us.
+    pub fn engine(&self) -> Result<Engine> {
+        let engine = Engine::open(&self.device).context(|| "--device")?;
+        if self.device == "auto" {
+            log::info!("running on {}: {}", engine.name(), engine.reason());
+        }
+        Ok(engine)
+    }
+
+    pub fn log_level(&self) -> log::LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => log::LevelFilter::Error,
+            (false, 0) => log::LevelFilter::Warn,
+            (false, 1) => log::LevelFilter::Info,
+            _ => log::LevelFilter::Debug,
+        }
+    }
+
+    pub fn start_threads(&self) -> Result<()> {
+        let Some(threads) = self.threads else { return Ok(()) };
+        if threads == 0 {
+            return Err(Error::input("--threads 0: at least one thread is needed"));
+        }
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::input(format!("--threads {threads}: {error}")))
+    }
+
+    /// Bytes to stay within while streaming.
+    pub fn memory(&self) -> u64 {
+        self.memory.unwrap_or_else(|| {
+            let mut system = sysinfo::System::new();
+            system.refresh_memory();
+            system.total_memory() / 4
+        })
+    }
+
+    /// Fails early, before any work, if an output is there and may not be overwritten.
+    pub fn check_output(&self, path: &std::path::Path) -> Result<()> {
+        wgvq::io::check_output(path, self.force)
+    }
+}
+
+fn parse_bytes(text: &str) -> Result<u64> {
+    let wrong =
+        || Error::input(format!("{text:?} is no amount of memory; write it like 512MiB, 2GB or 1000000"));
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim().to_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor as f64;
+    if bytes < f64::from(1 << 20) {
+        return Err(Error::input(format!("{text} is too little memory; give at least 1MiB")));
+    }
+    Ok(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_memory() {
+        assert_eq!(parse_bytes("512MiB").unwrap(), 512 << 20);
+        assert_eq!(parse_bytes("1.5 GB").unwrap(), 1_500_000_000);
+        assert_eq!(parse_bytes("2000000").unwrap(), 2_000_000);
+        for wrong in ["", "MiB", "5 apples", "-1GB", "10", "1.2.3GB"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,64 @@
+//! `wgvq decode`
+
+use std::time::Instant;
+
+use wgvq::io::{IndexFile, RowWriter};
+use wgvq::ndarray::Array2;
+use wgvq::{Batching, Context, Error, Result, decode_batches};
+
+use crate::args::{Common, Decode};
+use crate::figures::print_json;
+use crate::progress::Progress;
+use crate::{Verdict, interrupt};
+
+pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
+    common.check_output(&command.output)?;
+    let model = wgvq::load(&command.model)?;
+    let codes = IndexFile::open(&command.codes)?;
+    let (n, dim) = (codes.rows(), model.quantizer.dim());
+    let engine = common.engine()?;
+    let coder = model.quantizer.prepare(&engine)?;
+    let mut out = RowWriter::<f32>::create(&command.output, n, dim, common.force)?;
+    interrupt::listen()?;
+
+    let mut progress = Progress::new(common, "decode", "vectors", n);
+    let start = Instant::now();
+    let batching = Batching::within(common.memory(), dim);
+    decode_batches(
+        &*coder,
+        &engine,
+        |rows| read_codes(&codes, rows),
+        0..n,
+        batching,
+        |rows, _, decoded| {
+            out.append(decoded.as_slice().expect("decoded rows are contiguous"))?;
+            progress.add(rows.len(), String::new());
+            if interrupt::asked() { Err(Error::cancelled("stopped; nothing was written")) } else { Ok(()) }
+        },
+    )
+    .context(|| codes.path().display())?;
+    out.finish()?;
+    progress.finish();
+    let seconds = start.elapsed().as_secs_f64();
+    if common.json {
+        print_json(&serde_json::json!({
+            "spec": model.quantizer.spec().to_string(),
+            "n": n,
+            "dim": dim,
+            "seconds": seconds,
+            "vectors_per_second": n as f64 / seconds,
+            "device": engine.name(),
+        }))?;
+    } else if !common.quiet {
+        println!("{n} vectors × {dim} in {seconds:.3} s on {}", engine.name());
+    }
+    Ok(Verdict::Done)
+}
+
+/// The codes of some rows of a file.
+pub fn read_codes(codes: &IndexFile, rows: std::ops::Range<usize>) -> Result<Array2<u32>> {
+    let shape = (rows.len(), codes.columns());
+    let mut values = vec![0; shape.0 * shape.1];
+    codes.read(rows, &mut values)?;
+    Ok(Array2::from_shape_vec(shape, values).expect("one code per cell"))
+}

@@ -1,0 +1,88 @@
+//! `wgvq elbow`
+
+use wgvq::train::elbow;
+use wgvq::{Error, Result, io};
+
+use crate::args::{Common, Elbow};
+use crate::figures::print_json;
+use crate::plots::{self, Labels, Series};
+use crate::progress::Progress;
+use crate::train::Watch;
+use crate::{Verdict, interrupt};
+
+pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
+    if let Some(path) = &command.plot {
+        common.check_output(path)?;
+    }
+    let data = io::open_all(&command.data.data)?;
+    let engine = common.engine()?;
+    interrupt::listen()?;
+    let total = command.k.len() * command.kmeans.iters * command.kmeans.restarts;
+    let mut watch = Watch(Progress::new(common, "elbow", "iterations", total));
+    let trainer = |k| command.kmeans.trainer(k, common.seed);
+    let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;
+    watch.0.finish();
+
+    if let Some(path) = &command.plot {
+        let points: Vec<_> = found.points.iter().map(|point| (point.k as f64, point.mse)).collect();
+        let knee = points.iter().copied().find(|point| point.0 == found.knee as f64);
+        let labels = Labels { title: "Distortion over codebook size", x: "codewords", y: "mse" };
+        let marked = knee.map(|(k, mse)| (k, mse, format!("knee: k = {k}")));
+        plots::lines(path, common.force, &labels, &[Series { name: "k-means", points }], marked)?;
+    }
+    if common.json {
+        print_json(&serde_json::json!({
+            "points": found.points,
+            "knee": found.knee,
+            "device": engine.name(),
+        }))?;
+        return Ok(Verdict::Done);
+    }
+    println!("{:>8} {:>16}", "k", "mse");
+    for point in &found.points {
+        let mark = if point.k == found.knee { "  <- knee" } else { "" };
+        println!("{:>8} {:>16.6}{mark}", point.k, point.mse);
+    }
+    Ok(Verdict::Done)
+}
+
+/// The numbers of codewords that `--k` names: a list such as `2,4,8`, or a range such as `2..256`, of which at
+/// most [`RANGE_POINTS`] numbers are taken, each about as much larger than the one before.
+pub fn parse_ks(text: &str) -> Result<Vec<usize>> {
+    let wrong = || Error::input(format!("{text:?} names no codebook sizes; write 2..256 or 2,4,8"));
+    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|&k| k > 0).ok_or_else(wrong);
+    let Some((low, high)) = text.split_once("..") else {
+        let ks: Vec<usize> = text.split(',').map(number).collect::<Result<_>>()?;
+        return if ks.windows(2).all(|pair| pair[0] < pair[1]) { Ok(ks) } else { Err(wrong()) };
+    };
+    let (low, high) = (number(low)?, number(high)?);
+    if low > high {
+        return Err(wrong());
+    }
+    let ratio = high as f64 / low as f64;
+    let last = (RANGE_POINTS - 1) as f64;
+    let mut ks: Vec<usize> =
+        (0..RANGE_POINTS).map(|at| (low as f64 * ratio.powf(at as f64 / last)).round() as usize).collect();
+    ks.dedup();
+    Ok(ks)
+}
+
+/// Codebooks trained for a range.
+const RANGE_POINTS: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::parse_ks;
+
+    #[test]
+    fn ranges_and_lists_of_k() {
+        assert_eq!(parse_ks("2,4,8").unwrap(), [2, 4, 8]);
+        assert_eq!(parse_ks("2..5").unwrap(), [2, 3, 4, 5]);
+        let ks = parse_ks("2..256").unwrap();
+        assert!(ks.len() > 15 && ks[0] == 2 && ks[ks.len() - 1] == 256 && ks.windows(2).all(|p| p[0] < p[1]));
+        assert_eq!(parse_ks("7..7").unwrap(), [7]);
+        for wrong in ["", "0..4", "5..2", "a", "4,2", "2..", "1,,2"] {
+            assert!(parse_ks(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `wgvq encode`
+
+use std::path::Path;
+use std::time::Instant;
+
+use wgvq::io::RowWriter;
+use wgvq::metrics::{Distortion, Usage};
+use wgvq::{Batching, Error, Model, Result, Vectors, encode_batches, io};
+
+use crate::args::{Common, Encode};
+use crate::figures::{Figures, Loss};
+use crate::progress::Progress;
+use crate::{Verdict, interrupt};
+
+pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
+    common.check_output(&command.output)?;
+    let model = wgvq::load(&command.model)?;
+    let data = io::open_all(&command.data.data)?;
+    let engine = common.engine()?;
+    let coder = model.quantizer.prepare(&engine)?;
+    let mut out = Writer::open(command, common, &model, &data)?;
+    interrupt::listen()?;
+
+    let done = out.written();
+    let mut progress = Progress::new(common, "encode", "vectors", data.len());
+    progress.skip(done);
+    let mut distortion = Distortion::default();
+    let mut usage: Vec<Usage> = coder.codebook_sizes().into_iter().map(Usage::new).collect();
+    let batching = Batching::within(common.memory(), data.dim());
+    let start = Instant::now();
+    encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
+        out.append(&batch.codes)?;
+        for (usage, column) in usage.iter_mut().zip(batch.codes.columns()) {
+            usage.add(column.iter().copied());
+        }
+        distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+        progress.add(batch.rows.len(), String::new());
+        if interrupt::asked() && batch.rows.end < data.len() {
+            return Err(Error::cancelled(format!(
+                "stopped after {} of {} vectors; the same command with --resume goes on",
+                batch.rows.end,
+                data.len()
+            )));
+        }
+        Ok(())
+    })?;
+    out.finish()?;
+    progress.finish();
+    let seconds = start.elapsed().as_secs_f64();
+    let figures = Figures::new(&engine, &*model.quantizer, Loss::from(&distortion), &usage, seconds);
+    if done > 0 { figures.with("resumed_at", done) } else { figures }.print(common)?;
+    Ok(Verdict::Done)
+}
+
+/// The codes file, in the narrowest integers that hold every code.
+enum Writer {
+    U8(RowWriter<u8>),
+    U16(RowWriter<u16>),
+    U32(RowWriter<u32>),
+}
+
+impl Writer {
+    fn open(command: &Encode, common: &Common, model: &Model, data: &dyn Vectors) -> Result<Self> {
+        let sizes = model.quantizer.codebook_sizes();
+        let shape = (data.len(), sizes.len());
+        // Codes of another model or other data are never continued.
+        let job = format!("codes of {} × {} by the model {}", data.len(), data.dim(), model.hash);
+        let (path, force) = (command.output.as_path(), common.force);
+        Ok(match sizes.into_iter().max().unwrap_or(1) {
+            0..=0x100 => Writer::U8(open(path, shape, force, &job, command.resume)?),
+            0x101..=0x1_0000 => Writer::U16(open(path, shape, force, &job, command.resume)?),
+            _ => Writer::U32(open(path, shape, force, &job, command.resume)?),
+        })
+    }
+
+    /// Rows that an earlier run has written.
+    fn written(&self) -> usize {
+        match self {
+            Writer::U8(writer) => writer.written(),
+            Writer::U16(writer) => writer.written(),
+            Writer::U32(writer) => writer.written(),
+        }
+    }
+
+    fn append(&mut self, codes: &wgvq::ndarray::Array2<u32>) -> Result<()> {
+        match self {
+            Writer::U8(writer) => writer.append(&codes.iter().map(|&code| code as u8).collect::<Vec<_>>()),
+            Writer::U16(writer) => writer.append(&codes.iter().map(|&code| code as u16).collect::<Vec<_>>()),
+            Writer::U32(writer) => writer.append(&codes.iter().copied().collect::<Vec<_>>()),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Writer::U8(writer) => writer.finish(),
+            Writer::U16(writer) => writer.finish(),
+            Writer::U32(writer) => writer.finish(),
+        }
+    }
+}
+
+fn open<T: io::RowElement>(
+    path: &Path,
+    (rows, columns): (usize, usize),
+    force: bool,
+    job: &str,
+    resume: bool,
+) -> Result<RowWriter<T>> {
+    if resume {
+        RowWriter::resume(path, rows, columns, force, job)
+    } else {
+        RowWriter::create_resumable(path, rows, columns, force, job)
+    }
+}

@@ -1,0 +1,47 @@
+//! `wgvq inspect`
+
+use serde_json::{Value, json};
+use wgvq::{Result, io};
+
+use crate::Verdict;
+use crate::args::{Common, Inspect};
+use crate::figures::print_json;
+
+pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
+    let mut facts = json!(io::describe(&command.file)?);
+    // A safetensors file may be a model of ours: then its own words are the interesting ones.
+    if command.file.ends_with(".safetensors")
+        && let Ok(model) = io::read_model(&command.file)
+    {
+        facts["model"] = model.description;
+        facts["hash"] = json!(model.hash);
+    }
+    if common.json {
+        print_json(&facts)?;
+    } else {
+        print_facts("", &facts);
+    }
+    Ok(Verdict::Done)
+}
+
+/// One line per fact; facts of facts are indented.
+fn print_facts(indent: &str, facts: &Value) {
+    let Value::Object(facts) = facts else { return };
+    for (key, value) in facts {
+        match value {
+            Value::Null => {}
+            Value::Object(_) => {
+                println!("{indent}{key}");
+                print_facts(&format!("{indent}  "), value);
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                println!("{indent}{key}");
+                for item in items {
+                    print_facts(&format!("{indent}  "), item);
+                }
+            }
+            Value::String(text) => println!("{indent}{key:<16} {text}"),
+            other => println!("{indent}{key:<16} {other}"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Pictures, as SVG.
+
+use std::ops::Range;
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use wgvq::{Error, Result, io};
+
+/// A line of a chart.
+pub struct Series<'a> {
+    pub name: &'a str,
+    pub points: Vec<(f64, f64)>,
+}
+
+/// What a chart says around its lines.
+pub struct Labels<'a> {
+    pub title: &'a str,
+    pub x: &'a str,
+    pub y: &'a str,
+}
+
+const SIZE: (u32, u32) = (760, 440);
+
+/// A line chart with marked points; `marked` is drawn larger, with its text.
+pub fn lines(
+    path: &Path,
+    force: bool,
+    labels: &Labels,
+    series: &[Series],
+    marked: Option<(f64, f64, String)>,
+) -> Result<()> {
+    let all = || series.iter().flat_map(|series| &series.points);
+    let x = span(all().map(|point| point.0));
+    let y = span(all().map(|point| point.1));
+    write(path, force, |area| {
+        let mut chart = chart(area, labels, x, y)?;
+        for (number, series) in series.iter().enumerate() {
+            let color = Palette99::pick(number).to_rgba();
+            let points = || series.points.iter().copied();
+            chart
+                .draw_series(LineSeries::new(points(), color.stroke_width(2)))
+                .map_err(failed)?
+                .label(series.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+            let dots = points().map(|point| Circle::new(point, 3, color.filled()));
+            chart.draw_series(dots).map_err(failed)?;
+        }
+        if let Some((x, y, text)) = &marked {
+            let dot = Circle::new((*x, *y), 6, RED.stroke_width(2));
+            let label = Text::new(format!("   {text}"), (*x, *y), ("sans-serif", 16));
+            chart.draw_series([dot]).map_err(failed)?;
+            chart.draw_series([label]).map_err(failed)?;
+        }
+        if series.len() > 1 {
+            chart
+                .configure_series_labels()
+                .background_style(WHITE.mix(0.8))
+                .border_style(BLACK.mix(0.3))
+                .draw()
+                .map_err(failed)?;
+        }
+        Ok(())
+    })
+}
+
+/// One bar per value, in order.
+pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result<()> {
+    let highest = values.iter().copied().fold(0.0, f64::max).max(1.0);
+    write(path, force, |area| {
+        let mut chart = chart(area, labels, 0.0..values.len() as f64, 0.0..highest * 1.05)?;
+        let color = Palette99::pick(0).to_rgba();
+        let bars = values
+            .iter()
+            .enumerate()
+            .map(|(at, &value)| Rectangle::new([(at as f64, 0.0), (at as f64 + 0.9, value)], color.filled()));
+        chart.draw_series(bars).map_err(failed)?;
+        Ok(())
+    })
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Chart<'a, 'b> = ChartContext<
+    'b,
+    SVGBackend<'a>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
+
+fn chart<'a, 'b>(
+    area: &'b Area<'a>,
+    labels: &Labels,
+    x: Range<f64>,
+    y: Range<f64>,
+) -> Result<Chart<'a, 'b>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(labels.title, ("sans-serif", 20))
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(72)
+        .build_cartesian_2d(x, y)
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .x_desc(labels.x)
+        .y_desc(labels.y)
+        .light_line_style(WHITE)
+        .bold_line_style(BLACK.mix(0.12))
+        .label_style(("sans-serif", 13))
+        .draw()
+        .map_err(failed)?;
+    Ok(chart)
+}
+
+/// Draws on a white page and writes it whole.
+fn write(path: &Path, force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        area.fill(&WHITE).map_err(failed)?;
+        draw(&area)?;
+        area.present().map_err(failed)?;
+    }
+    io::write_file(path, text.as_bytes(), force)
+}
+
+/// The range of the values with a little room, never empty.
+fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    if !(low.is_finite() && high.is_finite()) {
+        return 0.0..1.0;
+    }
+    let room = if high > low { 0.04 * (high - low) } else { 0.5 * high.abs().max(1.0) };
+    low - room..high + room
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::input(format!("the plot cannot be drawn: {error}"))
+}

@@ -1,0 +1,112 @@
+//! `wgvq train`
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+use wgvq::train::{Ended, Init, Iteration, KMeans, Observer};
+use wgvq::{Context, Error, Quantizer, Result, Spec, Vectors, Vq, io};
+
+use crate::args::{Common, InitName, KMeansOptions, Train};
+use crate::figures::{Figures, Loss};
+use crate::progress::Progress;
+use crate::{Verdict, interrupt};
+
+pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
+    common.check_output(&command.output)?;
+    let data = io::open_all(&command.data.data)?;
+    let Spec::Vq { k } = command.spec else {
+        return Err(Error::input(format!("{} cannot be trained yet", command.spec)));
+    };
+    let mut trainer = command.kmeans.trainer(k, common.seed);
+    if let Some(path) = &command.start {
+        let model = wgvq::load(path).context(|| "--start")?;
+        trainer = trainer.init(Init::From(model.quantizer.codebooks()[0].clone()));
+    }
+    let weights = match &command.weights {
+        Some(path) => Some(read_weights(path).context(|| "--weights")?),
+        None => None,
+    };
+    let engine = common.engine()?;
+    interrupt::listen()?;
+
+    let start = Instant::now();
+    let runs = command.kmeans.restarts;
+    let mut watch = Watch(Progress::new(common, "train", "iterations", runs * command.kmeans.iters));
+    let found = trainer.fit_observed(&engine, &data, weights.as_deref(), &mut watch)?;
+    let seconds = start.elapsed().as_secs_f64();
+    watch.0.finish();
+
+    let vq = Vq::new(found.codebook)?;
+    let iterations = found.history.len();
+    let training = json!({
+        "trainer": "kmeans",
+        "seed": common.seed,
+        "iterations": iterations,
+        "ended": found.ended,
+        "vectors": found.rows,
+        "mse": found.mse,
+    });
+    (&vq as &dyn Quantizer).save(&command.output, common.force, training)?;
+    let loss = Loss { n: found.rows, mse: found.mse, relative_mse: found.relative_mse };
+    let mut figures = Figures::new(&engine, &vq, loss, &[found.usage], seconds);
+    figures.iterations = Some(iterations);
+    figures.vectors_per_second *= iterations as f64;
+    figures
+        .with("ended", found.ended)
+        .with("vectors_given", data.len())
+        .with("history", (!found.history.is_empty() && common.json).then_some(found.history))
+        .print(common)?;
+    if found.ended == Ended::Cancelled {
+        let output = command.output.display();
+        return Err(Error::cancelled(format!(
+            "stopped after {iterations} iterations; the codebook so far is in {output}, --start {output} goes on"
+        )));
+    }
+    Ok(Verdict::Done)
+}
+
+fn read_weights(path: &Path) -> Result<Vec<f32>> {
+    let weights = io::open(path)?;
+    if weights.dim() != 1 {
+        let shown = path.display();
+        return Err(Error::input(format!("{shown}: {} columns; weights have one per vector", weights.dim())));
+    }
+    Ok(weights.to_array()?.into_iter().collect())
+}
+
+impl KMeansOptions {
+    /// The trainer that these options describe.
+    pub fn trainer(&self, k: usize, seed: u64) -> KMeans {
+        let init = match self.init {
+            Some(InitName::Random) => Init::Random,
+            Some(InitName::PlusPlus) => Init::PlusPlus,
+            Some(InitName::Parallel) => Init::Parallel,
+            None => Init::default(),
+        };
+        KMeans::new(k)
+            .init(init)
+            .iterations(self.iters)
+            .tolerance(self.tolerance)
+            .restarts(self.restarts)
+            .sample_per_codeword((self.sample > 0).then_some(self.sample))
+            .spherical(self.spherical)
+            .mini_batch(self.mini_batch)
+            .seed(seed)
+    }
+}
+
+/// Shows progress, and listens to Ctrl-C.
+pub struct Watch(pub Progress);
+
+impl Observer for Watch {
+    fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()> {
+        self.0.add(1, format!("mse {:.6}", iteration.mse));
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn cancelled(&self) -> bool {
+        interrupt::asked()
+    }
+}

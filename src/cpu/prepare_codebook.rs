@@ -1,0 +1,168 @@
+//! A codebook made ready for the CPU's searches.
+
+use pulp::Arch;
+
+use super::codebook_mean::codebook_mean;
+use super::tile::{
+    AbsoluteDifference, CacheLine, Epilogue, Panels, PowerDifference, Product, SquaredDifference,
+};
+use crate::error::{Error, Result};
+use crate::metrics::Metric;
+
+/// Codewords packed for scoring: the codeword with the least score is the nearest one.
+///
+/// The score of a codeword `c` for a row `x` is
+/// - squared L2: `½‖c'‖² − x'·c'` with `x' = x − mean`, `c' = c − mean` and the codewords' mean. Centring keeps it small
+///   where the data lie far from the origin; uncentred it would lose its digits there;
+/// - L1 and powers: the distance itself;
+/// - cosine: `−x̂·ĉ` for the unit vectors.
+///
+/// Squares and powers of the data have to stay in the range of f32, but for the cosine's, which may leave it.
+pub(crate) struct PackedCodebook {
+    metric: Metric,
+    d: usize,
+    k: usize,
+    codewords: Vec<f32>,
+    /// The codewords' mean for squared L2, else unused.
+    mean: Vec<f32>,
+    panels: Panels,
+}
+
+impl PackedCodebook {
+    /// Packs `codewords` (k, d), row-major.
+    ///
+    /// # Errors
+    /// If `d` is 0, there is no codeword, the last one is incomplete, there are more than 2³¹, or the metric is the
+    /// power 0.
+    pub(crate) fn new(metric: Metric, codewords: &[f32], d: usize) -> Result<Self> {
+        Self::for_arch(Arch::new(), metric, codewords, d)
+    }
+
+    /// [`new`](Self::new) for a given instruction set.
+    pub(super) fn for_arch(arch: Arch, metric: Metric, codewords: &[f32], d: usize) -> Result<Self> {
+        if d == 0 {
+            return Err(Error::input("the codebook's dimension is 0; it has to be at least 1"));
+        }
+        let k = codewords.len() / d;
+        if !codewords.len().is_multiple_of(d) {
+            return Err(Error::shape(format!(
+                "{} numbers are no codewords of dimension {d}",
+                codewords.len()
+            )));
+        }
+        if k == 0 || k > 1 << 31 {
+            return Err(Error::input(format!("a codebook of {k} codewords; it has to have 1 to 2^31")));
+        }
+        if metric == Metric::Power(0) {
+            return Err(Error::input("the metric's power is 0; it has to be at least 1"));
+        }
+        let mut mean = Vec::new();
+        let panels = match metric {
+            Metric::SquaredL2 => {
+                mean = codebook_mean(codewords, d);
+                let centred: Vec<f32> = codewords
+                    .chunks_exact(d)
+                    .flat_map(|c| c.iter().zip(&mean).map(|(c, mean)| c - mean))
+                    .collect();
+                let half_norms: Vec<f32> =
+                    centred.chunks_exact(d).map(|c| (0.5 * squared_norm(c)) as f32).collect();
+                Panels::new(arch, &centred, d, &half_norms)
+            }
+            Metric::Cosine => {
+                let unit = |c| {
+                    let scale = inverse_norm(c);
+                    c.iter().map(move |&c| (f64::from(c) * scale) as f32)
+                };
+                let units: Vec<f32> = codewords.chunks_exact(d).flat_map(unit).collect();
+                Panels::new(arch, &units, d, &vec![0.0; k])
+            }
+            Metric::L1 | Metric::Power(_) => Panels::new(arch, codewords, d, &vec![0.0; k]),
+        };
+        Ok(Self { metric, d, k, codewords: codewords.to_vec(), mean, panels })
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    pub(crate) fn d(&self) -> usize {
+        self.d
+    }
+
+    pub(crate) fn k(&self) -> usize {
+        self.k
+    }
+
+    pub(crate) fn codeword(&self, j: u32) -> &[f32] {
+        &self.codewords[j as usize * self.d..][..self.d]
+    }
+
+    /// The number of rows in `x`, which are `d` elements each.
+    pub(super) fn rows_in(&self, x: &[f32]) -> Result<usize> {
+        if x.len().is_multiple_of(self.d) {
+            Ok(x.len() / self.d)
+        } else {
+            Err(Error::shape(format!(
+                "{} numbers are no rows of the codebook's dimension {}",
+                x.len(),
+                self.d
+            )))
+        }
+    }
+
+    /// Scores a group of rows for every codeword. `scratch` is as in [`Panels::run`].
+    #[inline]
+    pub(super) fn score<E: Epilogue>(&self, rows: &[f32], scratch: &mut Vec<CacheLine>, epilogue: &mut E) {
+        let copy = |_: usize, _: usize, x: &[f32], out: &mut [f32]| out.copy_from_slice(x);
+        match self.metric {
+            Metric::SquaredL2 => {
+                let centre_and_negate = |_: usize, i: usize, x: &[f32], out: &mut [f32]| {
+                    for ((out, &x), &mean) in out.iter_mut().zip(x).zip(&self.mean[i..]) {
+                        *out = mean - x;
+                    }
+                };
+                self.panels.run(Product, rows, centre_and_negate, scratch, epilogue);
+            }
+            Metric::Cosine => {
+                let scales: Vec<f64> = rows.chunks_exact(self.d).map(|x| -inverse_norm(x)).collect();
+                let scale_and_negate = |row: usize, _: usize, x: &[f32], out: &mut [f32]| {
+                    for (out, &x) in out.iter_mut().zip(x) {
+                        *out = (f64::from(x) * scales[row]) as f32;
+                    }
+                };
+                self.panels.run(Product, rows, scale_and_negate, scratch, epilogue);
+            }
+            Metric::L1 | Metric::Power(1) => {
+                self.panels.run(AbsoluteDifference, rows, copy, scratch, epilogue)
+            }
+            Metric::Power(2) => self.panels.run(SquaredDifference, rows, copy, scratch, epilogue),
+            Metric::Power(m) => self.panels.run(PowerDifference(m), rows, copy, scratch, epilogue),
+        }
+    }
+}
+
+fn squared_norm(x: &[f32]) -> f64 {
+    x.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+}
+
+/// `1/‖x‖`, and 0 for the zero vector, whose cosine with everything is 0.
+fn inverse_norm(x: &[f32]) -> f64 {
+    let norm = squared_norm(x).sqrt();
+    if norm == 0.0 { 0.0 } else { 1.0 / norm }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_codebooks_are_named() {
+        let message = |metric, codewords: &[f32], d| {
+            PackedCodebook::new(metric, codewords, d).err().expect("is refused").to_string()
+        };
+        assert!(message(Metric::SquaredL2, &[1.0], 0).contains("dimension is 0"));
+        assert!(message(Metric::SquaredL2, &[], 3).contains("0 codewords"));
+        assert!(message(Metric::SquaredL2, &[1.0; 4], 3).contains("4 numbers"));
+        assert!(message(Metric::Power(0), &[1.0; 3], 3).contains("power is 0"));
+    }
+}

@@ -1,0 +1,197 @@
+//! From what a person writes (a file, a folder, a pattern, `file:name`) to the files that are meant.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Context, Error, Result};
+
+/// A file format, told by the extension of the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Format {
+    /// NumPy's array file.
+    Npy,
+    /// f32 vectors, each behind its dimension.
+    Fvecs,
+    /// u8 vectors, each behind its dimension.
+    Bvecs,
+    /// i32 vectors, each behind its dimension.
+    Ivecs,
+    /// Named tensors behind a JSON header.
+    Safetensors,
+    /// A columnar table.
+    Parquet,
+}
+
+impl Format {
+    const ALL: [Self; 6] =
+        [Self::Npy, Self::Fvecs, Self::Bvecs, Self::Ivecs, Self::Safetensors, Self::Parquet];
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Npy => "npy",
+            Self::Fvecs => "fvecs",
+            Self::Bvecs => "bvecs",
+            Self::Ivecs => "ivecs",
+            Self::Safetensors => "safetensors",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The format that the extension of `path` stands for, in lower or upper case.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?;
+        Self::ALL.into_iter().find(|format| extension.eq_ignore_ascii_case(format.extension()))
+    }
+
+    /// [`Format::of`], or an error that lists the formats there are.
+    pub(super) fn require(path: &Path) -> Result<Self> {
+        Self::of(path).ok_or_else(|| {
+            let known = Self::ALL.map(|format| format!(".{format}")).join(", ");
+            let found = path.extension().map_or("no extension".into(), |e| format!("'.{}'", e.display()));
+            Error::input(format!("{}: the name ends in {known}, not {found}", path.display()))
+        })
+    }
+
+    /// Whether a file of this format holds arrays with names.
+    fn has_names(self) -> bool {
+        matches!(self, Self::Safetensors | Self::Parquet)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.extension())
+    }
+}
+
+/// One file and, where the format has names, which array in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    pub path: PathBuf,
+    pub format: Format,
+    pub name: Option<String>,
+}
+
+/// The files that `spec` stands for, at least one.
+///
+/// A path that exists means itself, whatever characters it has; then comes `path:name`, then a pattern.
+pub(super) fn locate(spec: &Path) -> Result<Vec<Place>> {
+    if spec.exists() {
+        return place_all(files(spec)?, None);
+    }
+    let Some(text) = spec.to_str() else { return Err(missing(spec)) };
+    for (colon, _) in text.match_indices(':') {
+        let (path, name) = (Path::new(&text[..colon]), &text[colon + 1..]);
+        if path.is_dir() || Format::of(path).is_some_and(Format::has_names) {
+            if name.is_empty() {
+                return Err(Error::input(format!("{text}: the name after the ':' is missing")));
+            }
+            return place_all(files(path)?, Some(name));
+        }
+    }
+    place_all(files(spec)?, None)
+}
+
+/// The file itself, or the data files of a folder or pattern, sorted by path.
+fn files(spec: &Path) -> Result<Vec<PathBuf>> {
+    let is_pattern = spec.to_str().is_some_and(|text| text.contains(['*', '?', '[']));
+    let found: Vec<PathBuf> = if spec.is_dir() {
+        let entries = std::fs::read_dir(spec).context(|| spec.display())?;
+        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().context(|| spec.display())?
+    } else if spec.exists() {
+        return Ok(vec![spec.to_owned()]);
+    } else if is_pattern {
+        let pattern = spec.to_string_lossy();
+        let matches = glob::glob(&pattern).map_err(|error| Error::input(format!("{pattern}: {error}")))?;
+        matches
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::from(std::io::Error::from(error)).context(&pattern))?
+    } else {
+        return Err(missing(spec));
+    };
+    let is_data = |path: &PathBuf| Format::of(path).is_some() && path.is_file();
+    let mut files: Vec<_> = found.into_iter().filter(is_data).collect();
+    files.sort();
+    if files.is_empty() {
+        let what = if is_pattern { "no data file matches" } else { "no data files in this folder" };
+        let known = Format::ALL.map(|format| format!(".{format}")).join(", ");
+        return Err(Error::input(format!("{}: {what} ({known})", spec.display())));
+    }
+    Ok(files)
+}
+
+fn place_all(paths: Vec<PathBuf>, name: Option<&str>) -> Result<Vec<Place>> {
+    let place = |path: PathBuf| {
+        let format = Format::require(&path)?;
+        if name.is_some() && !format.has_names() {
+            return Err(Error::input(format!("{}: arrays in {format} files have no names", path.display())));
+        }
+        Ok(Place { path, format, name: name.map(str::to_owned) })
+    };
+    paths.into_iter().map(place).collect()
+}
+
+fn missing(path: &Path) -> Error {
+    Error::input(format!("{}: no such file or folder", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::testing::{Folder, refused};
+
+    fn names(places: Result<Vec<Place>>) -> Vec<String> {
+        let name = |place: Place| place.path.file_name().unwrap().to_str().unwrap().to_owned();
+        places.unwrap().into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn folders_and_patterns_mean_their_data_files_in_order() {
+        let folder = Folder::new();
+        for name in
+            ["s/b.npy", "s/a.NPY", "s/c.fvecs", "s/notes.txt", "s/d.npy.partial", "s/e.npy/inside.txt"]
+        {
+            folder.file(name, b"x");
+        }
+        assert_eq!(names(locate(&folder.path("s"))), ["a.NPY", "b.npy", "c.fvecs"]);
+        assert_eq!(names(locate(&folder.path("s/*.npy"))), ["b.npy"]);
+        assert_eq!(names(locate(&folder.path("s/[a-b].*"))), ["a.NPY", "b.npy"]);
+        assert!(refused(locate(&folder.path("s/*.txt"))).contains("no data file matches (.npy, .fvecs"));
+        assert!(refused(locate(&folder.path("s/e.npy"))).contains("no data files in this folder"));
+        assert!(refused(locate(&folder.path("s/[.npy"))).contains("s/[.npy"));
+    }
+
+    #[test]
+    fn a_colon_separates_the_name_unless_the_path_exists() {
+        let folder = Folder::new();
+        for name in ["a.safetensors", "shards/a.parquet", "shards/b.parquet", "a.npy"] {
+            folder.file(name, b"x");
+        }
+        let name = |spec: &str| locate(&folder.path(spec)).unwrap().pop().unwrap().name;
+        assert_eq!(name("a.safetensors:layer:0"), Some("layer:0".into()));
+        assert_eq!(name("shards:embedding"), Some("embedding".into()));
+        assert_eq!(names(locate(&folder.path("shards/*.parquet:embedding"))), ["a.parquet", "b.parquet"]);
+        assert!(refused(locate(&folder.path("a.safetensors:"))).contains("name after the ':' is missing"));
+        assert!(refused(locate(&folder.path("b.safetensors:x"))).contains("b.safetensors: no such file"));
+        assert!(refused(locate(&folder.path("a.npy:x"))).contains("no such file"));
+        folder.file("shards/c.npy", b"x");
+        assert!(refused(locate(&folder.path("shards:x"))).contains("npy files have no names"));
+        if cfg!(unix) {
+            folder.file("odd:name.npy", b"x");
+            assert_eq!(name("odd:name.npy"), None);
+        }
+    }
+
+    #[test]
+    fn unknown_extensions_and_missing_files_are_named() {
+        let folder = Folder::new();
+        let why = |name: &str| refused(locate(&folder.file(name, b"x")));
+        assert!(why("a.csv").contains(".npy, .fvecs, .bvecs, .ivecs, .safetensors, .parquet, not '.csv'"));
+        assert!(why("data").contains("not no extension") || why("data").contains("no extension"));
+        assert!(refused(locate(&folder.path("gone.npy"))).contains("gone.npy: no such file or folder"));
+    }
+}

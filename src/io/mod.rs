@@ -1,0 +1,42 @@
+//! Files: vectors and codes in, vectors, codes and models out.
+//!
+//! | what | how |
+//! | --- | --- |
+//! | vectors from `.npy`, `.fvecs`, `.bvecs`, `.ivecs`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
+//! | codes and neighbour ids from `.npy` and `.ivecs` | [`IndexFile`] |
+//! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
+//! | any other file, whole or not at all | [`Output`], [`write_file`] |
+//! | models | [`write_model`], [`read_model`] |
+//! | what a file holds | [`describe`] |
+//!
+//! Inputs are read by position, a range of rows at a time, so a file may be larger than memory. No header is
+//! believed: what a file promises is checked against its length before room is made for it.
+
+mod dataset;
+mod describe;
+mod dtype;
+mod file;
+mod index;
+mod locate;
+mod model;
+mod npy;
+mod output;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod safetensors;
+mod stored;
+mod vecs;
+mod writer;
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod testing;
+
+pub use dataset::{Dataset, open, open_all};
+pub use describe::{ArrayDescription, Description, FileDescription, describe};
+pub use index::IndexFile;
+pub use locate::Format;
+pub use model::{ModelFile, read_model, write_model};
+pub use output::{Output, check_output, write_file};
+pub use writer::{RowElement, RowWriter};

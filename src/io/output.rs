@@ -1,0 +1,350 @@
+//! Files that come into being whole or not at all.
+//!
+//! An [`Output`] grows under another name beside its target and takes the target's place when it is finished.
+//! Work that takes long keeps that other file, so that it can be resumed.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// A file that is being written.
+///
+/// ```
+/// # fn main() -> wgvq::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let target = folder.path().join("report.txt");
+/// let mut output = wgvq::io::Output::create(&target, false)?;
+/// output.append(b"all is well\n")?;
+/// assert!(!target.exists());
+/// output.finish()?;
+/// assert!(target.exists());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    growing: Growing,
+    target: PathBuf,
+    force: bool,
+}
+
+/// The file that is written to until it is finished.
+#[derive(Debug)]
+enum Growing {
+    /// Removed when it is dropped unfinished.
+    Temporary(TempPath),
+    /// Kept for whoever resumes, with a note beside it of the job that it belongs to.
+    Partial { partial: PathBuf, job: PathBuf },
+}
+
+impl Output {
+    /// Begins a file that becomes `target`. Unfinished, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// A target that exists (unless `force`) or is no regular file; a folder that is missing or not writable.
+    pub fn create(target: impl AsRef<Path>, force: bool) -> Result<Self> {
+        let target = target.as_ref();
+        let (folder, name) = check_target(target, force)?;
+        let mut prefix = OsString::from(".");
+        prefix.push(name);
+        prefix.push(".");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix);
+        // As any other new file, not for the owner alone as temporary files are.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let (file, path) = builder.tempfile_in(folder).context(|| target.display())?.into_parts();
+        Ok(Self { file, growing: Growing::Temporary(path), target: target.to_owned(), force })
+    }
+
+    /// Begins a file that becomes `target`, over an unfinished one if there is one; unfinished, it stays as
+    /// `target` + `.partial` and [`Output::resume`] goes on with it.
+    ///
+    /// `job` says in one line what makes the result what it is: where it is the same, so is the file.
+    ///
+    /// # Errors
+    /// As [`Output::create`]; another process that is writing it right now.
+    pub fn create_resumable(target: impl AsRef<Path>, force: bool, job: &str) -> Result<Self> {
+        let mut output = Self::open_partial(target.as_ref(), force)?;
+        output.truncate(0)?;
+        output.note_job(job)?;
+        Ok(output)
+    }
+
+    /// Goes on with what [`Output::create_resumable`] left, or begins where it left nothing. Whoever calls
+    /// looks at [`Output::written`] and cuts off what is torn.
+    ///
+    /// # Errors
+    /// As [`Output::create_resumable`]; an unfinished file of another job.
+    pub fn resume(target: impl AsRef<Path>, force: bool, job: &str) -> Result<Self> {
+        let output = Self::open_partial(target.as_ref(), force)?;
+        if output.written()? == 0 {
+            output.note_job(job)?;
+            return Ok(output);
+        }
+        let Growing::Partial { partial, job: note } = &output.growing else { return Ok(output) };
+        let other = match fs::read_to_string(note) {
+            Ok(noted) if noted == job => None,
+            Ok(noted) => Some(format!("began as [{noted}], now it is [{job}]")),
+            Err(error) => Some(format!("is unknown: {}: {error}", note.display())),
+        };
+        match other {
+            None => Ok(output),
+            Some(other) => Err(Error::input(format!(
+                "{}: cannot be resumed, its job {other}; start over without --resume",
+                partial.display()
+            ))),
+        }
+    }
+
+    /// Appends `bytes`; once this returns they survive the end of this process.
+    ///
+    /// # Errors
+    /// A full disk or another failure to write.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).context(|| format!("{}: writing", self.target.display()))
+    }
+
+    /// Bytes in the file so far.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn written(&self) -> Result<u64> {
+        Ok(self.file.metadata().context(|| self.target.display())?.len())
+    }
+
+    /// The first `length` bytes, or all there are, of what has been written.
+    pub(super) fn read_start(&mut self, length: usize) -> Result<Vec<u8>> {
+        let mut start = Vec::new();
+        let mut read = || {
+            self.file.seek(SeekFrom::Start(0))?;
+            (&self.file).take(length as u64).read_to_end(&mut start)?;
+            self.file.seek(SeekFrom::End(0))
+        };
+        read().context(|| self.target.display())?;
+        Ok(start)
+    }
+
+    /// Cuts off everything behind the first `length` bytes.
+    pub(super) fn truncate(&mut self, length: u64) -> Result<()> {
+        self.file.set_len(length).context(|| self.target.display())?;
+        self.file.seek(SeekFrom::End(0)).context(|| self.target.display())?;
+        Ok(())
+    }
+
+    /// Puts the file in its target's place.
+    ///
+    /// # Errors
+    /// A disk that turns out to be full; a target that has come to exist meanwhile (unless `force`).
+    pub fn finish(self) -> Result<()> {
+        let Self { file, growing, target, force } = self;
+        // Some file systems tell only here that there was no room.
+        file.sync_all().context(|| format!("{}: writing", target.display()))?;
+        drop(file);
+        check_target(&target, force)?;
+        match growing {
+            Growing::Temporary(path) => {
+                path.persist(&target).map_err(|e| e.error).context(|| target.display())
+            }
+            Growing::Partial { partial, job } => {
+                fs::rename(&partial, &target).context(|| target.display())?;
+                // A note without its file means nothing, and the result is there.
+                let _ = fs::remove_file(job);
+                Ok(())
+            }
+        }
+    }
+
+    fn open_partial(target: &Path, force: bool) -> Result<Self> {
+        check_target(target, force)?;
+        let beside = |suffix: &str| {
+            let mut path = target.as_os_str().to_owned();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let (partial, job) = (beside(".partial"), beside(".partial.job"));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&partial).context(|| partial.display())?;
+        match file.try_lock() {
+            // A file system without locks is no reason to refuse.
+            Ok(()) | Err(fs::TryLockError::Error(_)) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    ErrorKind::Io,
+                    format!("{}: another process is writing it; wait for its end", partial.display()),
+                ));
+            }
+        }
+        file.seek(SeekFrom::End(0)).context(|| partial.display())?;
+        Ok(Self { file, growing: Growing::Partial { partial, job }, target: target.to_owned(), force })
+    }
+
+    fn note_job(&self, job: &str) -> Result<()> {
+        match &self.growing {
+            Growing::Partial { job: note, .. } => write_file(note, job.as_bytes(), true),
+            Growing::Temporary(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes a whole file at once, or nothing.
+///
+/// # Errors
+/// As [`Output::create`] and [`Output::append`].
+pub fn write_file(target: impl AsRef<Path>, bytes: &[u8], force: bool) -> Result<()> {
+    let mut output = Output::create(target, force)?;
+    output.append(bytes)?;
+    output.finish()
+}
+
+/// Fails as [`Output::create`] would, so that a command can refuse before it starts to work.
+///
+/// # Errors
+/// A target that exists (unless `force`) or is no regular file; a folder that is missing.
+pub fn check_output(target: impl AsRef<Path>, force: bool) -> Result<()> {
+    check_target(target.as_ref(), force).map(drop)
+}
+
+/// The folder and the name of a target that may be written.
+fn check_target(target: &Path, force: bool) -> Result<(&Path, &std::ffi::OsStr)> {
+    let shown = target.display();
+    let name =
+        target.file_name().ok_or_else(|| Error::input(format!("'{shown}' is not the name of a file")))?;
+    let folder = match target.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(Error::input(format!("{shown}: there is no folder {}; make it first", folder.display())));
+    }
+    match fs::metadata(target) {
+        Ok(found) if found.is_dir() => Err(Error::input(format!("{shown}: is a folder, not a file"))),
+        Ok(found) if !found.is_file() => Err(Error::input(format!(
+            "{shown}: is not a regular file; outputs are written beside their target and renamed"
+        ))),
+        Ok(_) if !force => Err(Error::input(format!("{shown}: exists; pass --force to overwrite"))),
+        Ok(_) => Ok((folder, name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((folder, name)),
+        Err(error) => Err(Error::from(error).context(shown)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::testing::{Folder, refused};
+
+    #[test]
+    fn the_target_appears_whole_or_not_at_all() {
+        let folder = Folder::new();
+        let target = folder.path("a.txt");
+        let mut output = Output::create(&target, false).unwrap();
+        output.append(b"half").unwrap();
+        assert!(!target.exists());
+        drop(output);
+        assert_eq!(folder.names(), [""; 0]);
+
+        write_file(&target, b"whole", false).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"whole");
+        assert_eq!(folder.names(), ["a.txt"]);
+    }
+
+    #[test]
+    fn an_existing_target_is_kept_without_force() {
+        let folder = Folder::new();
+        let target = folder.file("a.txt", b"old");
+        assert!(
+            refused(Output::create(&target, false)).ends_with("a.txt: exists; pass --force to overwrite")
+        );
+        assert!(refused(Output::create_resumable(&target, false, "")).contains("exists"));
+        assert_eq!(folder.names(), ["a.txt"]);
+        // One that comes while the output is written is kept as well.
+        let late = folder.path("late.txt");
+        let output = Output::create(&late, false).unwrap();
+        fs::write(&late, b"old").unwrap();
+        assert!(refused(output.finish()).contains("exists"));
+        assert_eq!(fs::read(&late).unwrap(), b"old");
+        write_file(&late, b"new", true).unwrap();
+        assert_eq!(fs::read(&late).unwrap(), b"new");
+        assert_eq!(folder.names(), ["a.txt", "late.txt"]);
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_is_named() {
+        let folder = Folder::new();
+        assert!(refused(Output::create(folder.path("no/where.npy"), false)).contains("there is no folder"));
+        assert!(refused(Output::create(folder.path(""), true)).contains("is a folder"));
+        assert!(refused(Output::create("..", true)).contains("not the name of a file"));
+        #[cfg(unix)]
+        assert!(refused(Output::create("/dev/null", true)).contains("not a regular file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn outputs_have_the_permissions_of_ordinary_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        let ordinary = folder.file("ordinary", b"");
+        write_file(folder.path("ours"), b"", false).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&folder.path("ours")), mode(&ordinary));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing() {
+        let folder = Folder::new();
+        let mut output = Output::create(folder.path("a.npy"), false).unwrap();
+        output.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = output.append(b"x").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("a.npy: writing: No space left"), "{error}");
+        drop(output);
+        assert_eq!(folder.names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_partial_file_is_resumed_by_its_own_job_alone() {
+        let folder = Folder::new();
+        let target = folder.path("a.npy");
+        let mut output = Output::create_resumable(&target, false, "job 1").unwrap();
+        output.append(b"one ").unwrap();
+        let busy = Output::resume(&target, false, "job 1");
+        assert!(refused(busy).contains("another process is writing it"));
+        drop(output);
+        assert_eq!(folder.names(), ["a.npy.partial", "a.npy.partial.job"]);
+
+        let why = refused(Output::resume(&target, false, "job 2"));
+        assert!(why.contains("began as [job 1], now it is [job 2]"), "{why}");
+        let mut output = Output::resume(&target, false, "job 1").unwrap();
+        assert_eq!(output.written().unwrap(), 4);
+        assert_eq!(output.read_start(2).unwrap(), b"on");
+        output.append(b"two").unwrap();
+        output.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"one two");
+        assert_eq!(folder.names(), ["a.npy"]);
+    }
+
+    #[test]
+    fn without_resume_a_partial_file_is_started_over() {
+        let folder = Folder::new();
+        let target = folder.path("a.npy");
+        Output::create_resumable(&target, false, "job 1").unwrap().append(b"one").unwrap();
+        let mut output = Output::create_resumable(&target, false, "job 2").unwrap();
+        output.append(b"2").unwrap();
+        drop(output);
+        let output = Output::resume(&target, false, "job 2").unwrap();
+        assert_eq!(output.written().unwrap(), 1);
+        drop(output);
+        fs::remove_file(folder.path("a.npy.partial.job")).unwrap();
+        assert!(refused(Output::resume(&target, false, "job 2")).contains("its job is unknown"));
+    }
+}

@@ -1,0 +1,74 @@
+//! Host side of `assign`: the nearest codeword of every vector.
+
+use super::prepare_codebook::Codebook;
+use super::tile::{self, Core, Params};
+use crate::cpu;
+use crate::engine::shader::{Params as _, Shader, Sharded};
+use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::error::Result;
+
+pub(crate) static SHADER: Shader = Shader {
+    stem: "assign",
+    source: &[
+        super::GRID,
+        tile::REGISTERS,
+        tile::METRIC,
+        tile::SCORE,
+        tile::DISTANCE,
+        include_str!("../../shaders/assign.wgsl"),
+    ],
+    reads: &["x", "codebook", "panels", "half_norms", "mean"],
+    writes: &["codes", "distances"],
+    params: Params::FIELDS,
+    variants: || tile::variants(""),
+};
+
+impl Recorder<'_> {
+    /// The nearest codeword of every vector, and how far it is (Eq. 2.1), by the codebook's metric; of equally
+    /// near ones the lowest number.
+    ///
+    /// Distance and argmin are fused: no (n, k) matrix exists. Scores are computed in `f32` on centred data, so
+    /// of two codewords closer than the rounding either may be taken; the distance is that of the one taken,
+    /// from the original values. The result for a vector does not depend on the others.
+    ///
+    /// Shapes: `x` (n, d), `codes` and `distances` (n, 1).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.
+    pub fn assign(
+        &mut self,
+        x: &Matrix<f32>,
+        codebook: &Codebook,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (n, d, k) = (x.rows(), codebook.d(), codebook.k());
+        let engines = [x.engine(), codebook.codewords().engine(), codes.engine(), distances.engine()];
+        self.same_engine("assign", &engines)?;
+        expect_shape("assign", "x", x.shape(), (n, d))?;
+        expect_shape("assign", "codes", codes.shape(), (n, 1))?;
+        expect_shape("assign", "distances", distances.shape(), (n, 1))?;
+        let Some(gpu) = self.gpu() else {
+            return cpu::assign::assign(x.host(), codebook.packed()?, codes.host_mut(), distances.host_mut());
+        };
+        let core = Core::of(&gpu);
+        let variant = tile::variant(core, d, codebook.metric(), String::new());
+        let panels = codebook.panels();
+        for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
+        {
+            let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
+            let bindings = [
+                x.slice(window.clone()),
+                codebook.codewords().whole("the codebook")?,
+                panels.panels.whole("the packed codebook")?,
+                panels.half_norms.whole("the norms")?,
+                panels.mean.whole("the mean")?,
+                codes.slice(window.clone()),
+                distances.slice(window.clone()),
+            ];
+            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
+        }
+        Ok(())
+    }
+}

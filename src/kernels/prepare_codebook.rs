@@ -1,0 +1,234 @@
+//! Host side of `prepare_codebook`, and the codebook on a device.
+
+use std::borrow::Cow;
+
+use ndarray::ArrayView2;
+
+use super::tile::Core;
+use crate::cpu::prepare_codebook::PackedCodebook;
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::metrics::Metric;
+
+pub(crate) static SHADER: Shader = Shader {
+    stem: "prepare_codebook",
+    source: &[super::GRID, include_str!("../../shaders/prepare_codebook.wgsl")],
+    reads: &["codebook", "mean"],
+    writes: &["panels", "half_norms"],
+    params: Params::FIELDS,
+    variants: || vec![variant(Core::Staged, Form::Centred)],
+};
+
+shader_params!(Params { d: u32, k: u32 });
+
+const WORKGROUP_SIZE: u64 = 64;
+
+/// A codebook on a device, ready to be compared with.
+///
+/// Holds the codewords C (k, d) as they are, and packed as the kernels read them: in panels and, for squared
+/// L2, centred about their mean, so that the scores `½‖c'‖² − x'·c'` do not cancel where the data lie far from
+/// the origin.
+///
+/// ```
+/// use ndarray::array;
+/// use wgvq::metrics::Metric;
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let codebook = wgvq::Codebook::new(&engine, array![[0.0_f32], [1.0]].view(), Metric::SquaredL2)?;
+/// let x = engine.upload(array![[0.9_f32], [-3.0]].view())?;
+/// let mut codes = engine.zeros(2, 1)?;
+/// let mut distances = engine.zeros(2, 1)?;
+/// let mut recorder = engine.recorder();
+/// recorder.assign(&x, &codebook, &mut codes, &mut distances)?;
+/// recorder.submit()?;
+/// assert_eq!(codes.download()?, array![[1], [0]]);
+/// assert_eq!(distances.download()?[[1, 0]], 9.0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Codebook {
+    codewords: Matrix<f32>,
+    metric: Metric,
+    packed: Packed,
+}
+
+enum Packed {
+    /// Packed on the host; `None` until it is prepared.
+    Cpu(Option<PackedCodebook>),
+    Gpu(Panels),
+}
+
+/// Codewords as the tiled core reads them.
+pub(super) struct Panels {
+    /// (padded k, padded d)
+    pub panels: Matrix<f32>,
+    /// (padded k, 1)
+    pub half_norms: Matrix<f32>,
+    /// (1, padded d)
+    pub mean: Matrix<f32>,
+}
+
+/// What is packed: `FORM` in the shader.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    Centred,
+    Unit,
+    Raw,
+}
+
+impl Codebook {
+    /// Uploads `codewords` (k, d) and prepares them.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if there is no codeword or dimension, or the codebook is over the
+    /// device's binding limit; [`Input`](crate::ErrorKind::Input) for a value that is not finite, or the
+    /// power 0.
+    pub fn new(engine: &Engine, codewords: ArrayView2<f32>, metric: Metric) -> Result<Self> {
+        let mut codebook = Self::from_matrix(engine.upload(codewords)?, metric)?;
+        let mut recorder = engine.recorder();
+        recorder.prepare_codebook(&mut codebook)?;
+        recorder.submit()?;
+        Ok(codebook)
+    }
+
+    /// Takes codewords (k, d) that are on the device. They have to be
+    /// [prepared](Recorder::prepare_codebook) before they are compared with.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_matrix(codewords: Matrix<f32>, metric: Metric) -> Result<Self> {
+        let (k, d) = codewords.shape();
+        if k == 0 || d == 0 {
+            return Err(Error::shape(format!("a codebook of {k} × {d}; both have to be at least 1")));
+        }
+        if metric == Metric::Power(0) {
+            return Err(Error::input("the metric's power is 0; it has to be at least 1"));
+        }
+        let engine = codewords.engine().clone();
+        let packed = match engine.recorder().gpu() {
+            None => Packed::Cpu(None),
+            Some(gpu) => {
+                codewords.whole("the codebook")?;
+                Packed::Gpu(Panels::allocate(&engine, Core::of(&gpu), k, d)?)
+            }
+        };
+        Ok(Self { codewords, metric, packed })
+    }
+
+    /// How many codewords there are.
+    pub fn k(&self) -> usize {
+        self.codewords.rows()
+    }
+
+    /// How many dimensions each has.
+    pub fn d(&self) -> usize {
+        self.codewords.cols()
+    }
+
+    /// The distance that "nearest" means.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The codewords, (k, d).
+    pub fn codewords(&self) -> &Matrix<f32> {
+        &self.codewords
+    }
+
+    /// The codewords, to be changed: [prepare](Recorder::prepare_codebook) them again afterwards.
+    pub fn codewords_mut(&mut self) -> &mut Matrix<f32> {
+        &mut self.codewords
+    }
+
+    /// What the CPU twins read.
+    pub(super) fn packed(&self) -> Result<&PackedCodebook> {
+        match &self.packed {
+            Packed::Cpu(Some(packed)) => Ok(packed),
+            _ => Err(Error::shape("the codebook is not prepared; record prepare_codebook first")),
+        }
+    }
+
+    /// What the shaders read.
+    pub(super) fn panels(&self) -> &Panels {
+        match &self.packed {
+            Packed::Gpu(panels) => panels,
+            Packed::Cpu(_) => unreachable!("only shaders ask, and only on a GPU"),
+        }
+    }
+}
+
+impl Panels {
+    fn allocate(engine: &Engine, core: Core, k: usize, d: usize) -> Result<Self> {
+        let (rows, cols) = (core.padded_codewords(k), core.padded_dimensions(d));
+        let panels = Self {
+            panels: engine.uninitialized(rows, cols)?,
+            half_norms: engine.uninitialized(rows, 1)?,
+            mean: engine.uninitialized(1, cols)?,
+        };
+        panels.panels.whole("the packed codebook")?;
+        Ok(panels)
+    }
+}
+
+impl Recorder<'_> {
+    /// Packs the codewords again after they have changed.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the codebook is on another engine.
+    pub fn prepare_codebook(&mut self, codebook: &mut Codebook) -> Result<()> {
+        let Codebook { codewords, metric, packed } = codebook;
+        self.same_engine("prepare_codebook", &[codewords.engine()])?;
+        match packed {
+            Packed::Cpu(packed) => {
+                *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?);
+                Ok(())
+            }
+            Packed::Gpu(panels) => {
+                let form = match metric {
+                    Metric::SquaredL2 => Form::Centred,
+                    Metric::Cosine => Form::Unit,
+                    Metric::L1 | Metric::Power(_) => Form::Raw,
+                };
+                if matches!(form, Form::Centred) {
+                    self.codebook_mean(codewords, &mut panels.mean)?;
+                }
+                self.pack_panels(codewords, form, panels)
+            }
+        }
+    }
+
+    /// The codewords packed in `form` in scratch memory, for a kernel that needs another form than the
+    /// codebook holds.
+    pub(super) fn scratch_panels(&mut self, codewords: &Matrix<f32>, form: Form) -> Result<Panels> {
+        let core = Core::of(&self.gpu().expect("panels are for shaders"));
+        let mut panels = Panels::allocate(self.engine(), core, codewords.rows(), codewords.cols())?;
+        self.pack_panels(codewords, form, &mut panels)?;
+        Ok(panels)
+    }
+
+    fn pack_panels(&mut self, codewords: &Matrix<f32>, form: Form, panels: &mut Panels) -> Result<()> {
+        let core = Core::of(&self.gpu().expect("panels are for shaders"));
+        let params = Params { d: codewords.cols() as u32, k: codewords.rows() as u32 };
+        let bindings = [
+            codewords.whole("the codebook")?,
+            panels.mean.whole("the mean")?,
+            panels.panels.whole("the packed codebook")?,
+            panels.half_norms.whole("the norms")?,
+        ];
+        let workgroups = (panels.panels.rows() as u64).div_ceil(WORKGROUP_SIZE);
+        self.dispatch(&SHADER, &variant(core, form), &params, &bindings, workgroups)
+    }
+}
+
+fn variant(core: Core, form: Form) -> Variant {
+    Variant {
+        overrides: Cow::Owned(vec![
+            ("FORM", f64::from(form as u32)),
+            ("PANEL", core.panel() as f64),
+            ("DEPTH", core.depth() as f64),
+            ("WORKGROUP_SIZE", WORKGROUP_SIZE as f64),
+        ]),
+        ..Variant::DEFAULT
+    }
+}

@@ -1,0 +1,232 @@
+//! Host side of `segment_mean`: the mean of the rows of each code.
+
+use std::ops::Range;
+
+use crate::cpu;
+use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::error::{Error, Result};
+
+pub(crate) static SHADER: Shader = Shader {
+    stem: "segment_mean",
+    source: &[super::GRID, include_str!("../../shaders/segment_mean.wgsl")],
+    reads: &["x", "weights", "order", "offsets"],
+    writes: &["partials", "partial_mass", "means", "mass"],
+    params: Params::FIELDS,
+    variants: || vec![SUM, SUM_WEIGHTED, COMBINE],
+};
+
+const SUM: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 0.0)]);
+const SUM_WEIGHTED: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 1.0)]);
+const COMBINE: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0)]);
+
+/// Rows per partial sum: `CHUNK` in the shader.
+const CHUNK: usize = 256;
+
+/// Bytes of partial sums at most; columns beyond that wait for the next round.
+const SCRATCH: u64 = 256 << 20;
+
+shader_params!(Params {
+    n: u32,
+    d: u32,
+    k: u32,
+    column: u32,
+    width: u32,
+    first_row: u32,
+    rows: u32,
+    first_place: u32,
+    places: u32,
+    first_code: u32,
+    codes: u32,
+});
+
+impl Recorder<'_> {
+    /// The mean of the rows of each code: `means[c] = Σ w[r] x[r] / Σ w[r]` over the rows r of code c, and
+    /// `mass[c] = Σ w[r]`. Without weights every w is 1, and the mass is the number of rows.
+    ///
+    /// Shapes: `x` (n, d), `order` (n, 1) and `offsets` (k + 1, 1) as [`counting_sort`](Self::counting_sort)
+    /// makes them, `weights` (n, 1), none negative, `means` (k, d), `mass` (k, 1). A code that has no rows, or
+    /// only rows of weight 0, leaves its mean as it is and gets mass 0.
+    ///
+    /// Sums are blocked, in an order that nothing but `order` and `offsets` decides: 256 rows, then 256 such
+    /// sums, then those. The rounding error of a sum of m terms is at most about (512 + m/65536) u Σ|w x|
+    /// (Higham, *Accuracy and Stability of Numerical Algorithms*, section 4.2), with u = 2⁻²⁴.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// let engine = wgvq::Engine::cpu();
+    /// let x = engine.upload(array![[1.0_f32], [9.0], [3.0]].view())?;
+    /// let order = engine.upload(array![[0_u32], [2], [1]].view())?;
+    /// let offsets = engine.upload(array![[0_u32], [2], [3]].view())?;
+    /// let mut means = engine.zeros::<f32>(2, 1)?;
+    /// let mut mass = engine.zeros::<f32>(2, 1)?;
+    /// let mut recorder = engine.recorder();
+    /// recorder.segment_mean(&x, &order, &offsets, None, &mut means, &mut mass)?;
+    /// recorder.submit()?;
+    /// assert_eq!(means.download()?, array![[2.0], [9.0]]);
+    /// assert_eq!(mass.download()?, array![[2.0], [1.0]]);
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit, if the vectors have no dimensions, or if
+    /// `offsets`, or one column of n / 256 + k partial sums, is over the device's binding limit;
+    /// [`Input`](crate::ErrorKind::Input) if there are 2³² rows or more; [`Device`](crate::ErrorKind::Device)
+    /// if the device has no room for the partial sums.
+    pub fn segment_mean(
+        &mut self,
+        x: &Matrix<f32>,
+        order: &Matrix<u32>,
+        offsets: &Matrix<u32>,
+        weights: Option<&Matrix<f32>>,
+        means: &mut Matrix<f32>,
+        mass: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (n, d) = x.shape();
+        let k = means.rows();
+        let engines = [x.engine(), order.engine(), offsets.engine(), means.engine(), mass.engine()];
+        self.same_engine("segment_mean", &engines)?;
+        expect_shape("segment_mean", "order", order.shape(), (n, 1))?;
+        expect_shape("segment_mean", "offsets", offsets.shape(), (k + 1, 1))?;
+        expect_shape("segment_mean", "means", means.shape(), (k, d))?;
+        expect_shape("segment_mean", "mass", mass.shape(), (k, 1))?;
+        if let Some(weights) = weights {
+            self.same_engine("segment_mean", &[weights.engine()])?;
+            expect_shape("segment_mean", "weights", weights.shape(), (n, 1))?;
+        }
+        if d == 0 {
+            return Err(Error::shape("segment_mean: the vectors have 0 dimensions; at least 1 is needed"));
+        }
+        if u32::try_from(n).is_err() {
+            return Err(Error::input(format!("segment_mean: {n} rows; row numbers have 32 bits")));
+        }
+        if k == 0 {
+            return Ok(());
+        }
+        let Some(gpu) = self.gpu() else {
+            let rows = cpu::segment_mean::Rows { x: x.host(), d, weights: weights.map(Matrix::host) };
+            cpu::segment_mean::segment_mean(
+                rows,
+                order.host(),
+                offsets.host(),
+                means.host_mut(),
+                mass.host_mut(),
+            );
+            return Ok(());
+        };
+
+        let slots = n / CHUNK + k;
+        let room = gpu.max_binding().min(SCRATCH) / 4 / slots.next_multiple_of(256) as u64;
+        let width = (room as usize).clamp(1, d);
+        let partials =
+            self.engine().uninitialized::<f32>(slots, width)?.whole("segment_mean: partial sums")?;
+        let partial_mass =
+            self.engine().uninitialized::<f32>(slots, 1)?.whole("segment_mean: partial mass")?;
+        let offsets = offsets.whole("segment_mean: offsets")?;
+
+        let weight_height = weights.map_or(n.max(1), Sharded::shard_height);
+        let row_windows = grid::row_windows(n, [x.shard_height(), weight_height]);
+        let place_windows = grid::row_windows(n, [order.shard_height()]);
+        let code_windows = grid::row_windows(k, [means.shard_height(), mass.shard_height()]);
+        let sum = if weights.is_some() { SUM_WEIGHTED } else { SUM };
+        // Bound where a pass has no use for the matrix.
+        let nothing = 0..0;
+
+        for column in (0..d).step_by(width) {
+            let width = width.min(d - column);
+            let params = |rows: &Range<usize>, places: &Range<usize>, codes: &Range<usize>| Params {
+                n: n as u32,
+                d: d as u32,
+                k: k as u32,
+                column: column as u32,
+                width: width as u32,
+                first_row: rows.start as u32,
+                rows: rows.len() as u32,
+                first_place: places.start as u32,
+                places: places.len() as u32,
+                first_code: codes.start as u32,
+                codes: codes.len() as u32,
+            };
+            let bindings = |rows: &Range<usize>, places: &Range<usize>, codes: &Range<usize>| {
+                [
+                    x.slice(rows.clone()),
+                    weights.unwrap_or(x).slice(rows.clone()),
+                    order.slice(places.clone()),
+                    offsets.clone(),
+                    partials.clone(),
+                    partial_mass.clone(),
+                    means.slice(codes.clone()),
+                    mass.slice(codes.clone()),
+                ]
+            };
+            // Ascending, so that every partial sum goes on with the rows that follow.
+            for places in &place_windows {
+                for rows in &row_windows {
+                    let workgroups = (slots as u64 * width as u64).div_ceil(super::WORKGROUP);
+                    let params = params(rows, places, &nothing);
+                    self.dispatch(&SHADER, &sum, &params, &bindings(rows, places, &nothing), workgroups)?;
+                }
+            }
+            for codes in &code_windows {
+                let workgroups = (codes.len() as u64 * width as u64).div_ceil(super::WORKGROUP);
+                let params = params(&nothing, &nothing, codes);
+                self.dispatch(&SHADER, &COMBINE, &params, &bindings(&nothing, &nothing, codes), workgroups)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use crate::engine::Engine;
+    use crate::rng::Rng;
+
+    /// The bits of means and masses of seeded random rows.
+    fn bits(engine: &Engine) -> Vec<u32> {
+        // Over a chunk group of 65,536 rows in code 0, over a chunk in code 1; codes 3 and on have few or none.
+        let (n, d, k) = (80_000, 5, 3000);
+        let mut rng = Rng::new(11, 0);
+        let x = Array2::from_shape_simple_fn((n, d), || rng.normal());
+        let weights = Array2::from_shape_simple_fn((n, 1), || rng.uniform());
+        let codes = Array2::from_shape_simple_fn((n, 1), || match rng.below(100) {
+            0..90 => 0,
+            90..97 => 1,
+            _ => rng.below(k) as u32,
+        });
+        let (x, weights) = (engine.upload(x.view()).unwrap(), engine.upload(weights.view()).unwrap());
+        let codes = engine.upload(codes.view()).unwrap();
+        let mut order = engine.uninitialized(n, 1).unwrap();
+        let mut offsets = engine.uninitialized(k + 1, 1).unwrap();
+        let mut means = engine.zeros(k, d).unwrap();
+        let mut mass = engine.uninitialized(k, 1).unwrap();
+        let mut recorder = engine.recorder();
+        recorder.counting_sort(&codes, k, &mut order, &mut offsets).unwrap();
+        recorder.segment_mean(&x, &order, &offsets, Some(&weights), &mut means, &mut mass).unwrap();
+        recorder.submit().unwrap();
+        let (means, mass) = (means.download().unwrap(), mass.download().unwrap());
+        means.iter().chain(&mass).map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn shards_change_no_bit() {
+        let Some(engine) = crate::test_gpu() else { return };
+        let whole = bits(&engine);
+        // The second cuts x, order, means and the columns, the first some of them.
+        for limit in [1 << 20, 40 << 10] {
+            let builder = Engine::builder().device("gpu").checked(true).max_binding(limit);
+            assert!(bits(&builder.build().unwrap()) == whole, "bindings of {limit} bytes");
+        }
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| bits(&Engine::cpu()))
+        };
+        assert!(run(1) == run(3));
+    }
+}

@@ -1,0 +1,108 @@
+//! What the kernels on the register-tiled core (`shaders/shared/tile_*.wgsl`) have in common.
+
+use std::borrow::Cow;
+
+use crate::engine::gpu::Gpu;
+use crate::engine::shader::{Variant, shader_params};
+use crate::metrics::Metric;
+
+shader_params!(Params { n: u32, d: u32, k: u32 });
+
+/// The texts every kernel on the core has.
+pub(super) const REGISTERS: &str = include_str!("../../shaders/shared/tile_registers.wgsl");
+pub(super) const METRIC: &str = include_str!("../../shaders/shared/tile_metric.wgsl");
+pub(super) const SCORE: &str = include_str!("../../shaders/shared/tile_score.wgsl");
+pub(super) const DISTANCE: &str = include_str!("../../shaders/shared/tile_distance.wgsl");
+
+const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
+const STAGED: &str = include_str!("../../shaders/shared/tile_staged.wgsl");
+const ROWS_VEC4: &str = include_str!("../../shaders/shared/tile_rows_vec4.wgsl");
+const ROWS_SCALAR: &str = include_str!("../../shaders/shared/tile_rows_scalar.wgsl");
+
+/// A way to run the tiles. Its sizes are those that its shader text declares; the contract test compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Core {
+    /// Registers only: for software rasterisers, where a barrier costs more than it saves.
+    Direct,
+    /// Tiles staged in workgroup memory: for GPUs.
+    Staged,
+}
+
+impl Core {
+    pub fn of(gpu: &Gpu) -> Self {
+        if gpu.is_software() { Core::Direct } else { Core::Staged }
+    }
+
+    /// The shader text, for the contract test.
+    #[cfg(test)]
+    pub fn text(self) -> &'static str {
+        match self {
+            Core::Direct => DIRECT,
+            Core::Staged => STAGED,
+        }
+    }
+
+    /// Rows of x per workgroup: `WORKGROUP_ROWS`.
+    pub fn rows(self) -> u64 {
+        match self {
+            Core::Direct => 256,
+            Core::Staged => 128,
+        }
+    }
+
+    /// Codewords in a panel: `PANEL`.
+    pub fn panel(self) -> usize {
+        match self {
+            Core::Direct => 16,
+            Core::Staged => 128,
+        }
+    }
+
+    /// Quads of dimensions per step: `DEPTH`.
+    pub fn depth(self) -> usize {
+        match self {
+            Core::Direct => 1,
+            Core::Staged => 2,
+        }
+    }
+
+    /// Codewords, padded to whole panels.
+    pub fn padded_codewords(self, k: usize) -> usize {
+        k.next_multiple_of(self.panel())
+    }
+
+    /// Dimensions, padded to whole steps.
+    pub fn padded_dimensions(self, d: usize) -> usize {
+        d.next_multiple_of(4 * self.depth())
+    }
+
+    fn pieces(self, d: usize) -> &'static [&'static str] {
+        match (self, d.is_multiple_of(4)) {
+            (Core::Direct, true) => &[DIRECT, ROWS_VEC4],
+            (Core::Direct, false) => &[DIRECT, ROWS_SCALAR],
+            (Core::Staged, true) => &[STAGED, ROWS_VEC4],
+            (Core::Staged, false) => &[STAGED, ROWS_SCALAR],
+        }
+    }
+}
+
+/// The variant for vectors of `d` dimensions; `prelude` holds the kernel's own constants.
+pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> Variant {
+    let (number, power) = match metric {
+        Metric::SquaredL2 => (0.0, 1.0),
+        Metric::Cosine => (1.0, 1.0),
+        Metric::L1 => (2.0, 1.0),
+        Metric::Power(m) => (2.0, f64::from(m)),
+    };
+    Variant {
+        prelude: prelude.into(),
+        pieces: core.pieces(d),
+        overrides: Cow::Owned(vec![("METRIC", number), ("POWER", power)]),
+    }
+}
+
+/// One variant of every kind, for the contract test.
+pub(super) fn variants(prelude: &str) -> Vec<Variant> {
+    let kinds = [(Core::Direct, 4), (Core::Direct, 3), (Core::Staged, 4), (Core::Staged, 3)];
+    kinds.into_iter().map(|(core, d)| variant(core, d, Metric::SquaredL2, prelude.into())).collect()
+}

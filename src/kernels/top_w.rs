@@ -1,0 +1,79 @@
+//! Host side of `top_w`: the few nearest codewords of every vector.
+
+use super::prepare_codebook::Codebook;
+use super::tile::{self, Core, Params};
+use crate::cpu;
+use crate::engine::shader::{Params as _, Shader, Sharded};
+use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::error::{Error, Result};
+
+pub(crate) static SHADER: Shader = Shader {
+    stem: "top_w",
+    source: &[
+        super::GRID,
+        tile::REGISTERS,
+        tile::METRIC,
+        tile::SCORE,
+        tile::DISTANCE,
+        include_str!("../../shaders/top_w.wgsl"),
+    ],
+    reads: &["x", "codebook", "panels", "half_norms", "mean"],
+    writes: &["codes", "distances"],
+    params: Params::FIELDS,
+    variants: || tile::variants("const W: u32 = 5u;"),
+};
+
+/// The largest w: the sorted lists are private to an invocation, and longer ones spill on every GPU.
+pub(crate) const LARGEST_W: usize = 128;
+
+impl Recorder<'_> {
+    /// The `w` nearest codewords of every vector, nearest first; of equally near ones the lowest number first.
+    ///
+    /// Rounding is as in [`assign`](Self::assign): the order is that of the scores.
+    ///
+    /// Shapes: `x` (n, d), `codes` and `distances` (n, w), with 1 ≤ w ≤ min(k, 128).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.
+    pub fn top_w(
+        &mut self,
+        x: &Matrix<f32>,
+        codebook: &Codebook,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (n, d, k, w) = (x.rows(), codebook.d(), codebook.k(), codes.cols());
+        let engines = [x.engine(), codebook.codewords().engine(), codes.engine(), distances.engine()];
+        self.same_engine("top_w", &engines)?;
+        expect_shape("top_w", "x", x.shape(), (n, d))?;
+        expect_shape("top_w", "codes", codes.shape(), (n, w))?;
+        expect_shape("top_w", "distances", distances.shape(), (n, w))?;
+        if w == 0 || w > k.min(LARGEST_W) {
+            let most = k.min(LARGEST_W);
+            return Err(Error::shape(format!("top_w: w is {w}; with {k} codewords it can be 1 to {most}")));
+        }
+        let Some(gpu) = self.gpu() else {
+            let packed = codebook.packed()?;
+            return cpu::top_w::top_w(x.host(), packed, w, codes.host_mut(), distances.host_mut());
+        };
+        let core = Core::of(&gpu);
+        let variant = tile::variant(core, d, codebook.metric(), format!("const W: u32 = {w}u;"));
+        let panels = codebook.panels();
+        for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
+        {
+            let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
+            let bindings = [
+                x.slice(window.clone()),
+                codebook.codewords().whole("the codebook")?,
+                panels.panels.whole("the packed codebook")?,
+                panels.half_norms.whole("the norms")?,
+                panels.mean.whole("the mean")?,
+                codes.slice(window.clone()),
+                distances.slice(window.clone()),
+            ];
+            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! How far vectors are apart, what quantisation lost, and how well the codes are used.
+//!
+//! Equation numbers are those of M. H. Vali, *Vector Quantization in Deep Neural Networks for Speech and
+//! Image Processing* (Aalto University, 2025).
+
+use ndarray::{ArrayView1, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// A distance between a vector x and a codeword c.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Σ (x − c)² (Eq. 2.3).
+    #[default]
+    SquaredL2,
+    /// Σ |x − c|.
+    L1,
+    /// Σ |x − c|^m for a whole m ≥ 1.
+    Power(u32),
+    /// 1 − cos(x, c); the zero vector has cosine 0 with everything.
+    Cosine,
+}
+
+impl Metric {
+    /// The distance in float64: what the kernels are judged by.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::metrics::Metric;
+    /// let (x, c) = (array![1.0_f32, 2.0], array![3.0_f32, 2.5]);
+    /// assert_eq!(Metric::SquaredL2.distance(x.view(), c.view()), 4.25);
+    /// assert_eq!(Metric::L1.distance(x.view(), c.view()), 2.5);
+    /// assert_eq!(Metric::Power(3).distance(x.view(), c.view()), 8.125);
+    /// ```
+    pub fn distance(self, x: ArrayView1<f32>, c: ArrayView1<f32>) -> f64 {
+        let pairs = || x.iter().zip(c).map(|(&x, &c)| (f64::from(x), f64::from(c)));
+        match self {
+            Metric::SquaredL2 => pairs().map(|(x, c)| (x - c) * (x - c)).sum(),
+            Metric::L1 => pairs().map(|(x, c)| (x - c).abs()).sum(),
+            Metric::Power(m) => pairs().map(|(x, c)| (x - c).abs().powi(m as i32)).sum(),
+            Metric::Cosine => {
+                let norms: f64 =
+                    pairs().map(|(x, _)| x * x).sum::<f64>() * pairs().map(|(_, c)| c * c).sum::<f64>();
+                if norms == 0.0 { 1.0 } else { 1.0 - pairs().map(|(x, c)| x * c).sum::<f64>() / norms.sqrt() }
+            }
+        }
+    }
+}
+
+/// The mean squared error (Eq. 2.4): the mean over vectors of the squared norm of the error, a sum over
+/// dimensions. Shapes: both (n, d); 0 for n = 0.
+///
+/// ```
+/// use ndarray::array;
+/// let x = array![[1.0_f32, 2.0], [3.0, 4.0]];
+/// let decoded = array![[1.0_f32, 1.0], [3.0, 1.0]];
+/// assert_eq!(wgvq::metrics::mse(x.view(), decoded.view())?, 5.0);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) if the shapes differ.
+pub fn mse(x: ArrayView2<f32>, decoded: ArrayView2<f32>) -> Result<f64> {
+    if x.dim() != decoded.dim() {
+        return Err(Error::shape(format!(
+            "mse of {:?} vectors and {:?} decoded ones",
+            x.dim(),
+            decoded.dim()
+        )));
+    }
+    let total: f64 =
+        x.outer_iter().zip(decoded.outer_iter()).map(|(x, y)| Metric::SquaredL2.distance(x, y)).sum();
+    Ok(total / x.nrows().max(1) as f64)
+}
+
+/// Distortion of many vectors, added up batch by batch in the order of the rows: the sum does not depend on
+/// how the rows fall into batches.
+#[derive(Clone, Debug, Default)]
+pub struct Distortion {
+    rows: usize,
+    error: f64,
+    sum: Vec<f64>,
+    square: f64,
+}
+
+impl Distortion {
+    /// Adds the rows of `x` (n, d) and what they decode to (n, d).
+    pub fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
+        let errors: Vec<f64> = (0..x.nrows())
+            .into_par_iter()
+            .map(|row| Metric::SquaredL2.distance(x.row(row), decoded.row(row)))
+            .collect();
+        self.add_errors(x, errors);
+    }
+
+    /// Adds the rows of `x` (n, d), whose squared errors are known already.
+    pub fn add_errors(&mut self, x: ArrayView2<f32>, errors: impl IntoIterator<Item = f64>) {
+        self.sum.resize(x.ncols(), 0.0);
+        self.rows += x.nrows();
+        self.error = errors.into_iter().fold(self.error, |sum, error| sum + error);
+        let squares: Vec<f64> = (0..x.nrows())
+            .into_par_iter()
+            .map(|row| x.row(row).iter().map(|&value| f64::from(value) * f64::from(value)).sum())
+            .collect();
+        self.square = squares.into_iter().fold(self.square, |sum, square| sum + square);
+        // A few columns at a time, so that threads share the rows' cache lines.
+        const COLUMNS: usize = 16;
+        self.sum.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, sums)| {
+            let first = chunk * COLUMNS;
+            for row in x.outer_iter() {
+                let part = row.into_iter().skip(first);
+                sums.iter_mut().zip(part).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        });
+    }
+
+    /// How many vectors there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The mean squared distance to the mean vector; `None` if all vectors are equal.
+    fn variance(&self) -> Option<f64> {
+        let n = self.rows.max(1) as f64;
+        let variance = self.square / n - self.sum.iter().map(|sum| (sum / n) * (sum / n)).sum::<f64>();
+        // Below that the difference is rounding: all rows are equal.
+        (variance > self.square / n * 1e-13).then_some(variance)
+    }
+
+    /// The mean squared error (Eq. 2.4).
+    pub fn mse(&self) -> f64 {
+        self.error / self.rows.max(1) as f64
+    }
+
+    /// The error over the mean squared norm about the mean: the share of the data's variance that is lost.
+    /// `None` if the data has no variance.
+    pub fn relative_mse(&self) -> Option<f64> {
+        self.variance().map(|variance| self.mse() / variance)
+    }
+}
+
+/// The mean squared distance of the rows of `x` (n, d) to their mean, in float64; `None` where all rows are
+/// equal.
+pub(crate) fn variance(x: ArrayView2<f32>) -> Option<f64> {
+    let mut all = Distortion::default();
+    all.add_errors(x, std::iter::empty());
+    all.variance()
+}
+
+/// How often each codeword of one codebook is used.
+///
+/// ```
+/// let usage = wgvq::metrics::Usage::from_counts(vec![50, 15, 30, 5]);
+/// assert!((usage.entropy() - 1.648).abs() < 5e-4); // the example of Eq. 2.13
+/// assert_eq!(usage.dead(), 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    counts: Vec<u64>,
+}
+
+impl Usage {
+    /// No use of any of `k` codewords yet.
+    pub fn new(k: usize) -> Self {
+        Self { counts: vec![0; k] }
+    }
+
+    /// From the counts of all codewords.
+    pub fn from_counts(counts: Vec<u64>) -> Self {
+        Self { counts }
+    }
+
+    /// Counts one use of each of `codes`, which are below k.
+    pub fn add(&mut self, codes: impl IntoIterator<Item = u32>) {
+        codes.into_iter().for_each(|code| self.counts[code as usize] += 1);
+    }
+
+    /// Uses per codeword.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// The entropy of the codes in bits (Eq. 2.12).
+    pub fn entropy(&self) -> f64 {
+        let total: u64 = self.counts.iter().sum();
+        let share = |&count: &u64| count as f64 / total as f64;
+        self.counts.iter().filter(|&&count| count > 0).map(share).map(|p| -p * p.log2()).sum()
+    }
+
+    /// 2^entropy: the number of codewords that, used equally, would carry as much.
+    pub fn perplexity(&self) -> f64 {
+        self.entropy().exp2()
+    }
+
+    /// How many codewords were never used.
+    pub fn dead(&self) -> usize {
+        self.counts.iter().filter(|&&count| count == 0).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array, s};
+
+    #[test]
+    fn distortion_does_not_depend_on_the_batches() {
+        let mut rng = crate::Rng::new(5, 0);
+        let x = Array2::from_shape_simple_fn((100, 7), || rng.normal());
+        let y = Array2::from_shape_simple_fn((100, 7), || rng.normal());
+        let whole = {
+            let mut all = Distortion::default();
+            all.add(x.view(), y.view());
+            all
+        };
+        let mut parts = Distortion::default();
+        for rows in [0..1, 1..34, 34..34, 34..100] {
+            parts.add(x.slice(s![rows.clone(), ..]), y.slice(s![rows, ..]));
+        }
+        assert_eq!(whole.mse().to_bits(), parts.mse().to_bits());
+        assert_eq!(whole.relative_mse(), parts.relative_mse());
+        assert!((whole.mse() - mse(x.view(), y.view()).unwrap()).abs() < 1e-12 * whole.mse());
+    }
+
+    #[test]
+    fn equal_rows_have_no_relative_error() {
+        let mut distortion = Distortion::default();
+        let x = array![[0.1_f32, 1e4], [0.1, 1e4], [0.1, 1e4]];
+        distortion.add(x.view(), x.view());
+        assert_eq!(distortion.relative_mse(), None);
+    }
+
+    #[test]
+    fn a_uniform_code_has_full_perplexity_and_an_unused_one_none() {
+        let mut usage = Usage::new(4);
+        usage.add([0, 1, 2, 3]);
+        assert!((usage.perplexity() - 4.0).abs() < 1e-12);
+        assert_eq!(Usage::new(3).entropy(), 0.0);
+        assert_eq!(Usage::new(3).dead(), 3);
+    }
+}

@@ -1,0 +1,121 @@
+//! Quantizers: what turns vectors into codes and back.
+//!
+//! A [`Quantizer`] is a description on the host: it can be saved, loaded and asked for its size. For work it
+//! is [prepared](Quantizer::prepare) on an engine, which gives a [`Coder`] whose two verbs record kernels;
+//! [`encode`](Quantizer::encode) and [`decode`](Quantizer::decode) do all of that for vectors from anywhere.
+
+mod codes;
+mod model;
+mod spec;
+mod stream;
+mod vq;
+
+pub use codes::Codes;
+pub use model::{Model, load};
+pub use spec::Spec;
+pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
+pub use vq::{Vq, VqBuilder};
+
+use ndarray::Array2;
+
+use crate::Vectors;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+
+/// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
+pub trait Quantizer: Send + Sync {
+    /// What it is, as `--spec` takes it.
+    fn spec(&self) -> Spec;
+
+    /// Dimensions of a vector.
+    fn dim(&self) -> usize;
+
+    /// Codewords per codebook: one entry per code of a vector.
+    fn codebook_sizes(&self) -> Vec<usize>;
+
+    /// The codebooks, as a model file stores them: (K_j, d_j) each.
+    fn codebooks(&self) -> Vec<&Array2<f32>>;
+
+    /// Brings the quantizer to a device.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if there is no room.
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>>;
+
+    /// Bits of a code without entropy coding: Σ log2 K_j.
+    fn bits_per_vector(&self) -> f64 {
+        self.codebook_sizes().iter().map(|&k| (k as f64).log2()).sum()
+    }
+
+    /// The codes of all of `x`, (n, m).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if `x` has another dimension or a value that is not finite;
+    /// [`Device`](crate::ErrorKind::Device).
+    fn encode(&self, engine: &Engine, x: &dyn Vectors) -> Result<Codes> {
+        let sizes = self.codebook_sizes();
+        let mut values = Vec::with_capacity(x.len() * sizes.len());
+        let coder = self.prepare(engine)?;
+        encode_batches(&*coder, engine, x, 0..x.len(), Batching::default(), |batch| {
+            values.extend(batch.codes.iter());
+            Ok(())
+        })?;
+        let values = Array2::from_shape_vec((x.len(), sizes.len()), values).expect("m codes per row");
+        Codes::new(values, sizes)
+    }
+
+    /// The vectors that `codes` stand for, (n, d).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the codes are of other codebooks;
+    /// [`Device`](crate::ErrorKind::Device).
+    fn decode(&self, engine: &Engine, codes: &Codes) -> Result<Array2<f32>> {
+        if codes.codebook_sizes() != self.codebook_sizes() {
+            return Err(Error::input(format!(
+                "the codes are of codebooks of {:?} codewords, the quantizer has {:?}",
+                codes.codebook_sizes(),
+                self.codebook_sizes()
+            )));
+        }
+        let mut values = Vec::with_capacity(codes.len() * self.dim());
+        let coder = self.prepare(engine)?;
+        let read = |rows: std::ops::Range<usize>| Ok(codes.rows(rows).to_owned());
+        decode_batches(&*coder, engine, read, 0..codes.len(), Batching::default(), |_, _, decoded| {
+            values.extend(decoded.iter());
+            Ok(())
+        })?;
+        Ok(Array2::from_shape_vec((codes.len(), self.dim()), values).expect("d values per row"))
+    }
+}
+
+/// A quantizer on a device: records the two directions of its work.
+pub trait Coder: Send + Sync {
+    /// Dimensions of a vector.
+    fn dim(&self) -> usize;
+
+    /// Codewords per codebook.
+    fn codebook_sizes(&self) -> Vec<usize>;
+
+    /// Encodes `x` (n, d) to `codes` (n, m) and writes each vector's distance to what it decodes to, (n, 1).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()>;
+
+    /// Decodes `codes` (n, m), every one below its codebook's size, to `decoded` (n, d).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()>;
+}

@@ -1,0 +1,194 @@
+//! Encoding and decoding of any number of vectors in bounded memory.
+//!
+//! Three threads hand batches on: one reads, one drives the device, one takes the results. The device works
+//! on one batch while the results of the one before are read back and the next one is uploaded.
+
+use std::ops::Range;
+use std::sync::mpsc::sync_channel;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::Coder;
+use super::codes::check_codes;
+use crate::Vectors;
+use crate::engine::{Engine, Matrix};
+use crate::error::{Error, Result};
+
+/// How many rows make a batch. No result depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    rows: usize,
+}
+
+impl Default for Batching {
+    /// 16,384 rows.
+    fn default() -> Self {
+        Self::of(16_384)
+    }
+}
+
+impl Batching {
+    /// Batches of that many rows, and of one at least.
+    pub fn of(rows: usize) -> Self {
+        Self { rows: rows.max(1) }
+    }
+
+    /// Batches so that all copies of vectors of `dim` dimensions together stay within `bytes`.
+    ///
+    /// At most eight batches exist at once: one being read and one waiting, two on the device and their two
+    /// copies on the way there, one waiting on its way out and one being written.
+    pub fn within(bytes: u64, dim: usize) -> Self {
+        const COPIES: u64 = 8;
+        /// Beyond this a batch gains nothing even on a large GPU.
+        const MOST: u64 = 1 << 17;
+        let row = 4 * (dim as u64 + 16);
+        Self::of((bytes / COPIES / row).min(MOST) as usize)
+    }
+
+    fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let end = rows.end;
+        rows.step_by(self.rows).map(move |first| first..(first + self.rows).min(end))
+    }
+}
+
+/// A batch on its way out of [`encode_batches`].
+#[derive(Debug)]
+pub struct EncodedBatch {
+    /// Which vectors these are.
+    pub rows: Range<usize>,
+    /// The vectors, (b, d).
+    pub x: Array2<f32>,
+    /// Their codes, (b, m).
+    pub codes: Array2<u32>,
+    /// Each vector's squared distance to what it decodes to, (b, 1).
+    pub distances: Array2<f32>,
+}
+
+/// Encodes the vectors `rows` of `x`, and gives the batches to `sink` in order.
+///
+/// # Errors
+/// The first of: an error of reading, of the device, or of `sink`.
+pub fn encode_batches(
+    coder: &dyn Coder,
+    engine: &Engine,
+    x: &dyn Vectors,
+    rows: Range<usize>,
+    batching: Batching,
+    sink: impl FnMut(EncodedBatch) -> Result<()> + Send,
+) -> Result<()> {
+    if x.dim() != coder.dim() {
+        return Err(Error::input(format!(
+            "the vectors have {} dimensions, the model {}",
+            x.dim(),
+            coder.dim()
+        )));
+    }
+    struct Flight {
+        rows: Range<usize>,
+        x: Array2<f32>,
+        codes: Matrix<u32>,
+        distances: Matrix<f32>,
+    }
+    let m = coder.codebook_sizes().len();
+    let read = |rows: Range<usize>| Ok((rows.clone(), x.read_rows(rows)?));
+    let start = |(rows, x): (Range<usize>, Array2<f32>)| {
+        let uploaded = engine.upload(x.view())?;
+        let mut codes = engine.uninitialized(x.nrows(), m)?;
+        let mut distances = engine.uninitialized(x.nrows(), 1)?;
+        let mut recorder = engine.recorder();
+        coder.record_encode(&mut recorder, &uploaded, &mut codes, &mut distances)?;
+        recorder.submit()?;
+        Ok(Flight { rows, x, codes, distances })
+    };
+    let finish = |flight: Flight| {
+        Ok(EncodedBatch {
+            rows: flight.rows,
+            x: flight.x,
+            codes: flight.codes.download()?,
+            distances: flight.distances.download()?,
+        })
+    };
+    pipeline(batching.split(rows), read, start, finish, sink)
+}
+
+/// Decodes the codes of `rows`, which `read` gives a batch at a time, and passes each batch's rows, codes and
+/// vectors to `sink`, in order.
+///
+/// # Errors
+/// [`Input`](crate::ErrorKind::Input), naming row and column, for a code that names no codeword; otherwise
+/// the first error of `read`, the device or `sink`.
+pub fn decode_batches(
+    coder: &dyn Coder,
+    engine: &Engine,
+    read: impl Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync,
+    rows: Range<usize>,
+    batching: Batching,
+    mut sink: impl FnMut(Range<usize>, ArrayView2<u32>, ArrayView2<f32>) -> Result<()> + Send,
+) -> Result<()> {
+    let sizes = coder.codebook_sizes();
+    let read = |rows: Range<usize>| {
+        let codes = read(rows.clone())?;
+        check_codes(codes.view(), &sizes, rows.start)?;
+        Ok((rows, codes))
+    };
+    let start = |(rows, codes): (Range<usize>, Array2<u32>)| {
+        let uploaded = engine.upload(codes.view())?;
+        let mut decoded = engine.uninitialized(codes.nrows(), coder.dim())?;
+        let mut recorder = engine.recorder();
+        coder.record_decode(&mut recorder, &uploaded, &mut decoded)?;
+        recorder.submit()?;
+        Ok((rows, codes, decoded))
+    };
+    let finish = |(rows, codes, decoded): (Range<usize>, Array2<u32>, Matrix<f32>)| {
+        Ok((rows, codes, decoded.download()?))
+    };
+    pipeline(batching.split(rows), read, start, finish, |(rows, codes, decoded)| {
+        sink(rows, codes.view(), decoded.view())
+    })
+}
+
+/// Runs `read` on a thread of its own, `start` and `finish` on this one with one batch in flight between them,
+/// and `sink` on a third; the first error stops all of them and is returned.
+fn pipeline<A: Send, F, B: Send>(
+    batches: impl Iterator<Item = Range<usize>> + Send,
+    read: impl Fn(Range<usize>) -> Result<A> + Send,
+    start: impl Fn(A) -> Result<F>,
+    finish: impl Fn(F) -> Result<B>,
+    mut sink: impl FnMut(B) -> Result<()> + Send,
+) -> Result<()> {
+    // A closed channel means that the other side has failed, and its own error is the one to report.
+    let (to_device, from_reader) = sync_channel::<Result<A>>(1);
+    let (to_sink, from_device) = sync_channel::<B>(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for rows in batches {
+                let batch = read(rows);
+                let failed = batch.is_err();
+                if to_device.send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let sink = scope.spawn(move || from_device.into_iter().try_for_each(&mut sink));
+        let drive = || -> Result<()> {
+            let mut flying = None;
+            for batch in from_reader {
+                let next = start(batch?)?;
+                if let Some(done) = flying.replace(next) {
+                    if to_sink.send(finish(done)?).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            if let Some(done) = flying {
+                // A send that fails is the sink's error, which is reported below.
+                drop(to_sink.send(finish(done)?));
+            }
+            Ok(())
+        };
+        let driven = drive();
+        drop(to_sink);
+        let sunk = sink.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        driven.and(sunk)
+    })
+}

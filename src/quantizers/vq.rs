@@ -1,0 +1,150 @@
+//! Plain vector quantization: one codebook.
+
+use ndarray::Array2;
+
+use super::{Coder, Quantizer, Spec};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::kernels::prepare_codebook::Codebook;
+use crate::metrics::Metric;
+use crate::train::KMeans;
+
+/// One codebook C (k, d); a vector becomes the number of its nearest codeword (Eq. 2.1).
+///
+/// ```
+/// use ndarray::array;
+/// use wgvq::{Quantizer, Vq};
+/// let engine = wgvq::Engine::cpu();
+/// let x = array![[0.0_f32, 0.0], [0.2, 0.0], [9.0, 9.0], [9.0, 9.2]];
+/// let vq = Vq::builder().k(2).seed(7).fit(&engine, &x)?;
+/// let codes = vq.encode(&engine, &x)?;
+/// let back = vq.decode(&engine, &codes)?;
+/// assert!((wgvq::metrics::mse(x.view(), back.view())? - 0.01).abs() < 1e-6);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vq {
+    codebook: Array2<f32>,
+}
+
+/// How to train a [`Vq`].
+#[derive(Clone, Debug)]
+pub struct VqBuilder {
+    k: usize,
+    trainer: Option<KMeans>,
+    seed: u64,
+}
+
+impl Vq {
+    /// A quantizer with this codebook (k, d).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no codeword or dimension, or a value is not finite.
+    pub fn new(codebook: Array2<f32>) -> Result<Self> {
+        let (k, d) = codebook.dim();
+        if k == 0 || d == 0 {
+            return Err(Error::input(format!("a codebook of {k} × {d}; both have to be at least 1")));
+        }
+        if let Some(((code, column), value)) = codebook.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::input(format!(
+                "codeword {code}, column {column} is {value}; every value has to be finite"
+            )));
+        }
+        Ok(Self { codebook })
+    }
+
+    /// Says how to train one.
+    pub fn builder() -> VqBuilder {
+        VqBuilder { k: 256, trainer: None, seed: 0 }
+    }
+
+    /// The codewords, (k, d).
+    pub fn codebook(&self) -> &Array2<f32> {
+        &self.codebook
+    }
+}
+
+impl VqBuilder {
+    /// How many codewords; 256 if not said.
+    pub fn k(mut self, k: usize) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// The trainer's settings, in place of [`KMeans::new`]'s. Its k and seed are taken from this builder.
+    pub fn trainer(mut self, trainer: KMeans) -> Self {
+        self.trainer = Some(trainer);
+        self
+    }
+
+    /// The seed of everything random; 0 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x` (n, d), n ≥ k.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`].
+    pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Vq> {
+        let trainer = self.trainer.unwrap_or_else(|| KMeans::new(self.k)).k(self.k).seed(self.seed);
+        Vq::new(trainer.fit(engine, x)?.codebook)
+    }
+}
+
+impl Quantizer for Vq {
+    fn spec(&self) -> Spec {
+        Spec::Vq { k: self.codebook.nrows() }
+    }
+
+    fn dim(&self) -> usize {
+        self.codebook.ncols()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![self.codebook.nrows()]
+    }
+
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        vec![&self.codebook]
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        Ok(Box::new(VqCoder { codebook: Codebook::new(engine, self.codebook.view(), Metric::SquaredL2)? }))
+    }
+}
+
+struct VqCoder {
+    codebook: Codebook,
+}
+
+impl Coder for VqCoder {
+    fn dim(&self) -> usize {
+        self.codebook.d()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![self.codebook.k()]
+    }
+
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.assign(x, &self.codebook, codes, distances)
+    }
+
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.gather(self.codebook.codewords(), codes, decoded)
+    }
+}

@@ -1,0 +1,225 @@
+//! Where the codewords of k-means start.
+
+use ndarray::{Array2, Axis, s};
+
+use super::kmeans::Training;
+use crate::engine::{Engine, Matrix};
+use crate::error::{Error, Result};
+use crate::kernels::elementwise::Op;
+use crate::kernels::prepare_codebook::Codebook;
+use crate::metrics::Metric;
+use crate::rng::Rng;
+
+/// Where the codewords of [`KMeans`](super::KMeans) start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Init {
+    /// k-means++ up to 256 codewords; beyond that random vectors, because the start matters less and less and
+    /// k-means++ would take longer than all the iterations after it.
+    #[default]
+    Auto,
+    /// Different vectors, each equally likely (Forgy's way).
+    Random,
+    /// k-means++ (Arthur and Vassilvitskii, SODA 2007): one vector after another, drawn in proportion to its
+    /// squared distance to those before; each time the best of ⌈2 + ln k⌉ draws.
+    PlusPlus,
+    /// k-means‖ (Bahmani et al., VLDB 2012): five rounds that draw about 2k vectors each, then k-means++ among
+    /// those, weighted. For large k.
+    Parallel,
+    /// These codewords, (k, d): to go on from an earlier codebook.
+    From(Array2<f32>),
+}
+
+/// The largest k for which [`Init::Auto`] takes k-means++.
+const AUTO_PLUS_PLUS: usize = 256;
+
+/// Rounds of k-means‖, and vectors drawn per round and codeword: the paper's r = 5 and l = 2k.
+const ROUNDS: u64 = 5;
+const OVERSAMPLING: f64 = 2.0;
+
+/// The first codewords, (k, d), on the device.
+pub(super) fn start(init: &Init, data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+    let engine = data.x.engine();
+    match init {
+        Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, seed),
+        Init::Auto | Init::Random => random(data, k, seed),
+        Init::PlusPlus => plus_plus(data, k, seed),
+        Init::Parallel => parallel(data, k, seed),
+        Init::From(codebook) if codebook.dim() == (k, data.x.cols()) => engine.upload(codebook.view()),
+        Init::From(codebook) => Err(Error::input(format!(
+            "the codebook to start from is {} × {}; {k} × {} is needed",
+            codebook.nrows(),
+            codebook.ncols(),
+            data.x.cols()
+        ))),
+    }
+}
+
+fn random(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+    let mut rng = Rng::new(seed, 0);
+    let rows = match &data.weights {
+        None => rng.distinct(k, data.x.rows()),
+        Some(weights) => {
+            // A vector of weight 0 is as good as absent.
+            let weights = weights.download()?;
+            let present: Vec<usize> = (0..data.x.rows()).filter(|&row| weights[[row, 0]] > 0.0).collect();
+            rng.distinct(k, present.len()).into_iter().map(|at| present[at]).collect()
+        }
+    };
+    pick(&data.x, rows)
+}
+
+fn pick(x: &Matrix<f32>, rows: Vec<usize>) -> Result<Matrix<f32>> {
+    let engine = x.engine();
+    let rows = Array2::from_shape_fn((rows.len(), 1), |(at, _)| rows[at] as u32);
+    let mut picked = engine.uninitialized(rows.nrows(), x.cols())?;
+    let mut recorder = engine.recorder();
+    recorder.gather(x, &engine.upload(rows.view())?, &mut picked)?;
+    recorder.submit()?;
+    Ok(picked)
+}
+
+fn plus_plus(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+    let engine = data.x.engine();
+    let (n, d) = data.x.shape();
+    let candidates = 2 + (k as f64).ln().ceil() as usize;
+    let mut codebook = Array2::<f32>::zeros((k, d));
+    // Squared distances to the nearest codeword so far; all alike before there is one.
+    let mut nearest = engine.upload(Array2::from_elem((n, 1), 1.0_f32).view())?;
+    let mut costs = Costs::new(engine, n, candidates)?;
+    let mut single = Costs::new(engine, n, 1)?;
+    for step in 0..k {
+        let draws = if step == 0 { 1 } else { candidates };
+        let mut recorder = engine.recorder();
+        let mut rows = engine.uninitialized(draws, 1)?;
+        let weighted = data.weigh(&mut recorder, &nearest)?;
+        recorder.weighted_pick(weighted.as_ref().unwrap_or(&nearest), seed, step as u64, &mut rows)?;
+        let mut drawn = engine.uninitialized(draws, d)?;
+        recorder.gather(&data.x, &rows, &mut drawn)?;
+        recorder.submit()?;
+        let drawn = drawn.download()?;
+        let best = if step == 0 { 0 } else { costs.best(data, &drawn, &nearest)? };
+        let chosen = drawn.slice(s![best..best + 1, ..]);
+        codebook.row_mut(step).assign(&chosen.row(0));
+        nearest = single.nearest(data, &chosen.to_owned(), (step > 0).then_some(&nearest))?;
+    }
+    engine.upload(codebook.view())
+}
+
+/// Scratch for the distances from every vector to a few candidates.
+struct Costs {
+    distances: Matrix<f32>,
+    /// One segment that holds every row, for means over columns.
+    everything: Matrix<u32>,
+    bounds: Matrix<u32>,
+}
+
+impl Costs {
+    fn new(engine: &Engine, n: usize, candidates: usize) -> Result<Self> {
+        Ok(Self {
+            distances: engine.uninitialized(n, candidates)?,
+            everything: engine.upload(Array2::from_shape_fn((n, 1), |(row, _)| row as u32).view())?,
+            bounds: engine.upload(ndarray::array![[0], [n as u32]].view())?,
+        })
+    }
+
+    /// The candidate that leaves the smallest total, each vector counting its distance to the nearest
+    /// codeword, candidate included.
+    fn best(&mut self, data: &Training, drawn: &Array2<f32>, nearest: &Matrix<f32>) -> Result<usize> {
+        let engine = data.x.engine();
+        let candidates = Codebook::new(engine, drawn.view(), Metric::SquaredL2)?;
+        let mut recorder = engine.recorder();
+        recorder.distance_matrix(&data.x, &candidates, &mut self.distances)?;
+        recorder.update(Op::Min, &mut self.distances, nearest)?;
+        let mut means = engine.zeros(1, drawn.nrows())?;
+        let mut mass = engine.uninitialized(1, 1)?;
+        let weights = data.weights.as_ref();
+        recorder.segment_mean(
+            &self.distances,
+            &self.everything,
+            &self.bounds,
+            weights,
+            &mut means,
+            &mut mass,
+        )?;
+        recorder.submit()?;
+        let means = means.download()?;
+        let lowest = means.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+        Ok(lowest.map_or(0, |(candidate, _)| candidate))
+    }
+
+    /// The distances to `chosen`, or to the codewords before it where those are nearer.
+    fn nearest(
+        &mut self,
+        data: &Training,
+        chosen: &Array2<f32>,
+        before: Option<&Matrix<f32>>,
+    ) -> Result<Matrix<f32>> {
+        let engine = data.x.engine();
+        let codeword = Codebook::new(engine, chosen.view(), Metric::SquaredL2)?;
+        let mut nearest = engine.uninitialized(data.x.rows(), 1)?;
+        let mut recorder = engine.recorder();
+        recorder.distance_matrix(&data.x, &codeword, &mut nearest)?;
+        if let Some(before) = before {
+            recorder.update(Op::Min, &mut nearest, before)?;
+        }
+        recorder.submit()?;
+        Ok(nearest)
+    }
+}
+
+impl Training {
+    /// `values` times the weights, if there are any.
+    fn weigh(
+        &self,
+        recorder: &mut crate::Recorder<'static>,
+        values: &Matrix<f32>,
+    ) -> Result<Option<Matrix<f32>>> {
+        let Some(weights) = &self.weights else { return Ok(None) };
+        let mut weighted = recorder.engine().uninitialized(values.rows(), 1)?;
+        recorder.elementwise(Op::Mul, values, weights, &mut weighted)?;
+        Ok(Some(weighted))
+    }
+}
+
+fn parallel(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+    let engine = data.x.engine();
+    let n = data.x.rows();
+    let weights = data.weights.as_ref().map(Matrix::download).transpose()?;
+    let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| f64::from(weights[[row, 0]]));
+    let mut rng = Rng::new(seed, 1);
+    let first = random(data, 1, seed)?.download()?;
+    let mut drawn = first;
+    let mut codes = engine.uninitialized::<u32>(n, 1)?;
+    let mut distances = engine.uninitialized::<f32>(n, 1)?;
+    let mut assign = |drawn: &Array2<f32>| -> Result<(Array2<u32>, Array2<f32>)> {
+        let codebook = Codebook::new(engine, drawn.view(), Metric::SquaredL2)?;
+        let mut recorder = engine.recorder();
+        recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+        recorder.submit()?;
+        Ok((codes.download()?, distances.download()?))
+    };
+    for _ in 0..ROUNDS {
+        let (_, distances) = assign(&drawn)?;
+        let cost = |row: usize| weight(row) * f64::from(distances[[row, 0]]);
+        let total: f64 = (0..n).map(cost).sum();
+        if total == 0.0 {
+            break;
+        }
+        let share = OVERSAMPLING * k as f64 / total;
+        let rows: Vec<usize> = (0..n).filter(|&row| rng.uniform_f64() < share * cost(row)).collect();
+        if !rows.is_empty() {
+            let more = pick(&data.x, rows)?.download()?;
+            drawn.append(Axis(0), more.view()).expect("the same dimension");
+        }
+    }
+    if drawn.nrows() <= k {
+        // Fewer distinct vectors than codewords, or nearly: the slower start copes with that.
+        return plus_plus(data, k, seed);
+    }
+    // Each candidate stands for the vectors that are nearest to it.
+    let (codes, _) = assign(&drawn)?;
+    let mut masses = vec![0.0_f64; drawn.nrows()];
+    codes.iter().enumerate().for_each(|(row, &code)| masses[code as usize] += weight(row));
+    let masses = masses.into_iter().map(|mass| mass as f32).collect();
+    plus_plus(&Training::upload(engine, drawn, Some(masses), false)?, k, seed)
+}

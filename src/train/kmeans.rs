@@ -1,0 +1,423 @@
+//! k-means: Lloyd's algorithm, whole iterations on the device.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView1, Axis};
+use serde::Serialize;
+
+use super::{Init, Observer, empty, init, mini_batch};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix};
+use crate::error::{Error, Result};
+use crate::kernels::elementwise::Op;
+use crate::kernels::prepare_codebook::Codebook;
+use crate::metrics::{self, Metric, Usage};
+use crate::rng::Rng;
+
+/// Iterations between two read-backs of the objective. The same on every device, because a run can end
+/// only there.
+const READ_BACK_EVERY: usize = 4;
+
+/// Streams of a seed, so that no two uses draw the same numbers.
+pub(super) mod stream {
+    pub const SAMPLE: u64 = 1;
+    pub const START: u64 = 2;
+    pub const SPLIT: u64 = 3;
+    pub const BATCH: u64 = 4;
+}
+
+/// k-means (Lloyd 1957, 1982): assign every vector to its nearest codeword, move each codeword to the mean
+/// of its vectors, repeat.
+///
+/// The sum of squared distances never increases. A codeword that loses all its vectors takes a vector away
+/// from the cluster with the largest error. Where there are fewer distinct vectors than codewords, the
+/// distinct ones are kept and the rest stay dead.
+///
+/// ```
+/// use ndarray::array;
+/// use wgvq::train::KMeans;
+/// let x = array![[0.0_f32], [0.2], [9.8], [10.0]];
+/// let found = KMeans::new(2).fit(&wgvq::Engine::cpu(), &x)?;
+/// assert!((found.mse - 0.01).abs() < 1e-6);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KMeans {
+    pub(super) k: usize,
+    init: Init,
+    pub(super) iterations: usize,
+    pub(super) tolerance: f64,
+    restarts: usize,
+    sample_per_codeword: Option<usize>,
+    pub(super) spherical: bool,
+    batch: Option<usize>,
+    pub(super) seed: u64,
+}
+
+/// What k-means found.
+#[derive(Clone, Debug)]
+pub struct Clustering {
+    /// The codewords, (k, d).
+    pub codebook: Array2<f32>,
+    /// The mean over the training vectors of the squared distance to the nearest codeword.
+    pub mse: f64,
+    /// The same as a share of the mean squared distance to the mean vector; `None` if that is 0, or if the
+    /// vectors are weighted.
+    pub relative_mse: Option<f64>,
+    /// How many training vectors each codeword is nearest to.
+    pub usage: Usage,
+    /// The same before each iteration.
+    pub history: Vec<f64>,
+    /// What ended the run.
+    pub ended: Ended,
+    /// How many training vectors were used: fewer than given if sampled.
+    pub rows: usize,
+}
+
+/// What ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The objective improved by less than the tolerance.
+    Converged,
+    /// The limit of iterations was reached.
+    IterationLimit,
+    /// The observer said so.
+    Cancelled,
+}
+
+/// One iteration, as an [`Observer`] sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Iteration {
+    /// From 0 on, within a restart.
+    pub number: usize,
+    /// Which restart, from 0 on.
+    pub restart: usize,
+    /// The mean squared distance to the nearest codeword before the codewords move.
+    pub mse: f64,
+}
+
+impl KMeans {
+    /// k-means with `k` codewords: 25 iterations at most, [`Init::Auto`], 256 training vectors per codeword
+    /// at most, one start, seed 0.
+    pub fn new(k: usize) -> Self {
+        Self {
+            k,
+            init: Init::default(),
+            iterations: 25,
+            tolerance: 1e-4,
+            restarts: 1,
+            sample_per_codeword: Some(256),
+            spherical: false,
+            batch: None,
+            seed: 0,
+        }
+    }
+
+    /// The number of codewords.
+    pub fn k(mut self, k: usize) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// Where the codewords start.
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// The limit of iterations (of batches, in mini-batch mode).
+    pub fn iterations(mut self, iterations: usize) -> Self {
+        self.iterations = iterations;
+        self
+    }
+
+    /// The run ends once an iteration improves the objective by less than this share of it. With 0 it ends
+    /// only when the objective no longer improves at all.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Runs that many times from different starts and keeps the best.
+    pub fn restarts(mut self, restarts: usize) -> Self {
+        self.restarts = restarts;
+        self
+    }
+
+    /// Trains on a random sample of at most that many vectors per codeword; `None` for all vectors.
+    pub fn sample_per_codeword(mut self, rows: Option<usize>) -> Self {
+        self.sample_per_codeword = rows;
+        self
+    }
+
+    /// Spherical k-means (Dhillon and Modha 2001): vectors and codewords are scaled to unit length, so that
+    /// the nearest codeword is the one of largest cosine.
+    pub fn spherical(mut self, spherical: bool) -> Self {
+        self.spherical = spherical;
+        self
+    }
+
+    /// Mini-batch k-means (Sculley, WWW 2010) with batches of that many vectors, for data larger than
+    /// memory: `iterations` counts batches, and all vectors may be drawn whatever the sample limit.
+    pub fn mini_batch(mut self, rows: Option<usize>) -> Self {
+        self.batch = rows;
+        self
+    }
+
+    /// The seed of everything random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x`.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if k is 0 or above the number of vectors, if a setting makes no
+    /// sense, or if a value is NaN or infinite; [`Device`](crate::ErrorKind::Device).
+    pub fn fit(&self, engine: &Engine, x: &dyn Vectors) -> Result<Clustering> {
+        self.fit_observed(engine, x, None, &mut ())
+    }
+
+    /// Trains on `x`, each vector counting as much as its weight (n weights, none negative), and tells
+    /// `observer` of each iteration.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and for weights that do not fit.
+    pub fn fit_observed(
+        &self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        weights: Option<&[f32]>,
+        observer: &mut dyn Observer,
+    ) -> Result<Clustering> {
+        self.check(x, weights)?;
+        if let Some(batch) = self.batch {
+            return mini_batch::fit(self, batch, engine, x, observer);
+        }
+        let (rows, weights) = self.sample(x, weights)?;
+        let mut best: Option<Clustering> = None;
+        let data = Training::upload(engine, rows, weights, self.spherical)?;
+        for restart in 0..self.restarts {
+            let found = self.run(&data, restart, observer)?;
+            let stop = found.ended == Ended::Cancelled;
+            if best.as_ref().is_none_or(|best| found.mse < best.mse) {
+                best = Some(found);
+            }
+            if stop {
+                break;
+            }
+        }
+        best.ok_or_else(|| Error::input("0 restarts; at least one run is needed"))
+    }
+
+    pub(super) fn start(&self) -> &Init {
+        &self.init
+    }
+
+    fn check(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<()> {
+        let (n, d, k) = (x.len(), x.dim(), self.k);
+        if k == 0 {
+            return Err(Error::input("k is 0; a codebook needs at least one codeword"));
+        }
+        if d == 0 {
+            return Err(Error::input("the vectors have dimension 0; at least 1 is needed"));
+        }
+        if k > n {
+            return Err(Error::input(format!("k is {k} and there are {n} vectors; k can be at most {n}")));
+        }
+        if !(self.tolerance >= 0.0) {
+            return Err(Error::input(format!("the tolerance is {}; it cannot be negative", self.tolerance)));
+        }
+        if self.restarts == 0 {
+            return Err(Error::input("0 restarts; at least one run is needed"));
+        }
+        if self.sample_per_codeword == Some(0) || self.batch == Some(0) {
+            return Err(Error::input("a sample or batch of 0 vectors; at least 1 is needed"));
+        }
+        let Some(weights) = weights else { return Ok(()) };
+        if self.batch.is_some() {
+            return Err(Error::input("mini-batch k-means takes no weights"));
+        }
+        if weights.len() != n {
+            return Err(Error::input(format!("{} weights for {n} vectors", weights.len())));
+        }
+        if let Some(at) = weights.iter().position(|&w| !(w >= 0.0 && w.is_finite())) {
+            return Err(Error::input(format!("the weight of row {at} is {}; it cannot be", weights[at])));
+        }
+        if weights.iter().filter(|&&w| w > 0.0).count() < k {
+            return Err(Error::input(format!("fewer than k = {k} vectors have a positive weight")));
+        }
+        Ok(())
+    }
+
+    /// The training vectors: all, or a random sample in their order.
+    fn sample(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<(Array2<f32>, Option<Vec<f32>>)> {
+        let limit = self.sample_per_codeword.map_or(usize::MAX, |rows| rows.saturating_mul(self.k));
+        if x.len() <= limit {
+            return Ok((x.read_rows(0..x.len())?, weights.map(<[f32]>::to_vec)));
+        }
+        let chosen = Rng::new(self.seed, stream::SAMPLE).distinct(limit, x.len());
+        Ok((x.read_each(&chosen)?, weights.map(|w| chosen.iter().map(|&row| w[row]).collect())))
+    }
+
+    /// One run from one start.
+    fn run(&self, data: &Training, restart: usize, observer: &mut dyn Observer) -> Result<Clustering> {
+        let engine = data.x.engine();
+        let (n, k) = (data.x.rows(), self.k);
+        let seed = Rng::new(self.seed.wrapping_add(restart as u64), stream::START).bits().into();
+        let start = init::start(&self.init, data, k, seed)?;
+        let mut codebook = Codebook::from_matrix(start, Metric::SquaredL2)?;
+        let mut codes = engine.uninitialized::<u32>(n, 1)?;
+        let mut distances = engine.uninitialized::<f32>(n, 1)?;
+        let mut order = engine.uninitialized::<u32>(n, 1)?;
+        let mut offsets = engine.uninitialized::<u32>(k + 1, 1)?;
+        let mut mass = engine.uninitialized::<f32>(k, 1)?;
+        // Row i: the objective before iteration i, and the smallest cluster after it.
+        let mut objectives = engine.uninitialized::<f32>(self.iterations.max(1), 1)?;
+        let mut smallest = engine.uninitialized::<f32>(self.iterations.max(1), 1)?;
+        let mut smallest_at = engine.uninitialized::<u32>(self.iterations.max(1), 1)?;
+        let mut split = Rng::new(self.seed.wrapping_add(restart as u64), stream::SPLIT);
+        let mut history: Vec<f64> = Vec::new();
+        let mut ended = Ended::IterationLimit;
+
+        let mut number = 0;
+        'run: while number < self.iterations {
+            let block = number..(number + READ_BACK_EVERY).min(self.iterations);
+            for iteration in block.clone() {
+                if observer.cancelled() {
+                    ended = Ended::Cancelled;
+                    break 'run;
+                }
+                let mut recorder = engine.recorder();
+                self.prepare(&mut recorder, &mut codebook)?;
+                recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+                data.objective(&mut recorder, &distances, &mut objectives, iteration)?;
+                recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
+                recorder.segment_mean(
+                    &data.x,
+                    &order,
+                    &offsets,
+                    data.weights.as_ref(),
+                    codebook.codewords_mut(),
+                    &mut mass,
+                )?;
+                recorder.reduce_min(&mass, &mut smallest, &mut smallest_at, iteration)?;
+                recorder.submit()?;
+            }
+            let values = objectives.download_rows(block.clone())?;
+            for (&value, iteration) in values.iter().zip(block.clone()) {
+                let mse = f64::from(value) / data.total;
+                let last = history.last().copied();
+                history.push(mse);
+                let told = observer.iteration(&Iteration { number: iteration, restart, mse });
+                if told == ControlFlow::Break(()) {
+                    ended = Ended::Cancelled;
+                    break 'run;
+                }
+                if last.is_some_and(|last| last - mse <= self.tolerance * last) || mse == 0.0 {
+                    ended = Ended::Converged;
+                }
+            }
+            number = block.end;
+            let empty = smallest.download_rows(block.end - 1..block.end)?[[0, 0]] == 0.0;
+            // Codewords that just got a vector have not settled, whatever the objective did.
+            if empty && empty::split(data, &mut codebook, &codes, &distances, &mass, &mut split)? > 0 {
+                ended = Ended::IterationLimit;
+            }
+            if ended == Ended::Converged {
+                break;
+            }
+        }
+
+        let mut recorder = engine.recorder();
+        self.prepare(&mut recorder, &mut codebook)?;
+        recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+        let mut last = engine.uninitialized::<f32>(1, 1)?;
+        data.objective(&mut recorder, &distances, &mut last, 0)?;
+        let mut counts = engine.uninitialized::<u32>(k, 1)?;
+        recorder.histogram(&codes, &mut counts)?;
+        recorder.submit()?;
+        let mse = f64::from(last.download()?[[0, 0]]) / data.total;
+        Ok(Clustering {
+            codebook: codebook.codewords().download()?,
+            mse,
+            relative_mse: data.variance.map(|variance| mse / variance),
+            usage: Usage::from_counts(counts.download()?.iter().map(|&count| count.into()).collect()),
+            history,
+            ended,
+            rows: n,
+        })
+    }
+
+    /// Makes the codebook ready to be compared with, on the sphere if it is to stay there.
+    pub(super) fn prepare(
+        &self,
+        recorder: &mut crate::Recorder<'static>,
+        codebook: &mut Codebook,
+    ) -> Result<()> {
+        if self.spherical {
+            let engine = recorder.engine().clone();
+            let mut unit = engine.uninitialized(codebook.k(), codebook.d())?;
+            recorder.normalize(codebook.codewords(), &mut unit)?;
+            recorder.copy(&unit, codebook.codewords_mut())?;
+        }
+        recorder.prepare_codebook(codebook)
+    }
+}
+
+/// The training vectors on the device.
+pub(super) struct Training {
+    pub x: Matrix<f32>,
+    pub weights: Option<Matrix<f32>>,
+    /// The number of vectors, or the sum of their weights.
+    pub total: f64,
+    /// The mean squared distance of unweighted vectors to their mean, if it is not 0.
+    variance: Option<f64>,
+}
+
+impl Training {
+    pub fn upload(
+        engine: &Engine,
+        rows: Array2<f32>,
+        weights: Option<Vec<f32>>,
+        spherical: bool,
+    ) -> Result<Self> {
+        let mut x = engine.upload(rows.view())?;
+        if spherical {
+            let mut unit = engine.uninitialized(x.rows(), x.cols())?;
+            let mut recorder = engine.recorder();
+            recorder.normalize(&x, &mut unit)?;
+            recorder.submit()?;
+            x = unit;
+        }
+        let variance = if weights.is_some() {
+            None
+        } else if spherical {
+            metrics::variance(x.download()?.view())
+        } else {
+            metrics::variance(rows.view())
+        };
+        let total = weights.as_ref().map_or(rows.nrows() as f64, |w| w.iter().map(|&w| f64::from(w)).sum());
+        let weights = match weights {
+            Some(weights) => Some(engine.upload(ArrayView1::from(&weights[..]).insert_axis(Axis(1)))?),
+            None => None,
+        };
+        Ok(Self { x, weights, total, variance })
+    }
+
+    /// Writes the (weighted) sum of `distances` to row `slot` of `objectives`.
+    fn objective(
+        &self,
+        recorder: &mut crate::Recorder<'static>,
+        distances: &Matrix<f32>,
+        objectives: &mut Matrix<f32>,
+        slot: usize,
+    ) -> Result<()> {
+        let Some(weights) = &self.weights else { return recorder.reduce_sum(distances, objectives, slot) };
+        let mut weighted = recorder.engine().uninitialized(distances.rows(), 1)?;
+        recorder.elementwise(Op::Mul, distances, weights, &mut weighted)?;
+        recorder.reduce_sum(&weighted, objectives, slot)
+    }
+}

@@ -1,0 +1,40 @@
+//! Training codebooks.
+
+mod elbow;
+mod empty;
+mod init;
+mod kmeans;
+mod mini_batch;
+
+pub use elbow::{Elbow, ElbowPoint, elbow};
+pub use init::Init;
+pub use kmeans::{Clustering, Ended, Iteration, KMeans};
+
+use std::ops::ControlFlow;
+
+/// What a training run tells while it goes on; [`ControlFlow::Break`] stops it after the current iteration,
+/// and the codebook so far is the result.
+///
+/// Any closure is an observer, and `()` is the one that watches nothing.
+pub trait Observer {
+    /// Called once per iteration, in order, though not necessarily at once: on a GPU several iterations run
+    /// between two reports.
+    fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()>;
+
+    /// Asked between iterations, without waiting for the device: whether to stop.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Observer for () {
+    fn iteration(&mut self, _: &Iteration) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(&Iteration) -> ControlFlow<()>> Observer for F {
+    fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()> {
+        self(iteration)
+    }
+}

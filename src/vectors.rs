@@ -1,0 +1,102 @@
+//! Where vectors come from: an array in memory, or files that are larger than memory.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::error::{Error, Result};
+
+/// `n` vectors of `d` dimensions that can be read a stretch of rows at a time, from several threads.
+///
+/// Arrays are vectors, and so is an [`io::Dataset`](crate::io::Dataset).
+///
+/// ```
+/// use wgvq::Vectors;
+/// let x = ndarray::array![[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]];
+/// assert_eq!(x.read_rows(1..3)?, ndarray::array![[3.0, 4.0], [5.0, 6.0]]);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+pub trait Vectors: Sync {
+    /// How many vectors there are.
+    fn len(&self) -> usize;
+
+    /// How many dimensions each has.
+    fn dim(&self) -> usize;
+
+    /// Fills `out` (`rows.len() × dim` values, row-major) with the vectors `rows`.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if a value is NaN or infinite, naming where;
+    /// [`Shape`](crate::ErrorKind::Shape) if `rows` reaches past the end; [`Io`](crate::ErrorKind::Io).
+    fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()>;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The vectors `rows` as an array of their own.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_rows(&self, rows: Range<usize>) -> Result<Array2<f32>> {
+        let shape = (rows.len(), self.dim());
+        let mut values = vec![0.0; shape.0 * shape.1];
+        self.read(rows, &mut values)?;
+        Ok(Array2::from_shape_vec(shape, values).expect("one value per cell"))
+    }
+
+    /// The vectors of the given numbers, which ascend.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_each(&self, rows: &[usize]) -> Result<Array2<f32>> {
+        let mut out = Array2::zeros((rows.len(), self.dim()));
+        for (&row, mut target) in rows.iter().zip(out.outer_iter_mut()) {
+            self.read(row..row + 1, target.as_slice_mut().expect("rows are contiguous"))?;
+        }
+        Ok(out)
+    }
+}
+
+impl Vectors for ArrayView2<'_, f32> {
+    fn len(&self) -> usize {
+        self.nrows()
+    }
+
+    fn dim(&self) -> usize {
+        self.ncols()
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
+        if rows.start > rows.end || rows.end > self.nrows() {
+            let n = self.nrows();
+            return Err(Error::shape(format!("rows {}..{} of {n} vectors", rows.start, rows.end)));
+        }
+        let part = self.slice(ndarray::s![rows.clone(), ..]);
+        for (at, (target, &value)) in out.iter_mut().zip(part.iter()).enumerate() {
+            if !value.is_finite() {
+                let (row, column) = (rows.start + at / self.ncols(), at % self.ncols());
+                return Err(Error::input(format!(
+                    "the value at row {row}, column {column} is {value}; every value has to be finite"
+                )));
+            }
+            *target = value;
+        }
+        Ok(())
+    }
+}
+
+impl Vectors for Array2<f32> {
+    fn len(&self) -> usize {
+        self.nrows()
+    }
+
+    fn dim(&self) -> usize {
+        self.ncols()
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
+        self.view().read(rows, out)
+    }
+}

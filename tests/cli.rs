@@ -1,0 +1,265 @@
+//! The command line, end to end, on real files.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use wgvq::io::{IndexFile, RowWriter};
+
+struct Cli {
+    folder: tempfile::TempDir,
+    device: &'static str,
+}
+
+impl Cli {
+    fn new(device: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), device }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `wgvq` in the folder; arguments are split at spaces.
+    fn run(&self, arguments: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(self.folder.path())
+            .env("WGVQ_CACHE", self.folder.path().join("cache"))
+            .env_remove("WGVQ_DEVICE")
+            .args(arguments.split_whitespace())
+            .args(["--device", self.device])
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        let output = self.run(&format!("{arguments} --json"));
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Expects exit status 2 and one line on stderr that holds `part`.
+    fn refuse(&self, arguments: &str, part: &str) {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+        assert!(stderr.contains(part), "{arguments}: {stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{arguments}: {stderr}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    }
+
+    fn write(&self, name: &str, x: &wgvq::ndarray::Array2<f32>) {
+        let mut writer = RowWriter::<f32>::create(self.path(name), x.nrows(), x.ncols(), true).unwrap();
+        writer.append(x.as_slice().unwrap()).unwrap();
+        writer.finish().unwrap();
+    }
+}
+
+/// The CPU and, where there is an adapter, the GPU.
+fn devices() -> Vec<&'static str> {
+    if common::engines().len() > 1 { vec!["cpu", "gpu"] } else { vec!["cpu"] }
+}
+
+fn sample() -> String {
+    common::sample().to_str().unwrap().to_string()
+}
+
+#[test]
+fn the_main_job_on_the_sample() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        let data = sample();
+        let trained = cli.json(&format!("train {data} --spec VQ64 --seed 1 --iters 10 -o m.safetensors"));
+        assert_eq!(trained["spec"], "VQ64");
+        let encoded = cli.json(&format!("encode {data} -m m.safetensors -o codes.npy"));
+        let decoded = cli.json("decode codes.npy -m m.safetensors -o back.npy");
+        assert_eq!((decoded["n"].as_u64(), decoded["dim"].as_u64()), (Some(6000), Some(384)));
+        let judged = cli.json(&format!("eval {data} -m m.safetensors --codes codes.npy"));
+        let anew = cli.json(&format!("eval {data} -m m.safetensors"));
+        let keys = "spec n dim mse relative_mse bits_per_vector entropy_bits perplexity dead iterations seconds \
+                    vectors_per_second device";
+        for key in keys.split_whitespace() {
+            for figures in [&trained, &encoded, &judged, &anew] {
+                assert!(figures.get(key).is_some(), "{key} on {device}");
+            }
+        }
+        assert_eq!(judged["bits_per_vector"], 6.0);
+        // The distances of encode are sums of 384 squares in f32, those of eval are float64.
+        let close =
+            |a: &Value, b: &Value| (a.as_f64().unwrap() / b.as_f64().unwrap() - 1.0).abs() < 400.0 * 6e-8;
+        assert!(close(&encoded["mse"], &judged["mse"]) && close(&anew["mse"], &judged["mse"]));
+        assert!(close(&trained["mse"], &judged["mse"]));
+        assert_eq!(encoded["entropy_bits"], judged["entropy_bits"]);
+        // Real codes: far better than one mean, far from perfect.
+        let relative = judged["relative_mse"].as_f64().unwrap();
+        assert!((0.5..0.9).contains(&relative), "{relative}");
+
+        let codes = IndexFile::open(cli.path("codes.npy")).unwrap();
+        assert_eq!((codes.rows(), codes.columns()), (6000, 1));
+        let model = wgvq::load(cli.path("m.safetensors")).unwrap();
+        let back = wgvq::io::open(cli.path("back.npy")).unwrap().to_array().unwrap();
+        for (code, row) in codes.to_array().unwrap().iter().zip(back.outer_iter()) {
+            assert_eq!(row, model.quantizer.codebooks()[0].row(*code as usize));
+        }
+    }
+}
+
+#[test]
+fn inspect_and_devices_and_selftest_report() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        let data = sample();
+        cli.json(&format!("train {data} --spec VQ8 --iters 2 -o m.safetensors"));
+        assert_eq!(cli.json("inspect m.safetensors")["model"]["spec"], "VQ8");
+        assert_eq!(cli.json(&format!("inspect {data}"))["rows"], 6000);
+        let listed = cli.json("devices");
+        assert_eq!(listed["devices"].as_array().unwrap().last().unwrap()["id"], "cpu");
+        assert_eq!(cli.json("selftest gather")["failed"], 0);
+        for arguments in ["inspect m.safetensors", "devices", "selftest gather"] {
+            let output = cli.run(arguments);
+            assert!(output.status.success() && output.stdout.len() > 40, "{arguments}");
+        }
+    }
+}
+
+#[test]
+fn a_killed_encode_goes_on_and_ends_the_same() {
+    let cli = Cli::new("cpu");
+    let data = sample();
+    cli.json(&format!("train {data} --spec VQ300 --iters 2 -o m.safetensors"));
+    cli.json(&format!("encode {data} -m m.safetensors -o whole.npy"));
+    let whole = std::fs::read(cli.path("whole.npy")).unwrap();
+
+    // What a kill leaves: the job's name, some rows, and half of the next one.
+    let model = wgvq::load(cli.path("m.safetensors")).unwrap();
+    let job = format!("codes of 6000 × 384 by the model {}", model.hash);
+    let mut partial =
+        RowWriter::<u16>::create_resumable(cli.path("codes.npy"), 6000, 1, false, &job).unwrap();
+    let codes = IndexFile::open(cli.path("whole.npy")).unwrap().to_array().unwrap();
+    partial.append(&codes.iter().take(1234).map(|&code| code as u16).collect::<Vec<_>>()).unwrap();
+    drop(partial);
+    let left: Vec<_> = partials(cli.folder.path());
+    assert_eq!(left.len(), 1, "{left:?}");
+    let mut torn = std::fs::read(&left[0]).unwrap();
+    torn.push(7);
+    std::fs::write(&left[0], torn).unwrap();
+    assert!(!cli.path("codes.npy").exists());
+
+    let resumed = cli.json(&format!("encode {data} -m m.safetensors -o codes.npy --resume"));
+    assert_eq!(resumed["resumed_at"], 1234);
+    assert_eq!(std::fs::read(cli.path("codes.npy")).unwrap(), whole);
+    assert!(partials(cli.folder.path()).is_empty());
+}
+
+fn partials(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.to_string_lossy().contains("partial")).collect()
+}
+
+#[test]
+fn bad_input_is_refused_in_one_line() {
+    let cli = Cli::new("cpu");
+    let data = sample();
+    cli.json(&format!("train {data} --spec VQ4 --iters 1 -o m.safetensors"));
+    cli.write("small.npy", &common::clustered(5, 3, 2, 1));
+    cli.write("other.npy", &common::clustered(5, 4, 2, 1));
+    cli.json("train small.npy --spec VQ2 -o small.safetensors");
+    cli.json("encode small.npy -m small.safetensors -o codes.npy");
+
+    std::fs::write(cli.path("empty.npy"), []).unwrap();
+    let good = std::fs::read(cli.path("small.npy")).unwrap();
+    std::fs::write(cli.path("short.npy"), &good[..good.len() - 2]).unwrap();
+    std::fs::write(cli.path("torn.fvecs"), [3, 0, 0, 0, 1, 2]).unwrap();
+    std::fs::write(cli.path("noise.safetensors"), [255; 40]).unwrap();
+    let mut nan = common::clustered(5, 3, 2, 1);
+    nan[[2, 1]] = 0.5;
+    cli.write("nan.npy", &nan);
+    let mut bytes = std::fs::read(cli.path("nan.npy")).unwrap();
+    let at = bytes.len() - 15 * 4 + 7 * 4;
+    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(cli.path("nan.npy"), bytes).unwrap();
+    let mut codes = RowWriter::<u16>::create(cli.path("wild.npy"), 2, 1, false).unwrap();
+    codes.append(&[1, 9]).unwrap();
+    codes.finish().unwrap();
+
+    cli.refuse("train empty.npy --spec VQ2 -o x.safetensors", "empty.npy");
+    cli.refuse("train short.npy --spec VQ2 -o x.safetensors", "short.npy");
+    cli.refuse("train torn.fvecs --spec VQ2 -o x.safetensors", "torn.fvecs");
+    cli.refuse("train missing.npy --spec VQ2 -o x.safetensors", "missing.npy");
+    cli.refuse("train small.npy other.npy --spec VQ2 -o x.safetensors", "other.npy");
+    cli.refuse("train nan.npy --spec VQ2 -o x.safetensors", "row 2");
+    cli.refuse("encode nan.npy -m small.safetensors -o x.npy", "column 1");
+    cli.refuse("train small.npy --spec VQ0 -o x.safetensors", "VQ0");
+    cli.refuse("train small.npy --spec VQ6 -o x.safetensors", "k can be at most 5");
+    cli.refuse("train small.npy --spec PQ4x8 -o x.safetensors", "VQ1024");
+    cli.refuse("train small.npy --spec VQ2 -o small.safetensors", "--force");
+    cli.refuse("encode other.npy -m small.safetensors -o x.npy", "dimension");
+    cli.refuse("encode small.npy -m noise.safetensors -o x.npy", "noise.safetensors");
+    cli.refuse("encode small.npy -m small.npy -o x.npy", "small.npy");
+    cli.refuse("encode small.npy -m small.safetensors -o codes.npy", "--force");
+    cli.refuse("encode small.npy -m small.safetensors -o nowhere/x.npy", "nowhere");
+    cli.refuse("decode wild.npy -m small.safetensors -o x.npy", "row 1");
+    cli.refuse("eval other.npy -m small.safetensors --codes codes.npy", "dimension");
+    cli.refuse("eval small.npy -m small.safetensors --codes wild.npy", "2 vectors");
+    cli.refuse("selftest quantum", "quantum");
+    let output = Command::new(env!("CARGO_BIN_EXE_wgvq"))
+        .args(["devices", "--device", "cpu", "--threads", "0"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!cli.path("x.npy").exists() && !cli.path("x.safetensors").exists());
+    assert!(partials(cli.folder.path()).is_empty(), "{:?}", partials(cli.folder.path()));
+}
+
+#[test]
+fn an_unknown_device_is_answered_with_those_there_are() {
+    for device in ["quantum", "gpu:99", "gpu:no such adapter", "cpu:1"] {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &common::clustered(5, 3, 2, 1));
+        cli.refuse("train x.npy --spec VQ2 -o m.safetensors", "the devices here are auto, cpu");
+    }
+}
+
+#[test]
+fn a_missed_threshold_is_exit_status_1() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &common::clustered(50, 3, 5, 1));
+    cli.json("train x.npy --spec VQ2 -o m.safetensors");
+    assert_eq!(cli.run("eval x.npy -m m.safetensors --max-mse 0.001").status.code(), Some(1));
+    assert_eq!(cli.run("eval x.npy -m m.safetensors --max-mse 1e9").status.code(), Some(0));
+}
+
+#[test]
+fn extreme_data_works() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        for (name, x, spec) in [
+            ("one_row", common::clustered(1, 7, 1, 1), "VQ1"),
+            ("thin", common::clustered(300, 1, 5, 2), "VQ7"),
+            ("wide", common::clustered(30, 4096, 3, 3), "VQ3"),
+            ("equal", wgvq::ndarray::Array2::from_elem((40, 5), 0.3), "VQ4"),
+        ] {
+            cli.write(&format!("{name}.npy"), &x);
+            cli.json(&format!("train {name}.npy --spec {spec} -o {name}.safetensors"));
+            cli.json(&format!("encode {name}.npy -m {name}.safetensors -o {name}.codes.npy"));
+            cli.json(&format!("decode {name}.codes.npy -m {name}.safetensors -o {name}.back.npy"));
+            let judged = cli.json(&format!("eval {name}.npy -m {name}.safetensors --codes {name}.codes.npy"));
+            assert!(judged["mse"].as_f64().unwrap() >= 0.0, "{name} on {device}");
+        }
+    }
+}
+
+#[test]
+fn no_result_depends_on_memory_or_threads() {
+    let cli = Cli::new("cpu");
+    let data = sample();
+    cli.json(&format!("train {data} --spec VQ50 --iters 3 -o m.safetensors"));
+    cli.json(&format!("train {data} --spec VQ50 --iters 3 -o one.safetensors --threads 1"));
+    let read = |name: &str| std::fs::read(cli.path(name)).unwrap();
+    assert_eq!(read("m.safetensors"), read("one.safetensors"));
+    cli.json(&format!("encode {data} -m m.safetensors -o a.npy"));
+    cli.json(&format!("encode {data} -m m.safetensors -o b.npy --memory 1MiB --threads 1"));
+    assert_eq!(read("a.npy"), read("b.npy"));
+}

@@ -1,0 +1,38 @@
+//! What several integration tests need.
+#![allow(dead_code)] // each test binary uses its own part
+
+use std::path::PathBuf;
+
+use wgvq::ndarray::Array2;
+use wgvq::{Engine, Rng};
+
+/// The CPU backend and, where there is an adapter, the GPU: results have to hold on both.
+///
+/// Without an adapter the GPU is skipped and says so; where the environment has `WGVQ_REQUIRE_GPU`, as the test
+/// script sets it, that is a failure.
+pub fn engines() -> Vec<Engine> {
+    let mut engines = vec![Engine::cpu()];
+    match Engine::builder().device("gpu").checked(true).build() {
+        Ok(gpu) => engines.push(gpu),
+        Err(error) if std::env::var_os("WGVQ_REQUIRE_GPU").is_some() => panic!("{error}"),
+        Err(error) => eprintln!("skipped on the GPU: {error}"),
+    }
+    engines
+}
+
+/// `n` vectors around `centres` random centres, with unit noise.
+pub fn clustered(n: usize, d: usize, centres: usize, seed: u64) -> Array2<f32> {
+    let mut rng = Rng::new(seed, 99);
+    let centre = Array2::from_shape_simple_fn((centres, d), || 10.0 * rng.normal());
+    let mut x = Array2::zeros((n, d));
+    for mut row in x.outer_iter_mut() {
+        let at = rng.below(centres);
+        row.iter_mut().zip(centre.row(at)).for_each(|(value, &middle)| *value = middle + rng.normal());
+    }
+    x
+}
+
+/// The bundled sample.
+pub fn sample() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/wordnet.npy")
+}
