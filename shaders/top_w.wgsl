@@ -69,9 +69,10 @@ fn offer(state: ptr<function, State>, sum: mat2x4f, first: u32) {
 fn insert(state: ptr<function, State>, candidate: f32, code: u32) {
     var at = W - 1u;
     while at >= 4u && candidate < (*state).scores[at - 4u] {
-        for (var i = 0u; i < 4u; i++) {
-            move_up(state, at - i);
-        }
+        move_up(state, at);
+        move_up(state, at - 1u);
+        move_up(state, at - 2u);
+        move_up(state, at - 3u);
         at -= 4u;
     }
     while at > 0u && candidate < (*state).scores[at - 1u] {

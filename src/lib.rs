@@ -16,8 +16,8 @@ mod vectors;
 
 pub use engine::{Builder, DeviceInfo, Element, Engine, Matrix, Recorder, devices};
 pub use error::{Context, Error, ErrorKind, Result};
-pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::elementwise::{Op, Operand, Unary};
+pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
 pub use quantizers::{

@@ -39,8 +39,7 @@ impl Chains<'_> {
     /// `V` vectors hold the chains of two elements.
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let starts: [f32; 2 * CHAINS] =
-            std::array::from_fn(|chain| (chain % CHAINS) as f32 / CHAINS as f32);
+        let starts: [f32; 2 * CHAINS] = std::array::from_fn(|chain| (chain % CHAINS) as f32 / CHAINS as f32);
         let mut chains = [simd.splat_f32s(0.0); V];
         chains.copy_from_slice(S::as_simd_f32s(&starts).0);
         let (factor, addend) = (simd.splat_f32s(self.factor), simd.splat_f32s(self.addend));

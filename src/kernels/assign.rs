@@ -1,7 +1,7 @@
 //! Host side of `assign`: the nearest codeword of every vector.
 
 use super::prepare_codebook::Codebook;
-use super::tile::{self, Core, Params};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Sharded};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -20,7 +20,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "codebook", "panels", "half_norms", "mean"],
     writes: &["codes", "distances"],
     params: Params::FIELDS,
-    variants: || tile::variants(""),
+    variants: tile::variants,
 };
 
 impl Recorder<'_> {
@@ -48,12 +48,12 @@ impl Recorder<'_> {
         expect_shape("assign", "x", x.shape(), (n, d))?;
         expect_shape("assign", "codes", codes.shape(), (n, 1))?;
         expect_shape("assign", "distances", distances.shape(), (n, 1))?;
-        let Some(gpu) = self.gpu() else {
+        if self.gpu().is_none() {
             return cpu::assign::assign(x.host(), codebook.packed()?, codes.host_mut(), distances.host_mut());
-        };
-        let core = Core::of(&gpu);
-        let variant = tile::variant(core, d, codebook.metric(), String::new());
+        }
         let panels = codebook.panels();
+        let core = panels.core;
+        let variant = tile::variant(core, d, codebook.metric(), String::new());
         for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
         {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };

@@ -14,7 +14,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "panels"],
     writes: &["distances"],
     params: Params::FIELDS,
-    variants: || tile::variants(""),
+    variants: tile::variants,
 };
 
 impl Recorder<'_> {
@@ -50,10 +50,10 @@ impl Recorder<'_> {
                 distances.host_mut(),
             );
         };
-        let core = Core::of(&gpu);
+        let core = Core::of(&gpu, k, d);
         let variant = tile::variant(core, d, codebook.metric(), String::new());
         let form = if codebook.metric() == Metric::Cosine { Form::Unit } else { Form::Raw };
-        let panels = self.scratch_panels(codebook.codewords(), form)?;
+        let panels = self.scratch_panels(codebook.codewords(), core, form)?;
         for window in grid::row_windows(n, [x.shard_height(), distances.shard_height()]) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [

@@ -61,6 +61,8 @@ enum Packed {
 
 /// Codewords as the tiled core reads them.
 pub(super) struct Panels {
+    /// Whose layout this is.
+    pub core: Core,
     /// (padded k, padded d)
     pub panels: Matrix<f32>,
     /// (padded k, 1)
@@ -69,12 +71,23 @@ pub(super) struct Panels {
     pub mean: Matrix<f32>,
 }
 
-/// What is packed: `FORM` in the shader.
-#[derive(Clone, Copy, Debug)]
+/// What is packed: `FORM` in the shader, whose numbers these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Centred,
     Unit,
     Raw,
+}
+
+impl Form {
+    /// What the scores of a metric are computed from.
+    pub fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::SquaredL2 => Form::Centred,
+            Metric::Cosine => Form::Unit,
+            Metric::L1 | Metric::Power(_) => Form::Raw,
+        }
+    }
 }
 
 impl Codebook {
@@ -110,7 +123,7 @@ impl Codebook {
             None => Packed::Cpu(None),
             Some(gpu) => {
                 codewords.whole("the codebook")?;
-                Packed::Gpu(Panels::allocate(&engine, Core::of(&gpu), k, d)?)
+                Packed::Gpu(Panels::allocate(&engine, Core::of(&gpu, k, d), k, d)?)
             }
         };
         Ok(Self { codewords, metric, packed })
@@ -162,6 +175,7 @@ impl Panels {
     fn allocate(engine: &Engine, core: Core, k: usize, d: usize) -> Result<Self> {
         let (rows, cols) = (core.padded_codewords(k), core.padded_dimensions(d));
         let panels = Self {
+            core,
             panels: engine.uninitialized(rows, cols)?,
             half_norms: engine.uninitialized(rows, 1)?,
             mean: engine.uninitialized(1, cols)?,
@@ -184,31 +198,27 @@ impl Recorder<'_> {
                 *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?);
                 Ok(())
             }
-            Packed::Gpu(panels) => {
-                let form = match metric {
-                    Metric::SquaredL2 => Form::Centred,
-                    Metric::Cosine => Form::Unit,
-                    Metric::L1 | Metric::Power(_) => Form::Raw,
-                };
-                if matches!(form, Form::Centred) {
-                    self.codebook_mean(codewords, &mut panels.mean)?;
-                }
-                self.pack_panels(codewords, form, panels)
-            }
+            Packed::Gpu(panels) => self.pack_panels(codewords, Form::of(*metric), panels),
         }
     }
 
-    /// The codewords packed in `form` in scratch memory, for a kernel that needs another form than the
-    /// codebook holds.
-    pub(super) fn scratch_panels(&mut self, codewords: &Matrix<f32>, form: Form) -> Result<Panels> {
-        let core = Core::of(&self.gpu().expect("panels are for shaders"));
+    /// The codewords packed in scratch memory, for a kernel that needs another core or form than the codebook
+    /// is packed for.
+    pub(super) fn scratch_panels(
+        &mut self,
+        codewords: &Matrix<f32>,
+        core: Core,
+        form: Form,
+    ) -> Result<Panels> {
         let mut panels = Panels::allocate(self.engine(), core, codewords.rows(), codewords.cols())?;
         self.pack_panels(codewords, form, &mut panels)?;
         Ok(panels)
     }
 
     fn pack_panels(&mut self, codewords: &Matrix<f32>, form: Form, panels: &mut Panels) -> Result<()> {
-        let core = Core::of(&self.gpu().expect("panels are for shaders"));
+        if form == Form::Centred {
+            self.codebook_mean(codewords, &mut panels.mean)?;
+        }
         let params = Params { d: codewords.cols() as u32, k: codewords.rows() as u32 };
         let bindings = [
             codewords.whole("the codebook")?,
@@ -217,7 +227,7 @@ impl Recorder<'_> {
             panels.half_norms.whole("the norms")?,
         ];
         let workgroups = (panels.panels.rows() as u64).div_ceil(WORKGROUP_SIZE);
-        self.dispatch(&SHADER, &variant(core, form), &params, &bindings, workgroups)
+        self.dispatch(&SHADER, &variant(panels.core, form), &params, &bindings, workgroups)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Host side of `top_w`: the few nearest codewords of every vector.
 
-use super::prepare_codebook::Codebook;
+use super::prepare_codebook::{Codebook, Form};
 use super::tile::{self, Core, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Sharded};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
+use crate::metrics::Metric;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "top_w",
@@ -20,7 +21,9 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "codebook", "panels", "half_norms", "mean"],
     writes: &["codes", "distances"],
     params: Params::FIELDS,
-    variants: || tile::variants("const W: u32 = 5u;"),
+    variants: || {
+        [4, 3].map(|d| tile::variant(Core::Staged, d, Metric::SquaredL2, "const W: u32 = 5u;".into())).into()
+    },
 };
 
 /// The largest w: the sorted lists are private to an invocation, and longer ones spill on every GPU.
@@ -52,13 +55,20 @@ impl Recorder<'_> {
             let most = k.min(LARGEST_W);
             return Err(Error::shape(format!("top_w: w is {w}; with {k} codewords it can be 1 to {most}")));
         }
-        let Some(gpu) = self.gpu() else {
+        if self.gpu().is_none() {
             let packed = codebook.packed()?;
             return cpu::top_w::top_w(x.host(), packed, w, codes.host_mut(), distances.host_mut());
-        };
-        let core = Core::of(&gpu);
+        }
+        // The lanes of a workgroup keep one another's lists: there is no version without workgroup memory.
+        let core = Core::Staged;
         let variant = tile::variant(core, d, codebook.metric(), format!("const W: u32 = {w}u;"));
-        let panels = codebook.panels();
+        let scratch;
+        let panels = if codebook.panels().core == core {
+            codebook.panels()
+        } else {
+            scratch = self.scratch_panels(codebook.codewords(), core, Form::of(codebook.metric()))?;
+            &scratch
+        };
         for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
         {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };

@@ -3,14 +3,13 @@
 use super::Check;
 use super::oracle::sum_bound;
 use crate::error::Result;
-use crate::kernels::tile::Core;
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
     let engine = check.engine();
     for (k, d) in [(1, 1), (15, 16), (17, 33), (500, 3), (256, 200)] {
         let codewords = check.normals(k, d, 2.0);
         let mut recorder = engine.recorder();
-        let padded = recorder.gpu().map_or(d, |gpu| Core::of(&gpu).padded_dimensions(d));
+        let padded = d.next_multiple_of(8);
         let mut mean = engine.uninitialized(1, padded)?;
         recorder.codebook_mean(&engine.upload(codewords.view())?, &mut mean)?;
         recorder.submit()?;

@@ -9,6 +9,8 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     let engine = check.engine();
     for metric in METRICS {
         for (n, d, k) in SHAPES {
+            // Rows of k distances: a shard holds 256 of them at least, also where bindings are kept small.
+            let k = k.min(250);
             let (x, codewords) = (check.normals(n, d, 3.0), check.normals(k, d, 3.0));
             let codebook = Codebook::new(&engine, codewords.view(), metric)?;
             let mut distances = engine.uninitialized(n, k)?;

@@ -89,10 +89,7 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
     let peaks = measure_peaks(&engine, command.repeat)?;
     if !common.json {
         println!("{}: {}", engine.name(), engine.reason());
-        println!(
-            "copy {:.1} GB/s, multiply-add {:.1} GFLOP/s\n",
-            peaks.copy_gbs, peaks.multiply_add_gflops
-        );
+        println!("copy {:.1} GB/s, multiply-add {:.1} GFLOP/s\n", peaks.copy_gbs, peaks.multiply_add_gflops);
         println!(
             "{:<9} {:>8} {:>5} {:>6} {:>11} {:>9} {:>7} {:>8} {:>7} {:>12}",
             "", "n", "d", "k", "median ms", "GFLOP/s", "of peak", "GB/s", "of copy", "vectors/s"
@@ -143,7 +140,8 @@ fn measure_peaks(engine: &Engine, repeat: usize) -> Result<Peaks> {
     let seconds = time(engine, repeat, |recorder| recorder.copy(&source, &mut target))?;
     let copy_gbs = 2.0 * 4.0 * rows as f64 / median(&seconds) / 1e9;
 
-    let (elements, rounds) = if engine.is_gpu() && !engine.is_software() { (1 << 20, 4096) } else { (4096, 1024) };
+    let (elements, rounds) =
+        if engine.is_gpu() && !engine.is_software() { (1 << 20, 4096) } else { (4096, 1024) };
     let mut sums = engine.zeros::<f32>(elements, 1)?;
     let seconds = time(engine, repeat, |recorder| recorder.multiply_add(&mut sums, rounds, 0.999, 0.001))?;
     let operations = 2.0 * MULTIPLY_ADD_CHAINS as f64 * elements as f64 * f64::from(rounds);
@@ -175,9 +173,7 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
         Measurement::Encode => {
             let x = x.download()?;
             let coder = Vq::new(codewords)?.prepare(engine)?;
-            time_host(repeat, || {
-                encode_batches(&*coder, engine, &x, 0..n, Batching::default(), |_| Ok(()))
-            })?
+            time_host(repeat, || encode_batches(&*coder, engine, &x, 0..n, Batching::default(), |_| Ok(())))?
         }
         Measurement::Upload => {
             let x = x.download()?;

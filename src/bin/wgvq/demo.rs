@@ -114,10 +114,10 @@ fn table(runs: &[Run]) -> String {
 }
 
 fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
-    let labels = Labels { title: "Rate and distortion", x: "bits per vector", y: "share of the variance lost" };
-    let points = runs.iter().map(|run| {
-        (run.figures.bits_per_vector, run.figures.relative_mse.unwrap_or(0.0))
-    });
+    let labels =
+        Labels { title: "Rate and distortion", x: "bits per vector", y: "share of the variance lost" };
+    let points =
+        runs.iter().map(|run| (run.figures.bits_per_vector, run.figures.relative_mse.unwrap_or(0.0)));
     let series = [Series { name: "VQ", points: points.collect() }];
     plots::lines(&folder.join("rate-distortion.svg"), true, &labels, &series, None)?;
 

@@ -33,7 +33,7 @@ enum Verdict {
 
 fn main() -> ExitCode {
     quiet_the_loader();
-    let options = Options::parse();
+    let options = Options::try_parse().unwrap_or_else(|error| refuse(error));
     env_logger::Builder::new()
         .filter_level(options.common.log_level())
         .parse_default_env()
@@ -50,6 +50,24 @@ fn main() -> ExitCode {
                 ErrorKind::Cancelled => 130,
                 _ => 2,
             })
+        }
+    }
+}
+
+/// Ends the program over what was typed: help and version go to stdout; anything else is one line, like every other
+/// error of ours, with exit status 2.
+fn refuse(error: clap::Error) -> ! {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        _ => {
+            // Clap's paragraphs after the first repeat the usage.
+            let text = error.to_string();
+            let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+            eprintln!("wgvq: {}; see --help", first.split_whitespace().collect::<Vec<_>>().join(" "));
+            std::process::exit(2)
         }
     }
 }

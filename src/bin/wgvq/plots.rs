@@ -86,12 +86,7 @@ type Chart<'a, 'b> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn chart<'a, 'b>(
-    area: &'b Area<'a>,
-    labels: &Labels,
-    x: Range<f64>,
-    y: Range<f64>,
-) -> Result<Chart<'a, 'b>> {
+fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f64>) -> Result<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .caption(labels.title, ("sans-serif", 20))
         .margin(14)
