@@ -1,4 +1,28 @@
 //! Vector quantization on every GPU.
+//!
+//! wgvq trains codebooks, compresses large sets of vectors with them, and measures what was lost, on any Vulkan, Metal
+//! or DX12 GPU through [`wgpu`], and on the CPU where there is none.
+//!
+//! ```
+//! use wgvq::{Engine, Quantizer, Vq};
+//! # fn main() -> wgvq::Result<()> {
+//! let engine = Engine::auto()?;
+//! # let x = ndarray::Array2::from_shape_fn((100, 3), |(row, column)| ((row * 7 + column) % 10) as f32);
+//! # /*
+//! let x = wgvq::io::open("base.fvecs")?;
+//! # */
+//! let vq = Vq::builder().k(16).seed(7).fit(&engine, &x)?;
+//! let codes = vq.encode(&engine, &x)?;
+//! let back = vq.decode(&engine, &codes)?;
+//! println!("{}", wgvq::metrics::mse(x.view(), back.view())?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel.
+//! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
+//! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
+//! - [`selftest`] holds every kernel against float64 on your device.
 
 #![warn(missing_docs)]
 

@@ -161,6 +161,15 @@ impl Output {
         }
     }
 
+    /// Takes the unfinished file away, one that could be resumed too.
+    pub fn discard(self) {
+        if let Growing::Partial { partial, job } = &self.growing {
+            // What is left if this fails is what a killed run leaves: harmless, and named for what it is.
+            let _ = fs::remove_file(partial);
+            let _ = fs::remove_file(job);
+        }
+    }
+
     fn open_partial(target: &Path, force: bool) -> Result<Self> {
         check_target(target, force)?;
         let beside = |suffix: &str| {

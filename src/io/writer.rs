@@ -188,6 +188,11 @@ impl<T: RowElement> RowWriter<T> {
         Ok(())
     }
 
+    /// Takes the unfinished file away; see [`Output::discard`].
+    pub fn discard(self) {
+        self.output.discard();
+    }
+
     /// Puts the file in its target's place.
     ///
     /// # Errors

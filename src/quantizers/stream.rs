@@ -174,10 +174,10 @@ fn pipeline<A: Send, F, B: Send>(
             let mut flying = None;
             for batch in from_reader {
                 let next = start(batch?)?;
-                if let Some(done) = flying.replace(next) {
-                    if to_sink.send(finish(done)?).is_err() {
-                        return Ok(());
-                    }
+                if let Some(done) = flying.replace(next)
+                    && to_sink.send(finish(done)?).is_err()
+                {
+                    return Ok(());
                 }
             }
             if let Some(done) = flying {

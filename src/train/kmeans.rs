@@ -227,7 +227,7 @@ impl KMeans {
         if k > n {
             return Err(Error::input(format!("k is {k} and there are {n} vectors; k can be at most {n}")));
         }
-        if !(self.tolerance >= 0.0) {
+        if self.tolerance.is_nan() || self.tolerance < 0.0 {
             return Err(Error::input(format!("the tolerance is {}; it cannot be negative", self.tolerance)));
         }
         if self.restarts == 0 {

@@ -28,7 +28,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let mut usage: Vec<Usage> = coder.codebook_sizes().into_iter().map(Usage::new).collect();
     let batching = Batching::within(common.memory(), data.dim());
     let start = Instant::now();
-    encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
+    let encoded = encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
         out.append(&batch.codes)?;
         for (usage, column) in usage.iter_mut().zip(batch.codes.columns()) {
             usage.add(column.iter().copied());
@@ -43,7 +43,13 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
             )));
         }
         Ok(())
-    })?;
+    });
+    if let Err(error) = encoded {
+        if out.written() == 0 {
+            out.discard();
+        }
+        return Err(error);
+    }
     out.finish()?;
     progress.finish();
     let seconds = start.elapsed().as_secs_f64();
@@ -64,7 +70,8 @@ impl Writer {
         let sizes = model.quantizer.codebook_sizes();
         let shape = (data.len(), sizes.len());
         // Codes of another model or other data are never continued.
-        let job = format!("codes of {} × {} by the model {}", data.len(), data.dim(), model.hash);
+        let names = command.data.data.join(" ");
+        let job = format!("codes of {names}, {} × {}, by the model {}", data.len(), data.dim(), model.hash);
         let (path, force) = (command.output.as_path(), common.force);
         Ok(match sizes.into_iter().max().unwrap_or(1) {
             0..=0x100 => Writer::U8(open(path, shape, force, &job, command.resume)?),
@@ -73,7 +80,15 @@ impl Writer {
         })
     }
 
-    /// Rows that an earlier run has written.
+    fn discard(self) {
+        match self {
+            Writer::U8(writer) => writer.discard(),
+            Writer::U16(writer) => writer.discard(),
+            Writer::U32(writer) => writer.discard(),
+        }
+    }
+
+    /// Rows that are written, by an earlier run too.
     fn written(&self) -> usize {
         match self {
             Writer::U8(writer) => writer.written(),

@@ -27,7 +27,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let seconds = start.elapsed().as_secs_f64();
     Figures::new(&engine, &*model.quantizer, Loss::from(&distortion), &usage, seconds).print(common)?;
     match command.max_mse {
-        Some(limit) if !(distortion.mse() <= limit) => {
+        Some(limit) if distortion.mse() > limit => {
             eprintln!("wgvq: the mse {} is above --max-mse {limit}", distortion.mse());
             Ok(Verdict::Missed)
         }

@@ -8,11 +8,12 @@ use crate::figures::print_json;
 
 pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
     let engine = common.engine()?;
-    if !common.json {
-        println!("checking kernels on {}", engine.name());
-    }
+    let mut first = true;
     let outcomes = wgvq::selftest::run(&engine, &command.filter, |outcome| {
         if !common.json {
+            if std::mem::take(&mut first) {
+                println!("checking kernels on {}", engine.name());
+            }
             let verdict = if outcome.failures.is_empty() { "ok" } else { "FAIL" };
             let (kernel, comparisons) = (outcome.kernel, outcome.comparisons);
             println!("{verdict:<4} {kernel:<18} {comparisons:>4} comparisons {:>7.2} s", outcome.seconds);
