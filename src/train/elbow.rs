@@ -31,8 +31,8 @@ pub struct ElbowPoint {
 /// ```
 /// use ndarray::array;
 /// use wgvq::train::{KMeans, elbow};
-/// let x = array![[0.0_f32], [0.1], [5.0], [5.1], [9.0], [9.1]];
-/// let found = elbow(&wgvq::Engine::cpu(), &x, &[1, 2, 3, 4, 5], KMeans::new, &mut ())?;
+/// let x = array![[0.0_f32], [0.1], [5.0], [5.1], [10.0], [10.1]];
+/// let found = elbow(&wgvq::Engine::cpu(), &x, &[1, 2, 3, 4, 5, 6], KMeans::new, &mut ())?;
 /// assert_eq!(found.knee, 3);
 /// # Ok::<(), wgvq::Error>(())
 /// ```
