@@ -38,7 +38,7 @@ pub mod selftest;
 pub mod train;
 mod vectors;
 
-pub use engine::{Builder, DeviceInfo, Element, Engine, Matrix, Recorder, devices};
+pub use engine::{Builder, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::elementwise::{Op, Operand, Unary};
 pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
@@ -52,6 +52,7 @@ pub use rng::Rng;
 pub use vectors::Vectors;
 
 pub use ndarray;
+pub use serde_json;
 pub use wgpu;
 
 /// The GPU that tests run shaders on: the best there is, a software one included.

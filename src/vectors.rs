@@ -41,7 +41,7 @@ pub trait Vectors: Sync {
     /// As [`read`](Self::read).
     fn read_rows(&self, rows: Range<usize>) -> Result<Array2<f32>> {
         let shape = (rows.len(), self.dim());
-        let mut values = vec![0.0; shape.0 * shape.1];
+        let mut values = room(shape.0, shape.1)?;
         self.read(rows, &mut values)?;
         Ok(Array2::from_shape_vec(shape, values).expect("one value per cell"))
     }
@@ -51,12 +51,26 @@ pub trait Vectors: Sync {
     /// # Errors
     /// As [`read`](Self::read).
     fn read_each(&self, rows: &[usize]) -> Result<Array2<f32>> {
-        let mut out = Array2::zeros((rows.len(), self.dim()));
+        let shape = (rows.len(), self.dim());
+        let mut out = Array2::from_shape_vec(shape, room(shape.0, shape.1)?).expect("one value per cell");
         for (&row, mut target) in rows.iter().zip(out.outer_iter_mut()) {
             self.read(row..row + 1, target.as_slice_mut().expect("rows are contiguous"))?;
         }
         Ok(out)
     }
+}
+
+/// Zeros for `n` vectors of `d` dimensions, or an error where there is no memory for them.
+fn room(n: usize, d: usize) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    let fits = n.checked_mul(d).is_some_and(|length| values.try_reserve_exact(length).is_ok());
+    if !fits {
+        return Err(Error::input(format!(
+            "no memory for {n} × {d} vectors at once; take a sample or batches"
+        )));
+    }
+    values.resize(n * d, 0.0);
+    Ok(values)
 }
 
 impl Vectors for ArrayView2<'_, f32> {

@@ -125,29 +125,33 @@ fn inspect_and_devices_and_selftest_report() {
 }
 
 #[test]
-fn a_killed_encode_goes_on_and_ends_the_same() {
+fn an_encode_that_stopped_goes_on_and_ends_the_same() {
     let cli = Cli::new("cpu");
-    let data = sample();
-    cli.json(&format!("train {data} --spec VQ300 --iters 2 -o m.safetensors"));
-    cli.json(&format!("encode {data} -m m.safetensors -o whole.npy"));
+    let x = common::clustered(6000, 40, 30, 6);
+    cli.write("x.npy", &x);
+    cli.json("train x.npy --spec VQ300 --iters 2 -o m.safetensors");
+    cli.json("encode x.npy -m m.safetensors -o whole.npy");
     let whole = std::fs::read(cli.path("whole.npy")).unwrap();
 
-    // What a kill leaves: the job's name, some rows, and half of the next one.
-    let model = wgvq::load(cli.path("m.safetensors")).unwrap();
-    let job = format!("codes of {data}, 6000 × 384, by the model {}", model.hash);
-    let mut partial =
-        RowWriter::<u16>::create_resumable(cli.path("codes.npy"), 6000, 1, false, &job).unwrap();
-    let codes = IndexFile::open(cli.path("whole.npy")).unwrap().to_array().unwrap();
-    partial.append(&codes.iter().take(1234).map(|&code| code as u16).collect::<Vec<_>>()).unwrap();
-    drop(partial);
+    // A value that is not finite stops the run in the middle.
+    let good = std::fs::read(cli.path("x.npy")).unwrap();
+    let mut bad = good.clone();
+    let at = bad.len() - 500 * 40 * 4;
+    bad[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    std::fs::write(cli.path("x.npy"), bad).unwrap();
+    cli.refuse("encode x.npy -m m.safetensors -o codes.npy --memory 1MiB", "row 5500, column 0");
+    assert!(!cli.path("codes.npy").exists());
+    std::fs::write(cli.path("x.npy"), good).unwrap();
+    // What a kill in the middle of a write adds: half a row.
     let left = cli.path("codes.npy.partial");
     let mut torn = std::fs::read(&left).unwrap();
     torn.push(7);
     std::fs::write(&left, torn).unwrap();
-    assert!(!cli.path("codes.npy").exists());
 
-    let resumed = cli.json(&format!("encode {data} -m m.safetensors -o codes.npy --resume"));
-    assert_eq!(resumed["resumed_at"], 1234);
+    cli.json("train x.npy --spec VQ300 --iters 1 -o other.safetensors");
+    cli.refuse("encode x.npy -m other.safetensors -o codes.npy --resume", "codes.npy");
+    let resumed = cli.json("encode x.npy -m m.safetensors -o codes.npy --resume");
+    assert!((1..6000).contains(&resumed["resumed_at"].as_u64().unwrap()), "{resumed}");
     assert_eq!(std::fs::read(cli.path("codes.npy")).unwrap(), whole);
     assert!(partials(cli.folder.path()).is_empty());
 }
@@ -203,6 +207,11 @@ fn bad_input_is_refused_in_one_line() {
     cli.refuse("eval other.npy -m small.safetensors --codes codes.npy", "dimension");
     cli.refuse("eval small.npy -m small.safetensors --codes wild.npy", "2 vectors");
     cli.refuse("selftest quantum", "quantum");
+    cli.refuse("train small.npy --spec VQ2 -o model.npy", ".safetensors");
+    cli.refuse("encode small.npy -m small.safetensors -o small.npy --force", "is an input");
+    cli.refuse("eval small.npy -m small.safetensors --max-mse nan", "nan");
+    cli.refuse("elbow small.npy --k 2..9", "k can be at most 5");
+    cli.refuse("elbow small.npy --k 2..4 --plot elbow.png", ".svg");
     let output = Command::new(env!("CARGO_BIN_EXE_wgvq"))
         .args(["devices", "--device", "cpu", "--threads", "0"])
         .output()
@@ -210,6 +219,37 @@ fn bad_input_is_refused_in_one_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(!cli.path("x.npy").exists() && !cli.path("x.safetensors").exists());
     assert!(partials(cli.folder.path()).is_empty(), "{:?}", partials(cli.folder.path()));
+}
+
+#[test]
+fn the_demo_spares_files_that_are_not_its_own() {
+    let cli = Cli::new("cpu");
+    std::fs::create_dir(cli.path("mine")).unwrap();
+    std::fs::write(cli.path("mine/codes.npy"), "precious").unwrap();
+    cli.refuse("demo -o mine", "other files");
+    assert_eq!(std::fs::read(cli.path("mine/codes.npy")).unwrap(), b"precious");
+}
+
+#[test]
+fn values_too_large_to_square_are_refused() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("huge.npy", &(common::clustered(50, 3, 4, 1) * 1e20));
+        cli.refuse("train huge.npy --spec VQ4 -o m.safetensors", "scale the vectors down");
+    }
+}
+
+#[test]
+fn elbow_draws_its_curve() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &common::clustered(600, 5, 6, 3));
+    let found = cli.json("elbow x.npy --k 2..12 --plot elbow.svg");
+    let errors: Vec<f64> =
+        found["points"].as_array().unwrap().iter().map(|point| point["mse"].as_f64().unwrap()).collect();
+    assert_eq!(errors.len(), 11);
+    // Six clusters of unit noise in 5 dimensions: far less error with six codewords than with two.
+    assert!(errors[4] < errors[0] / 3.0, "{errors:?}");
+    assert!(std::fs::read_to_string(cli.path("elbow.svg")).unwrap().contains("<svg"));
 }
 
 #[test]

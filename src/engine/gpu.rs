@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 
 use super::pipelines::Pipelines;
 use super::pool::{Pool, Pooled, size_class};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// Bindings are kept to this even where the driver offers more: offsets past 2 GiB overflow the signed
 /// 32-bit address arithmetic that some drivers compile to.
@@ -33,7 +33,7 @@ pub(crate) struct Gpu {
     /// Poison fresh buffers and keep the shaders' bounds checks.
     pub checked: bool,
     /// The device is ours: we may poll it and we listen to its errors.
-    owned: bool,
+    pub owned: bool,
     pool: Arc<Pool>,
     trouble: Arc<Trouble>,
 }
@@ -130,26 +130,25 @@ impl Gpu {
             return Ok(pooled);
         }
         let size = size_class(bytes).min(self.limits.max_buffer_size.max(bytes));
-        let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let full = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("wgvq"),
-            size,
-            usage,
-            mapped_at_creation: false,
+        let create = || {
+            let label = Some("wgvq");
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label,
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let created = scoped(&self.device, create).or_else(|_| {
+            // What is kept for reuse may be in the way.
+            self.pool.clear();
+            self.wait()?;
+            scoped(&self.device, create)
         });
-        let full = pollster::block_on(full.pop());
-        let invalid = pollster::block_on(invalid.pop());
-        if full.is_some() {
-            return Err(Error::device(format!(
-                "{} has no room for another {:.1} MiB; use fewer rows at a time",
-                self.info.name,
-                size as f64 / f64::from(1 << 20)
-            )));
-        }
-        if let Some(error) = invalid {
-            return Err(Error::device(format!("a buffer of {size} bytes: {}", one_line(&error.to_string()))));
-        }
+        let buffer = created.context(|| {
+            let mebibytes = size as f64 / f64::from(1 << 20);
+            format!("{} gives no {mebibytes:.1} MiB; use fewer rows at a time", self.info.name)
+        })?;
         Ok(self.pool.adopt(buffer))
     }
 
@@ -165,38 +164,25 @@ impl Gpu {
         self.check()
     }
 
-    /// Copies `slab` to `out`, after everything submitted so far.
-    ///
-    /// With `wait` the calling thread drives the device. Without it the future is woken when the device is
-    /// polled: by the host app on its own device, by a thread of ours on our own.
-    pub async fn read(&self, slab: &Slab, out: &mut [u8], wait: bool) -> Result<()> {
+    /// Starts to copy `slab` to the host, behind everything submitted so far.
+    pub fn begin_read(self: &Arc<Self>, slab: &Slab) -> Result<Vec<Reading>> {
+        let mut readings = Vec::new();
         let mut done = 0;
         while done < slab.size {
             let size = DOWNLOAD_CHUNK.min(slab.size - done);
             let staging = self.take(size, STAGING)?;
             let mut encoder = self.device.create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(&slab.buffer, slab.offset + done, staging.buffer(), 0, size);
-            self.submit([encoder.finish()])?;
-            let view = staging.buffer().slice(..size);
+            let submission = self.queue.submit([encoder.finish()]);
             let (sender, mapped) = oneshot::channel();
+            let view = staging.buffer().slice(..size);
             view.map_async(wgpu::MapMode::Read, move |result| drop(sender.send(result)));
-            if wait {
-                self.wait()?;
-            } else if self.owned {
-                let device = self.device.clone();
-                // A failure of this poll reaches us as the mapping's own error.
-                std::thread::spawn(move || drop(device.poll(wgpu::PollType::wait_indefinitely())));
-            }
-            let failed = |why: &dyn std::fmt::Display| Error::device(format!("reading back failed: {why}"));
-            mapped.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-            {
-                let bytes = view.get_mapped_range().map_err(|e| failed(&e))?;
-                out[done as usize..(done + size) as usize].copy_from_slice(&bytes);
-            }
-            staging.buffer().unmap();
+            let gpu = Arc::clone(self);
+            readings.push(Reading { gpu, staging: Some(staging), size, submission, mapped });
             done += size;
         }
-        self.check()
+        self.check()?;
+        Ok(readings)
     }
 
     pub fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> Result<()> {
@@ -209,6 +195,72 @@ impl Gpu {
         let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
         self.check()?;
         polled.map(drop).map_err(|error| Error::device(format!("waiting for the GPU failed: {error}")))
+    }
+}
+
+/// A stretch of device memory on its way to the host.
+pub(crate) struct Reading {
+    gpu: Arc<Gpu>,
+    /// Given back to the pool only once it is read: until then it is mapped, or about to be.
+    staging: Option<Pooled>,
+    size: u64,
+    submission: wgpu::SubmissionIndex,
+    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Reading {
+    /// Waits for the bytes and hands them to `take`.
+    ///
+    /// With `wait` the calling thread drives the device. Without it the future is woken when the device is
+    /// polled: by the host app on its own device, by a thread of ours on our own.
+    pub async fn finish(mut self, wait: bool, take: impl FnOnce(&[u8])) -> Result<()> {
+        let failed = |why: &dyn std::fmt::Display| Error::device(format!("reading back failed: {why}"));
+        let poll = wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None };
+        if wait {
+            let polled = self.gpu.device.poll(poll);
+            self.gpu.check()?;
+            polled.map_err(|error| failed(&error))?;
+        } else if self.gpu.owned {
+            let device = self.gpu.device.clone();
+            // A failure of this poll reaches us as the mapping's own error.
+            std::thread::spawn(move || drop(device.poll(poll)));
+        }
+        (&mut self.mapped).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let Some(staging) = self.staging.take() else { return Ok(()) };
+        match staging.buffer().slice(..self.size).get_mapped_range() {
+            Ok(bytes) => take(&bytes),
+            Err(error) => {
+                staging.abandon();
+                return Err(failed(&error));
+            }
+        }
+        staging.buffer().unmap();
+        self.gpu.check()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(staging) = self.staging.take() {
+            staging.abandon();
+        }
+    }
+}
+
+/// Runs `work` and returns the first error that the device reports of it.
+pub(crate) fn scoped<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let scopes = [Internal, Validation, OutOfMemory].map(|filter| device.push_error_scope(filter));
+    let done = work();
+    // Scopes end in the reverse order of their begin.
+    let mut found = None;
+    for scope in scopes.into_iter().rev() {
+        found = found.or(pollster::block_on(scope.pop()));
+    }
+    match found {
+        None => Ok(done),
+        Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::device("out of memory")),
+        Some(error) => Err(Error::device(one_line(&error.to_string()))),
     }
 }
 

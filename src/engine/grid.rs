@@ -24,11 +24,14 @@ pub(crate) fn fold(workgroups: u64, side: u32) -> Result<[u32; 3]> {
     Ok([workgroups.div_ceil(y) as u32, y as u32, 1])
 }
 
-/// Rows per shard so that a shard of rows of `row_bytes` fits in `limit` bytes.
+/// Rows per shard so that a shard of rows of `row_bytes` fits in `limit` bytes: all `rows` if they do.
 ///
-/// A multiple of 256 rows: then any shard boundary is a valid binding offset (256 bytes) in every other
+/// Otherwise a multiple of 256 rows: then any shard boundary is a valid binding offset (256 bytes) in every other
 /// matrix of four-byte elements, and a boundary between the 256-row blocks that reductions add up in.
-pub(crate) fn rows_per_shard(row_bytes: u64, limit: u64) -> Result<usize> {
+pub(crate) fn rows_per_shard(rows: usize, row_bytes: u64, limit: u64) -> Result<usize> {
+    if (rows as u64).saturating_mul(row_bytes) <= limit {
+        return Ok(rows.max(1));
+    }
     let rows = limit / row_bytes.max(1) / 256 * 256;
     if rows == 0 {
         return Err(Error::shape(format!(
@@ -74,7 +77,8 @@ mod tests {
 
     #[test]
     fn shards_fit_the_limit() {
-        assert_eq!(rows_per_shard(512, 128 << 20).unwrap(), 262_144);
-        assert!(rows_per_shard(128 << 20, 128 << 20).is_err());
+        assert_eq!(rows_per_shard(1 << 20, 512, 128 << 20).unwrap(), 262_144);
+        assert_eq!(rows_per_shard(3, 1 << 20, 128 << 20).unwrap(), 3);
+        assert!(rows_per_shard(300, 128 << 20, 128 << 20).is_err());
     }
 }

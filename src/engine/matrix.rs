@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 
 use super::element::Element;
-use super::gpu::{Gpu, Slab};
+use super::gpu::{Gpu, Reading, Slab};
 use super::{Backend, Engine, grid};
 use crate::error::{Error, Result};
 
@@ -53,7 +53,7 @@ impl<T: Element> Matrix<T> {
             }
             Backend::Gpu(gpu) => {
                 let row_bytes = (cols * size_of::<T>()) as u64;
-                let shard_rows = grid::rows_per_shard(row_bytes, gpu.max_binding())?;
+                let shard_rows = grid::rows_per_shard(rows, row_bytes, gpu.max_binding())?;
                 // Even an empty matrix has a slab: a binding cannot be empty.
                 let slabs = grid::row_windows(rows.max(1), [shard_rows])
                     .into_iter()
@@ -131,27 +131,47 @@ impl<T: Element> Matrix<T> {
     }
 
     async fn read_back(&self, rows: Range<usize>, wait: bool) -> Result<Array2<T>> {
+        self.begin_rows(rows)?.complete(wait).await
+    }
+
+    /// Starts to copy the matrix to the host, behind everything submitted so far and without waiting: what is
+    /// submitted later does not delay it.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// let x = wgvq::Engine::cpu().upload(ndarray::array![[1.0_f32]].view())?;
+    /// let download = x.begin_download()?;
+    /// // … submit the next piece of work …
+    /// assert_eq!(download.finish()?[[0, 0]], 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Matrix::download`].
+    pub fn begin_download(&self) -> Result<Download<T>> {
+        self.begin_rows(0..self.rows)
+    }
+
+    fn begin_rows(&self, rows: Range<usize>) -> Result<Download<T>> {
         self.check_rows(&rows)?;
         let shape = (rows.len(), self.cols);
-        let elements = match &self.storage {
-            Storage::Host(values) => values[rows.start * self.cols..rows.end * self.cols].to_vec(),
+        let source = match &self.storage {
+            Storage::Host(values) => {
+                Source::Host(values[rows.start * self.cols..rows.end * self.cols].to_vec())
+            }
             Storage::Device { shard_rows, .. } => {
-                let gpu = self.gpu();
-                let mut elements = vec![T::zeroed(); rows.len() * self.cols];
-                let mut rest = &mut elements[..];
+                let mut readings = Vec::new();
                 for window in grid::row_windows(self.rows, [*shard_rows]) {
                     let part = window.start.max(rows.start)..window.end.min(rows.end);
-                    if part.is_empty() || self.cols == 0 {
-                        continue;
+                    if !part.is_empty() && self.cols > 0 {
+                        readings.extend(self.gpu().begin_read(&self.slice(part))?);
                     }
-                    let (head, tail) = rest.split_at_mut(part.len() * self.cols);
-                    gpu.read(&self.slice(part), bytemuck::cast_slice_mut(head), wait).await?;
-                    rest = tail;
                 }
-                elements
+                Source::Device(readings)
             }
         };
-        Ok(Array2::from_shape_vec(shape, elements).expect("one element per cell"))
+        Ok(Download { shape, source })
     }
 
     /// Overwrites rows `first..first + values.nrows()`.
@@ -267,6 +287,44 @@ impl<T: Element> Matrix<T> {
             )));
         }
         Ok(self.slice(0..self.rows))
+    }
+}
+
+/// A matrix on its way to the host. Made by [`Matrix::begin_download`].
+pub struct Download<T> {
+    shape: (usize, usize),
+    source: Source<T>,
+}
+
+enum Source<T> {
+    Host(Vec<T>),
+    Device(Vec<Reading>),
+}
+
+impl<T: Element> Download<T> {
+    /// Waits for the values.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU failed in the meantime.
+    pub fn finish(self) -> Result<Array2<T>> {
+        pollster::block_on(self.complete(true))
+    }
+
+    async fn complete(self, wait: bool) -> Result<Array2<T>> {
+        let elements = match self.source {
+            Source::Host(values) => values,
+            Source::Device(readings) => {
+                let mut elements = Vec::with_capacity(self.shape.0 * self.shape.1);
+                for reading in readings {
+                    // Staging memory is aligned to eight bytes at least.
+                    reading
+                        .finish(wait, |bytes| elements.extend_from_slice(bytemuck::cast_slice(bytes)))
+                        .await?;
+                }
+                elements
+            }
+        };
+        Ok(Array2::from_shape_vec(self.shape, elements).expect("one element per cell"))
     }
 }
 

@@ -13,6 +13,7 @@ mod pipelines;
 mod pool;
 mod recorder;
 pub(crate) mod shader;
+mod timing;
 
 use std::sync::Arc;
 
@@ -20,9 +21,10 @@ use ndarray::ArrayView2;
 
 pub use adapters::{DeviceInfo, devices};
 pub use element::Element;
-pub use matrix::Matrix;
+pub use matrix::{Download, Matrix};
 pub use recorder::Recorder;
 pub(crate) use recorder::expect_shape;
+pub use timing::KernelTime;
 
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
@@ -135,7 +137,7 @@ impl Engine {
         matches!(&self.inner.backend, Backend::Gpu(gpu) if gpu.is_software())
     }
 
-    /// The device's facts, as [`devices`] lists them; `None` on the CPU backend.
+    /// What wgpu says of the adapter; `None` on the CPU backend.
     pub fn adapter_info(&self) -> Option<&wgpu::AdapterInfo> {
         match &self.inner.backend {
             Backend::Cpu(_) => None,
@@ -204,7 +206,8 @@ impl Engine {
         let bytes = (rows as u64).saturating_mul(cols as u64).saturating_mul(size_of::<T>() as u64);
         let needed =
             wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        if bytes > buffer.size() {
+        // Even an empty matrix is bound, and a binding cannot be empty.
+        if bytes.max(4) > buffer.size() {
             return Err(Error::shape(format!(
                 "a {rows} × {cols} matrix of {} needs {bytes} bytes, the buffer has {}",
                 T::NAME,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::gpu::one_line;
+use super::gpu::scoped;
 use super::shader::{Shader, Variant};
-use crate::error::{Error, Result};
+use crate::error::{Context, Result};
 
 /// The stem, and what sets the variant apart.
 type Key = (&'static str, String);
@@ -47,38 +47,34 @@ impl Pipelines {
         shader: &Shader,
         variant: &Variant,
     ) -> Result<wgpu::ComputePipeline> {
-        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(shader.stem),
             source: wgpu::ShaderSource::Wgsl(shader.text(variant).into()),
         };
-        let module = if self.checked {
-            device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: the text is ours, compiled into this crate. Every kernel guards its own indices and
-            // its loops are bounded; the tests run the same text with the checks on.
-            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        let compile = || {
+            let module = if self.checked {
+                device.create_shader_module(descriptor)
+            } else {
+                let checks = wgpu::ShaderRuntimeChecks::unchecked();
+                // SAFETY: the text is ours, compiled into this crate. Every kernel guards its own indices by sizes that
+                // the host has compared with the buffers', and its loops are bounded; the tests run the same text
+                // with the checks on.
+                unsafe { device.create_shader_module_trusted(descriptor, checks) }
+            };
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(shader.stem),
+                // Deduced from the shader, so that no list of bindings has to be kept beside it.
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &variant.overrides,
+                    zero_initialize_workgroup_memory: self.checked,
+                },
+                cache: self.disk.as_ref().map(|disk| &disk.cache),
+            })
         };
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(shader.stem),
-            // Deduced from the shader, so that no list of bindings has to be kept beside it.
-            layout: None,
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &variant.overrides,
-                zero_initialize_workgroup_memory: self.checked,
-            },
-            cache: self.disk.as_ref().map(|disk| &disk.cache),
-        });
-        match pollster::block_on(scope.pop()) {
-            None => Ok(pipeline),
-            Some(error) => Err(Error::device(format!(
-                "this driver cannot compile the kernel {}: {}",
-                shader.stem,
-                one_line(&error.to_string())
-            ))),
-        }
+        scoped(device, compile).context(|| format!("this driver cannot compile the kernel {}", shader.stem))
     }
 }
 

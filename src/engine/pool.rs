@@ -38,6 +38,11 @@ impl Pool {
         Some(Pooled { buffer: Some(buffer), pool: Arc::downgrade(self) })
     }
 
+    /// Lets go of everything that is kept for reuse.
+    pub fn clear(&self) {
+        *self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Free::default();
+    }
+
     /// Puts a newly created buffer of exactly `size_class` bytes under the pool's care.
     pub fn adopt(self: &Arc<Self>, buffer: wgpu::Buffer) -> Pooled {
         Pooled { buffer: Some(buffer), pool: Arc::downgrade(self) }
@@ -45,6 +50,11 @@ impl Pool {
 }
 
 impl Pooled {
+    /// Frees the buffer instead of giving it back: for one whose state is not known.
+    pub fn abandon(mut self) {
+        self.buffer = None;
+    }
+
     pub fn buffer(&self) -> &wgpu::Buffer {
         self.buffer.as_ref().expect("present until dropped")
     }
@@ -54,7 +64,9 @@ impl Drop for Pooled {
     fn drop(&mut self) {
         let (Some(buffer), Some(pool)) = (self.buffer.take(), self.pool.upgrade()) else { return };
         let mut free = pool.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if free.bytes + buffer.size() <= KEPT_BYTES {
+        // A size that is no class of its own, next to the device's limit, is never asked for again.
+        let reusable = buffer.size() == size_class(buffer.size());
+        if reusable && free.bytes + buffer.size() <= KEPT_BYTES {
             free.bytes += buffer.size();
             free.buffers.entry((buffer.size(), buffer.usage())).or_default().push(buffer);
         }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::gpu::{Gpu, Memory, Slab};
+use super::gpu::{Gpu, Memory, Slab, scoped};
 use super::shader::{Params, Shader, Variant};
+use super::timing::{KernelTime, Timer};
 use super::{Backend, Element, Engine, Matrix, grid};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// Where kernels are appended: each method of a `Recorder` is one kernel.
 ///
@@ -34,12 +35,23 @@ pub struct Recorder<'encoder> {
     /// Everything the recorded commands touch: kept out of the pool until they are submitted.
     kept: Vec<Arc<Memory>>,
     arenas: Vec<Arena>,
+    timer: Option<Timer>,
 }
 
 enum Target<'encoder> {
     Cpu,
     Own(wgpu::CommandEncoder),
     Host(&'encoder mut wgpu::CommandEncoder),
+}
+
+impl Target<'_> {
+    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        match self {
+            Target::Own(encoder) => encoder,
+            Target::Host(encoder) => encoder,
+            Target::Cpu => unreachable!("the CPU backend has no encoder"),
+        }
+    }
 }
 
 /// Parameters of many dispatches, written in one go before the submission.
@@ -56,7 +68,7 @@ impl Recorder<'static> {
             Backend::Cpu(_) => Target::Cpu,
             Backend::Gpu(gpu) => Target::Own(gpu.device.create_command_encoder(&Default::default())),
         };
-        Self { engine: engine.clone(), target, kept: Vec::new(), arenas: Vec::new() }
+        Self { engine: engine.clone(), target, kept: Vec::new(), arenas: Vec::new(), timer: None }
     }
 
     /// Hands what was recorded to the device, without waiting for it.
@@ -68,6 +80,45 @@ impl Recorder<'static> {
         match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
             (Target::Own(encoder), Backend::Gpu(gpu)) => gpu.submit([encoder.finish()]),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Recorder<'static> {
+    /// Takes timestamps around every kernel from now on, where the device offers them; see
+    /// [`submit_timed`](Self::submit_timed).
+    pub fn timed(mut self) -> Self {
+        self.timer = self.gpu().and_then(|gpu| Timer::new(&gpu));
+        self
+    }
+
+    /// [`submit`](Self::submit), then waits and tells how long each kernel took on the device, in order. Empty where
+    /// the device offers no timestamps, as on the CPU backend, or if the recorder is not [`timed`](Self::timed).
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::auto()?;
+    /// let mut sums = engine.zeros(1000, 1)?;
+    /// let mut recorder = engine.recorder().timed();
+    /// recorder.multiply_add(&mut sums, 100, 0.5, 0.5)?;
+    /// for time in recorder.submit_timed()? {
+    ///     println!("{}: {:.3} ms", time.kernel, 1e3 * time.seconds);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn submit_timed(mut self) -> Result<Vec<KernelTime>> {
+        let Some(timer) = self.timer.take() else {
+            self.submit()?;
+            return Ok(Vec::new());
+        };
+        self.write_params();
+        match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
+            (Target::Own(encoder), Backend::Gpu(gpu)) => timer.submit(gpu, encoder),
+            _ => Ok(Vec::new()),
         }
     }
 }
@@ -89,6 +140,7 @@ impl<'encoder> Recorder<'encoder> {
                 target: Target::Host(encoder),
                 kept: Vec::new(),
                 arenas: Vec::new(),
+                timer: None,
             }),
         }
     }
@@ -118,7 +170,13 @@ impl<'encoder> Recorder<'encoder> {
         };
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {
             let (from, to) = (source.slice(window.clone()), target.slice(window));
-            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, from.size);
+            self.target.encoder().copy_buffer_to_buffer(
+                &from.buffer,
+                from.offset,
+                &to.buffer,
+                to.offset,
+                from.size,
+            );
             self.kept.extend([from.buffer, to.buffer]);
         }
         Ok(())
@@ -156,19 +214,26 @@ impl<'encoder> Recorder<'encoder> {
             .enumerate()
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
-        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(shader.stem),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        let mut pass = self.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some(shader.stem),
-            timestamp_writes: None,
-        });
-        pass.set_pipeline(&pipeline);
-        pass.set_bind_group(0, &group, &[]);
-        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-        drop(pass);
+        let mut record = || {
+            let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(shader.stem),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            let mut pass = self.target.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some(shader.stem),
+                timestamp_writes: self.timer.as_mut().and_then(|timer| timer.next(shader.stem)),
+            });
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        };
+        if gpu.owned {
+            record();
+        } else {
+            // Nobody listens to a host app's device for us, and an error that nobody hears is a panic.
+            scoped(&gpu.device, record).context(|| shader.stem)?;
+        }
         self.kept.extend(bindings.iter().map(|slab| Arc::clone(&slab.buffer)));
         Ok(())
     }
@@ -185,14 +250,6 @@ impl<'encoder> Recorder<'encoder> {
         arena.bytes.extend_from_slice(bytes);
         arena.bytes.resize(offset + step, 0);
         Ok((Arc::clone(&arena.memory), offset as u64))
-    }
-
-    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        match &mut self.target {
-            Target::Own(encoder) => encoder,
-            Target::Host(encoder) => encoder,
-            Target::Cpu => unreachable!("the CPU backend has no encoder"),
-        }
     }
 
     fn write_params(&mut self) {

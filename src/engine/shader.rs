@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::Matrix;
-
 /// A kernel's GPU face: its WGSL and what it binds.
 ///
 /// `@binding(0)` is the uniform `params`; then come `reads`, then `writes`, in order. A contract test reflects
@@ -79,14 +77,3 @@ macro_rules! shader_params {
     };
 }
 pub(crate) use shader_params;
-
-/// A matrix of any element, as far as cutting it into windows goes.
-pub(crate) trait Sharded {
-    fn shard_height(&self) -> usize;
-}
-
-impl<T: super::Element> Sharded for Matrix<T> {
-    fn shard_height(&self) -> usize {
-        self.shard_rows()
-    }
-}

@@ -3,7 +3,7 @@
 use super::prepare_codebook::Codebook;
 use super::tile::{self, Params};
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded};
+use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -45,6 +45,7 @@ impl Recorder<'_> {
         let (n, d, k) = (x.rows(), codebook.d(), codebook.k());
         let engines = [x.engine(), codebook.codewords().engine(), codes.engine(), distances.engine()];
         self.same_engine("assign", &engines)?;
+        codebook.check_prepared()?;
         expect_shape("assign", "x", x.shape(), (n, d))?;
         expect_shape("assign", "codes", codes.shape(), (n, 1))?;
         expect_shape("assign", "distances", distances.shape(), (n, 1))?;
@@ -54,8 +55,7 @@ impl Recorder<'_> {
         let panels = codebook.panels();
         let core = panels.core;
         let variant = tile::variant(core, d, codebook.metric(), String::new());
-        for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
-        {
+        for window in grid::row_windows(n, [x.shard_rows(), codes.shard_rows(), distances.shard_rows()]) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -1,7 +1,7 @@
 //! Host side of `blend_means`: running means, for mini-batch k-means.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -62,8 +62,7 @@ impl Recorder<'_> {
             cpu::blend_means::blend_means(batch, centroids.host_mut(), total.host_mut());
             return Ok(());
         }
-        let heights =
-            [means.shard_height(), mass.shard_height(), centroids.shard_height(), total.shard_height()];
+        let heights = [means.shard_rows(), mass.shard_rows(), centroids.shard_rows(), total.shard_rows()];
         for window in grid::row_windows(k, heights) {
             let params = Params { k: window.len() as u32, d: d as u32 };
             let bindings = [

@@ -1,7 +1,7 @@
 //! Host side of `counting_sort`: which rows have which code.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -142,8 +142,8 @@ impl Recorder<'_> {
         let scatter = if rows.is_some() { SCATTER } else { SCATTER_FIRST };
         // The shader reads no rows in the first pass; keys only fill the binding.
         let rows = rows.unwrap_or(keys);
-        let windows = grid::row_windows(n, [keys.shard_height(), rows.shard_height()]);
-        let targets = grid::row_windows(n, [sorted_keys.shard_height(), sorted_rows.shard_height()]);
+        let windows = grid::row_windows(n, [keys.shard_rows(), rows.shard_rows()]);
+        let targets = grid::row_windows(n, [sorted_keys.shard_rows(), sorted_rows.shard_rows()]);
         let blocks: usize = windows.iter().map(|window| window.len().div_ceil(BLOCK)).sum();
         let bins = blocks * digit.radix as usize;
         let digit_counts = self.engine().uninitialized::<u32>(bins, 1)?;

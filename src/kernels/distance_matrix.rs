@@ -3,7 +3,7 @@
 use super::prepare_codebook::{Codebook, Form};
 use super::tile::{self, Core, Params};
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded};
+use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 use crate::metrics::Metric;
@@ -54,7 +54,7 @@ impl Recorder<'_> {
         let variant = tile::variant(core, d, codebook.metric(), String::new());
         let form = if codebook.metric() == Metric::Cosine { Form::Unit } else { Form::Raw };
         let panels = self.scratch_panels(codebook.codewords(), core, form)?;
-        for window in grid::row_windows(n, [x.shard_height(), distances.shard_height()]) {
+        for window in grid::row_windows(n, [x.shard_rows(), distances.shard_rows()]) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

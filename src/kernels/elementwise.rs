@@ -2,7 +2,7 @@
 
 use crate::cpu;
 use crate::cpu::elementwise::Right;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -266,7 +266,7 @@ impl Recorder<'_> {
         };
         let by_rows = matches!(broadcast, Broadcast::SameShape | Broadcast::Column);
         let heights = [Some(&*result), a, matrix_of(b).filter(|_| by_rows)];
-        let heights = heights.into_iter().flatten().map(Sharded::shard_height);
+        let heights = heights.into_iter().flatten().map(Matrix::shard_rows);
         for window in grid::row_windows(result.rows(), heights) {
             let left = a.map_or_else(|| unread.clone(), |a| a.slice(window.clone()));
             let right = match matrix_of(b) {

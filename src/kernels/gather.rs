@@ -1,7 +1,7 @@
 //! Host side of `gather`: rows of a matrix by number.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -41,8 +41,8 @@ impl Recorder<'_> {
             cpu::gather::gather(source.host(), d, indices.host(), gathered.host_mut());
             return Ok(());
         }
-        for shard in grid::row_windows(source.rows(), [source.shard_height()]) {
-            for window in grid::row_windows(n, [indices.shard_height(), gathered.shard_height()]) {
+        for shard in grid::row_windows(source.rows(), [source.shard_rows()]) {
+            for window in grid::row_windows(n, [indices.shard_rows(), gathered.shard_rows()]) {
                 let params = Params {
                     n: window.len() as u32,
                     d: d as u32,

@@ -1,7 +1,7 @@
 //! Host side of `histogram`: how often each code occurs.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -53,13 +53,13 @@ impl Recorder<'_> {
             cpu::histogram::histogram(codes.host(), counts.host_mut());
             return Ok(());
         }
-        for bins in grid::row_windows(k, [counts.shard_height()]) {
+        for bins in grid::row_windows(k, [counts.shard_rows()]) {
             let (first, k) = (bins.start as u32, bins.len() as u32);
             let counts = counts.slice(bins);
             let params = Params { n: 0, first, k };
             let bindings = [codes.slice(0..0), counts.clone()];
             self.dispatch(&SHADER, &CLEAR, &params, &bindings, u64::from(k).div_ceil(super::WORKGROUP))?;
-            for window in grid::row_windows(n, [codes.shard_height()]) {
+            for window in grid::row_windows(n, [codes.shard_rows()]) {
                 let params = Params { n: window.len() as u32, first, k };
                 let workgroups = (window.len() as u64).div_ceil(BLOCK);
                 self.dispatch(&SHADER, &COUNT, &params, &[codes.slice(window), counts.clone()], workgroups)?;

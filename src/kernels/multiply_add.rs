@@ -1,7 +1,7 @@
 //! Host side of `multiply_add`: the device's peak, for benchmarks.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -41,7 +41,7 @@ impl Recorder<'_> {
             cpu::multiply_add::multiply_add(sums.host_mut(), rounds, factor, addend);
             return Ok(());
         }
-        for window in grid::row_windows(n, [sums.shard_height()]) {
+        for window in grid::row_windows(n, [sums.shard_rows()]) {
             let params = Params { n: window.len() as u32, rounds, factor, addend };
             let workgroups = (window.len() as u64).div_ceil(super::WORKGROUP);
             self.dispatch(&SHADER, &Variant::DEFAULT, &params, &[sums.slice(window)], workgroups)?;

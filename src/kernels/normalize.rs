@@ -1,7 +1,7 @@
 //! Host side of `normalize`: rows of unit length.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -53,7 +53,7 @@ impl Recorder<'_> {
             cpu::normalize::normalize(x.host(), x.cols(), unit.host_mut());
             return Ok(());
         }
-        for window in grid::row_windows(x.rows(), [x.shard_height(), unit.shard_height()]) {
+        for window in grid::row_windows(x.rows(), [x.shard_rows(), unit.shard_rows()]) {
             let params = Params { n: window.len() as u32, d: x.cols() as u32 };
             let bindings = [x.slice(window.clone()), unit.slice(window.clone())];
             self.dispatch(

@@ -51,6 +51,8 @@ pub struct Codebook {
     codewords: Matrix<f32>,
     metric: Metric,
     packed: Packed,
+    /// Whether what is packed is what the codewords are.
+    prepared: bool,
 }
 
 enum Packed {
@@ -63,6 +65,8 @@ enum Packed {
 pub(super) struct Panels {
     /// Whose layout this is.
     pub core: Core,
+    /// (k, d) of the codewords.
+    pub shape: (usize, usize),
     /// (padded k, padded d)
     pub panels: Matrix<f32>,
     /// (padded k, 1)
@@ -126,7 +130,7 @@ impl Codebook {
                 Packed::Gpu(Panels::allocate(&engine, Core::of(&gpu, k, d), k, d)?)
             }
         };
-        Ok(Self { codewords, metric, packed })
+        Ok(Self { codewords, metric, packed, prepared: false })
     }
 
     /// How many codewords there are.
@@ -151,7 +155,16 @@ impl Codebook {
 
     /// The codewords, to be changed: [prepare](Recorder::prepare_codebook) them again afterwards.
     pub fn codewords_mut(&mut self) -> &mut Matrix<f32> {
+        self.prepared = false;
         &mut self.codewords
+    }
+
+    /// Fails unless the codebook has been prepared since its codewords last changed.
+    pub(super) fn check_prepared(&self) -> Result<()> {
+        if self.prepared {
+            return Ok(());
+        }
+        Err(Error::shape("the codebook's codewords have changed; record prepare_codebook first"))
     }
 
     /// What the CPU twins read.
@@ -176,6 +189,7 @@ impl Panels {
         let (rows, cols) = (core.padded_codewords(k), core.padded_dimensions(d));
         let panels = Self {
             core,
+            shape: (k, d),
             panels: engine.uninitialized(rows, cols)?,
             half_norms: engine.uninitialized(rows, 1)?,
             mean: engine.uninitialized(1, cols)?,
@@ -191,14 +205,23 @@ impl Recorder<'_> {
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the codebook is on another engine.
     pub fn prepare_codebook(&mut self, codebook: &mut Codebook) -> Result<()> {
-        let Codebook { codewords, metric, packed } = codebook;
+        let Codebook { codewords, metric, packed, prepared } = codebook;
         self.same_engine("prepare_codebook", &[codewords.engine()])?;
+        *prepared = true;
         match packed {
             Packed::Cpu(packed) => {
                 *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?);
                 Ok(())
             }
-            Packed::Gpu(panels) => self.pack_panels(codewords, Form::of(*metric), panels),
+            Packed::Gpu(panels) => {
+                // The caller may have put codewords of another shape in place of the old ones.
+                let (k, d) = codewords.shape();
+                if panels.shape != (k, d) {
+                    let core = Core::of(&self.gpu().expect("panels are for shaders"), k, d);
+                    *panels = Panels::allocate(self.engine(), core, k, d)?;
+                }
+                self.pack_panels(codewords, Form::of(*metric), panels)
+            }
         }
     }
 

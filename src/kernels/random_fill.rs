@@ -1,7 +1,7 @@
 //! Host side of `random_fill`: random numbers by seed, step and place.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, grid};
 use crate::error::Result;
 use crate::rng;
@@ -91,7 +91,7 @@ impl Recorder<'_> {
         };
         let [key_low, key_high] = rng::key(seed);
         let d = filled.cols() as u64;
-        for window in grid::row_windows(filled.rows(), [filled.shard_height()]) {
+        for window in grid::row_windows(filled.rows(), [filled.shard_rows()]) {
             // Shards start at multiples of 256 rows, so a window starts with a whole block.
             let block = window.start as u64 * d / 4;
             let elements = window.len() as u64 * d;

@@ -2,7 +2,7 @@
 
 use crate::cpu;
 use crate::cpu::reduce::BLOCK;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -173,7 +173,7 @@ impl Recorder<'_> {
             // A sum writes none, but has to bind something.
             None => self.engine().uninitialized::<u32>(1, 1)?.slice(0..1),
         };
-        let heights = [Some(values.shard_height()), indices.map(Sharded::shard_height)];
+        let heights = [Some(values.shard_rows()), indices.map(Matrix::shard_rows)];
         let mut windows = grid::row_windows(values.rows(), heights.into_iter().flatten());
         if values.rows() == 0 {
             windows.push(0..0);

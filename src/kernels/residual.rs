@@ -1,7 +1,7 @@
 //! Host side of `residual`: what a codebook leaves of the vectors it encodes.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -60,7 +60,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         let codewords = codebook.whole("residual: codebook")?;
-        let heights = [x.shard_height(), codes.shard_height(), residuals.shard_height()];
+        let heights = [x.shard_rows(), codes.shard_rows(), residuals.shard_rows()];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [

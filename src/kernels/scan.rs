@@ -1,7 +1,7 @@
 //! Host side of `scan`: prefix sums.
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -54,7 +54,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         // Only an unsharded matrix has an odd height, and past its end is no place to cut.
-        let heights = [values.shard_height().next_multiple_of(256), sums.shard_height()];
+        let heights = [values.shard_rows().next_multiple_of(256), sums.shard_rows()];
         let windows = grid::row_windows(n + 1, heights);
         let blocks = windows.iter().map(|window| window.len().div_ceil(BLOCK)).sum();
         let block_sums = self.engine().uninitialized::<u32>(blocks, 1)?;

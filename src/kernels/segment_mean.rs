@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -124,10 +124,10 @@ impl Recorder<'_> {
             self.engine().uninitialized::<f32>(slots, 1)?.whole("segment_mean: partial mass")?;
         let offsets = offsets.whole("segment_mean: offsets")?;
 
-        let weight_height = weights.map_or(n.max(1), Sharded::shard_height);
-        let row_windows = grid::row_windows(n, [x.shard_height(), weight_height]);
-        let place_windows = grid::row_windows(n, [order.shard_height()]);
-        let code_windows = grid::row_windows(k, [means.shard_height(), mass.shard_height()]);
+        let weight_height = weights.map_or(n.max(1), Matrix::shard_rows);
+        let row_windows = grid::row_windows(n, [x.shard_rows(), weight_height]);
+        let place_windows = grid::row_windows(n, [order.shard_rows()]);
+        let code_windows = grid::row_windows(k, [means.shard_rows(), mass.shard_rows()]);
         let sum = if weights.is_some() { SUM_WEIGHTED } else { SUM };
         // Bound where a pass has no use for the matrix.
         let nothing = 0..0;

@@ -3,7 +3,7 @@
 use super::prepare_codebook::{Codebook, Form};
 use super::tile::{self, Core, Params};
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Sharded};
+use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -48,6 +48,7 @@ impl Recorder<'_> {
         let (n, d, k, w) = (x.rows(), codebook.d(), codebook.k(), codes.cols());
         let engines = [x.engine(), codebook.codewords().engine(), codes.engine(), distances.engine()];
         self.same_engine("top_w", &engines)?;
+        codebook.check_prepared()?;
         expect_shape("top_w", "x", x.shape(), (n, d))?;
         expect_shape("top_w", "codes", codes.shape(), (n, w))?;
         expect_shape("top_w", "distances", distances.shape(), (n, w))?;
@@ -69,8 +70,7 @@ impl Recorder<'_> {
             scratch = self.scratch_panels(codebook.codewords(), core, Form::of(codebook.metric()))?;
             &scratch
         };
-        for window in grid::row_windows(n, [x.shard_height(), codes.shard_height(), distances.shard_height()])
-        {
+        for window in grid::row_windows(n, [x.shard_rows(), codes.shard_rows(), distances.shard_rows()]) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -2,7 +2,7 @@
 
 use crate::cpu;
 use crate::cpu::reduce::BLOCK;
-use crate::engine::shader::{Params as _, Shader, Sharded, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 use crate::rng;
@@ -129,7 +129,7 @@ impl Recorder<'_> {
     ) -> Result<()> {
         let nodes = nodes.map(|nodes| nodes.whole("the candidates of weighted_pick")).transpose()?;
         let picked = picked.whole("the candidates of weighted_pick")?;
-        for window in grid::row_windows(weights.rows(), [weights.shard_height()]) {
+        for window in grid::row_windows(weights.rows(), [weights.shard_rows()]) {
             let params =
                 Params { n: window.len() as u32, first_node: (window.start / BLOCK) as u32, ..params };
             let children = weights.slice(window);

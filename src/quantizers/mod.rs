@@ -16,7 +16,10 @@ pub use spec::Spec;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
 pub use vq::{Vq, VqBuilder};
 
+use std::path::Path;
+
 use ndarray::Array2;
+use serde_json::Value;
 
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
@@ -45,6 +48,27 @@ pub trait Quantizer: Send + Sync {
     /// Bits of a code without entropy coding: Σ log2 K_j.
     fn bits_per_vector(&self) -> f64 {
         self.codebook_sizes().iter().map(|&k| (k as f64).log2()).sum()
+    }
+
+    /// Writes the model file: the codebooks as tensors, and a description that holds `training` (any JSON) too.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// use wgvq::Quantizer;
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("vq.safetensors");
+    /// let vq = wgvq::Vq::new(ndarray::array![[0.0_f32, 1.0], [2.0, 3.0]])?;
+    /// vq.save(&path, false, wgvq::serde_json::Value::Null)?;
+    /// assert_eq!(wgvq::load(&path)?.quantizer.spec(), vq.spec());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the file exists and `overwrite` is not set;
+    /// [`Io`](crate::ErrorKind::Io). Nothing is left half-written.
+    fn save(&self, path: &Path, overwrite: bool, training: Value) -> Result<()> {
+        model::save(self, path, overwrite, training)
     }
 
     /// The codes of all of `x`, (n, m).

@@ -56,6 +56,12 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
                     let found = vq.codebook().nrows();
                     return Err(Error::input(format!("{spec} with a codebook of {found} codewords")));
                 }
+                let (dim, found) = (file.description.get("dim").and_then(Value::as_u64), vq.dim() as u64);
+                if dim != Some(found) {
+                    return Err(Error::input(format!(
+                        "a codebook of dimension {found}, and it says {dim:?}"
+                    )));
+                }
                 Ok(Box::new(vq))
             }
         }
@@ -64,26 +70,25 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
     Ok(Model { quantizer, description: file.description, hash: file.hash })
 }
 
-impl dyn Quantizer + '_ {
-    /// Writes the model file: codebooks as tensors, and a description that holds `training` (any JSON) too.
-    ///
-    /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if the file exists and `overwrite` is not set;
-    /// [`Io`](crate::ErrorKind::Io). Nothing is left half-written.
-    pub fn save(&self, path: impl AsRef<Path>, overwrite: bool, training: Value) -> Result<()> {
-        let description = json!({
-            "format": FORMAT,
-            "spec": self.spec().to_string(),
-            "dim": self.dim(),
-            "codebook_sizes": self.codebook_sizes(),
-            "training": training,
-        });
-        let codebooks = self.codebooks();
-        let tensors: Vec<_> = codebooks
-            .iter()
-            .enumerate()
-            .map(|(number, codebook)| (format!("codebook.{number}"), codebook.view().into_dyn()))
-            .collect();
-        io::write_model(path.as_ref(), overwrite, &description, &tensors)
-    }
+/// Writes the model file of [`Quantizer::save`].
+pub(super) fn save<Q: Quantizer + ?Sized>(
+    quantizer: &Q,
+    path: &Path,
+    overwrite: bool,
+    training: Value,
+) -> Result<()> {
+    let description = json!({
+        "format": FORMAT,
+        "spec": quantizer.spec().to_string(),
+        "dim": quantizer.dim(),
+        "codebook_sizes": quantizer.codebook_sizes(),
+        "training": training,
+    });
+    let codebooks = quantizer.codebooks();
+    let tensors: Vec<_> = codebooks
+        .iter()
+        .enumerate()
+        .map(|(number, codebook)| (format!("codebook.{number}"), codebook.view().into_dyn()))
+        .collect();
+    io::write_model(path, overwrite, &description, &tensors)
 }

@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2};
 use super::Coder;
 use super::codes::check_codes;
 use crate::Vectors;
-use crate::engine::{Engine, Matrix};
+use crate::engine::{Download, Engine};
 use crate::error::{Error, Result};
 
 /// How many rows make a batch. No result depends on it.
@@ -47,7 +47,7 @@ impl Batching {
 
     fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let end = rows.end;
-        rows.step_by(self.rows).map(move |first| first..(first + self.rows).min(end))
+        rows.step_by(self.rows).map(move |first| first..first.saturating_add(self.rows).min(end))
     }
 }
 
@@ -86,8 +86,8 @@ pub fn encode_batches(
     struct Flight {
         rows: Range<usize>,
         x: Array2<f32>,
-        codes: Matrix<u32>,
-        distances: Matrix<f32>,
+        codes: Download<u32>,
+        distances: Download<f32>,
     }
     let m = coder.codebook_sizes().len();
     let read = |rows: Range<usize>| Ok((rows.clone(), x.read_rows(rows)?));
@@ -98,14 +98,14 @@ pub fn encode_batches(
         let mut recorder = engine.recorder();
         coder.record_encode(&mut recorder, &uploaded, &mut codes, &mut distances)?;
         recorder.submit()?;
-        Ok(Flight { rows, x, codes, distances })
+        Ok(Flight { rows, x, codes: codes.begin_download()?, distances: distances.begin_download()? })
     };
     let finish = |flight: Flight| {
         Ok(EncodedBatch {
             rows: flight.rows,
             x: flight.x,
-            codes: flight.codes.download()?,
-            distances: flight.distances.download()?,
+            codes: flight.codes.finish()?,
+            distances: flight.distances.finish()?,
         })
     };
     pipeline(batching.split(rows), read, start, finish, sink)
@@ -137,10 +137,10 @@ pub fn decode_batches(
         let mut recorder = engine.recorder();
         coder.record_decode(&mut recorder, &uploaded, &mut decoded)?;
         recorder.submit()?;
-        Ok((rows, codes, decoded))
+        Ok((rows, codes, decoded.begin_download()?))
     };
-    let finish = |(rows, codes, decoded): (Range<usize>, Array2<u32>, Matrix<f32>)| {
-        Ok((rows, codes, decoded.download()?))
+    let finish = |(rows, codes, decoded): (Range<usize>, Array2<u32>, Download<f32>)| {
+        Ok((rows, codes, decoded.finish()?))
     };
     pipeline(batching.split(rows), read, start, finish, |(rows, codes, decoded)| {
         sink(rows, codes.view(), decoded.view())

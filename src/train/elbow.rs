@@ -25,7 +25,8 @@ pub struct ElbowPoint {
     pub mse: f64,
 }
 
-/// Trains once per `k` (which have to ascend) with otherwise the same settings, and names the knee: the point
+/// Trains once per `k` (which have to ascend) with otherwise the same settings on the same vectors (the sample that
+/// the largest k would take), and names the knee: the point
 /// farthest from the chord between the first and the last one, both axes scaled to their range.
 ///
 /// ```
@@ -50,9 +51,14 @@ pub fn elbow(
     if ks.is_empty() || ks.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(Error::input("the numbers of codewords have to ascend, and one is needed at least"));
     }
+    // One sample for all, that of the largest k: errors on different vectors could not be compared.
+    let largest = settings(ks[ks.len() - 1]);
+    largest.check(x, None)?;
+    let (x, _) = largest.sample(x, None)?;
     let mut points = Vec::new();
     for &k in ks {
-        let found = settings(k).fit_observed(engine, x, None, observer)?;
+        let trainer = settings(k).sample_per_codeword(None);
+        let found = trainer.fit_observed(engine, &x, None, observer)?;
         points.push(ElbowPoint { k, mse: found.mse });
         if observer.cancelled() {
             return Err(Error::cancelled(format!("stopped after k = {k}")));

@@ -15,7 +15,7 @@ use crate::rng::Rng;
 /// squared distance, and returns how many were filled.
 ///
 /// The codeword of the split cluster stays where it is, so the objective cannot increase; a vector at
-/// distance 0 is never drawn, so two codewords never coincide. Where no error is left, nothing is filled:
+/// distance 0 is never drawn, so no new codeword falls on an old one. Where no error is left, nothing is filled:
 /// there are fewer distinct vectors than codewords.
 pub(super) fn split(
     data: &Training,

@@ -1,6 +1,6 @@
 //! Where the codewords of k-means start.
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::kmeans::Training;
 use crate::engine::{Engine, Matrix};
@@ -55,17 +55,7 @@ pub(super) fn start(init: &Init, data: &Training, k: usize, seed: u64) -> Result
 }
 
 fn random(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
-    let mut rng = Rng::new(seed, 0);
-    let rows = match &data.weights {
-        None => rng.distinct(k, data.x.rows()),
-        Some(weights) => {
-            // A vector of weight 0 is as good as absent.
-            let weights = weights.download()?;
-            let present: Vec<usize> = (0..data.x.rows()).filter(|&row| weights[[row, 0]] > 0.0).collect();
-            rng.distinct(k, present.len()).into_iter().map(|at| present[at]).collect()
-        }
-    };
-    pick(&data.x, rows)
+    pick(&data.x, Rng::new(seed, 0).distinct(k, data.x.rows()))
 }
 
 fn pick(x: &Matrix<f32>, rows: Vec<usize>) -> Result<Matrix<f32>> {
@@ -86,7 +76,6 @@ fn plus_plus(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
     // Squared distances to the nearest codeword so far; all alike before there is one.
     let mut nearest = engine.upload(Array2::from_elem((n, 1), 1.0_f32).view())?;
     let mut costs = Costs::new(engine, n, candidates)?;
-    let mut single = Costs::new(engine, n, 1)?;
     for step in 0..k {
         let draws = if step == 0 { 1 } else { candidates };
         let mut recorder = engine.recorder();
@@ -100,7 +89,7 @@ fn plus_plus(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
         let best = if step == 0 { 0 } else { costs.best(data, &drawn, &nearest)? };
         let chosen = drawn.slice(s![best..best + 1, ..]);
         codebook.row_mut(step).assign(&chosen.row(0));
-        nearest = single.nearest(data, &chosen.to_owned(), (step > 0).then_some(&nearest))?;
+        nearest = distances_to(data, chosen, (step > 0).then_some(&nearest))?;
     }
     engine.upload(codebook.view())
 }
@@ -146,25 +135,24 @@ impl Costs {
         let lowest = means.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
         Ok(lowest.map_or(0, |(candidate, _)| candidate))
     }
+}
 
-    /// The distances to `chosen`, or to the codewords before it where those are nearer.
-    fn nearest(
-        &mut self,
-        data: &Training,
-        chosen: &Array2<f32>,
-        before: Option<&Matrix<f32>>,
-    ) -> Result<Matrix<f32>> {
-        let engine = data.x.engine();
-        let codeword = Codebook::new(engine, chosen.view(), Metric::SquaredL2)?;
-        let mut nearest = engine.uninitialized(data.x.rows(), 1)?;
-        let mut recorder = engine.recorder();
-        recorder.distance_matrix(&data.x, &codeword, &mut nearest)?;
-        if let Some(before) = before {
-            recorder.update(Op::Min, &mut nearest, before)?;
-        }
-        recorder.submit()?;
-        Ok(nearest)
+/// The distances to `chosen` (1, d), or to the codewords before it where those are nearer.
+fn distances_to(
+    data: &Training,
+    chosen: ArrayView2<f32>,
+    before: Option<&Matrix<f32>>,
+) -> Result<Matrix<f32>> {
+    let engine = data.x.engine();
+    let codeword = Codebook::new(engine, chosen, Metric::SquaredL2)?;
+    let mut nearest = engine.uninitialized(data.x.rows(), 1)?;
+    let mut recorder = engine.recorder();
+    recorder.distance_matrix(&data.x, &codeword, &mut nearest)?;
+    if let Some(before) = before {
+        recorder.update(Op::Min, &mut nearest, before)?;
     }
+    recorder.submit()?;
+    Ok(nearest)
 }
 
 impl Training {

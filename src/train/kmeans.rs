@@ -24,13 +24,18 @@ pub(super) mod stream {
     pub const START: u64 = 2;
     pub const SPLIT: u64 = 3;
     pub const BATCH: u64 = 4;
+
+    /// The stream of one use in one restart.
+    pub fn of(stream: u64, restart: usize) -> u64 {
+        stream + ((restart as u64) << 8)
+    }
 }
 
 /// k-means (Lloyd 1957, 1982): assign every vector to its nearest codeword, move each codeword to the mean
 /// of its vectors, repeat.
 ///
-/// The sum of squared distances never increases. A codeword that loses all its vectors takes a vector away
-/// from the cluster with the largest error. Where there are fewer distinct vectors than codewords, the
+/// The sum of squared distances never increases, mini-batches apart. A codeword that loses all its vectors takes
+/// a vector away from the cluster with the largest error. Where there are fewer distinct vectors than codewords, the
 /// distinct ones are kept and the rest stay dead.
 ///
 /// ```
@@ -66,11 +71,11 @@ pub struct Clustering {
     pub relative_mse: Option<f64>,
     /// How many training vectors each codeword is nearest to.
     pub usage: Usage,
-    /// The same before each iteration.
+    /// The mean squared distance before each iteration (in mini-batch mode, of each batch).
     pub history: Vec<f64>,
     /// What ended the run.
     pub ended: Ended,
-    /// How many training vectors were used: fewer than given if sampled.
+    /// How many vectors the figures above are of: fewer than given if a sample was trained on.
     pub rows: usize,
 }
 
@@ -206,6 +211,7 @@ impl KMeans {
                 best = Some(found);
             }
             if stop {
+                best.iter_mut().for_each(|best| best.ended = Ended::Cancelled);
                 break;
             }
         }
@@ -216,7 +222,7 @@ impl KMeans {
         &self.init
     }
 
-    fn check(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<()> {
+    pub(super) fn check(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<()> {
         let (n, d, k) = (x.len(), x.dim(), self.k);
         if k == 0 {
             return Err(Error::input("k is 0; a codebook needs at least one codeword"));
@@ -236,15 +242,23 @@ impl KMeans {
         if self.sample_per_codeword == Some(0) || self.batch == Some(0) {
             return Err(Error::input("a sample or batch of 0 vectors; at least 1 is needed"));
         }
+        if self.batch.is_some() && self.restarts > 1 {
+            return Err(Error::input(
+                "mini-batch k-means has one start; leave the restarts or the batches out",
+            ));
+        }
         let Some(weights) = weights else { return Ok(()) };
         if self.batch.is_some() {
-            return Err(Error::input("mini-batch k-means takes no weights"));
+            return Err(Error::input("mini-batch k-means takes no weights; leave them or the batches out"));
         }
         if weights.len() != n {
             return Err(Error::input(format!("{} weights for {n} vectors", weights.len())));
         }
         if let Some(at) = weights.iter().position(|&w| !(w >= 0.0 && w.is_finite())) {
-            return Err(Error::input(format!("the weight of row {at} is {}; it cannot be", weights[at])));
+            return Err(Error::input(format!(
+                "the weight of row {at} is {}; a weight is finite and 0 or more",
+                weights[at]
+            )));
         }
         if weights.iter().filter(|&&w| w > 0.0).count() < k {
             return Err(Error::input(format!("fewer than k = {k} vectors have a positive weight")));
@@ -253,20 +267,34 @@ impl KMeans {
     }
 
     /// The training vectors: all, or a random sample in their order.
-    fn sample(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<(Array2<f32>, Option<Vec<f32>>)> {
+    pub(super) fn sample(
+        &self,
+        x: &dyn Vectors,
+        weights: Option<&[f32]>,
+    ) -> Result<(Array2<f32>, Option<Vec<f32>>)> {
         let limit = self.sample_per_codeword.map_or(usize::MAX, |rows| rows.saturating_mul(self.k));
-        if x.len() <= limit {
-            return Ok((x.read_rows(0..x.len())?, weights.map(<[f32]>::to_vec)));
-        }
-        let chosen = Rng::new(self.seed, stream::SAMPLE).distinct(limit, x.len());
-        Ok((x.read_each(&chosen)?, weights.map(|w| chosen.iter().map(|&row| w[row]).collect())))
+        let mut rng = Rng::new(self.seed, stream::SAMPLE);
+        let Some(weights) = weights else {
+            let all = x.len() <= limit;
+            let rows =
+                if all { x.read_rows(0..x.len())? } else { x.read_each(&rng.distinct(limit, x.len()))? };
+            return Ok((rows, None));
+        };
+        // A vector of weight 0 is as good as absent.
+        let present: Vec<usize> = (0..x.len()).filter(|&row| weights[row] > 0.0).collect();
+        let chosen: Vec<usize> = if present.len() <= limit {
+            present
+        } else {
+            rng.distinct(limit, present.len()).into_iter().map(|at| present[at]).collect()
+        };
+        Ok((x.read_each(&chosen)?, Some(chosen.iter().map(|&row| weights[row]).collect())))
     }
 
     /// One run from one start.
     fn run(&self, data: &Training, restart: usize, observer: &mut dyn Observer) -> Result<Clustering> {
         let engine = data.x.engine();
         let (n, k) = (data.x.rows(), self.k);
-        let seed = Rng::new(self.seed.wrapping_add(restart as u64), stream::START).bits().into();
+        let seed = Rng::new(self.seed, stream::of(stream::START, restart)).bits().into();
         let start = init::start(&self.init, data, k, seed)?;
         let mut codebook = Codebook::from_matrix(start, Metric::SquaredL2)?;
         let mut codes = engine.uninitialized::<u32>(n, 1)?;
@@ -274,26 +302,28 @@ impl KMeans {
         let mut order = engine.uninitialized::<u32>(n, 1)?;
         let mut offsets = engine.uninitialized::<u32>(k + 1, 1)?;
         let mut mass = engine.uninitialized::<f32>(k, 1)?;
-        // Row i: the objective before iteration i, and the smallest cluster after it.
-        let mut objectives = engine.uninitialized::<f32>(self.iterations.max(1), 1)?;
-        let mut smallest = engine.uninitialized::<f32>(self.iterations.max(1), 1)?;
-        let mut smallest_at = engine.uninitialized::<u32>(self.iterations.max(1), 1)?;
-        let mut split = Rng::new(self.seed.wrapping_add(restart as u64), stream::SPLIT);
+        // Of each iteration since the last read-back: the objective before it, and the smallest cluster after it.
+        let mut objectives = engine.uninitialized::<f32>(READ_BACK_EVERY, 1)?;
+        let mut smallest = engine.uninitialized::<f32>(READ_BACK_EVERY, 1)?;
+        let mut smallest_at = engine.uninitialized::<u32>(READ_BACK_EVERY, 1)?;
+        let mut split = Rng::new(self.seed, stream::of(stream::SPLIT, restart));
         let mut history: Vec<f64> = Vec::new();
         let mut ended = Ended::IterationLimit;
 
         let mut number = 0;
         'run: while number < self.iterations {
-            let block = number..(number + READ_BACK_EVERY).min(self.iterations);
-            for iteration in block.clone() {
+            let mut block = number..(number + READ_BACK_EVERY).min(self.iterations);
+            for slot in 0..block.len() {
                 if observer.cancelled() {
+                    // What has run is still to be read and told.
                     ended = Ended::Cancelled;
-                    break 'run;
+                    block.end = block.start + slot;
+                    break;
                 }
                 let mut recorder = engine.recorder();
                 self.prepare(&mut recorder, &mut codebook)?;
                 recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
-                data.objective(&mut recorder, &distances, &mut objectives, iteration)?;
+                data.objective(&mut recorder, &distances, &mut objectives, slot)?;
                 recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
                 recorder.segment_mean(
                     &data.x,
@@ -303,12 +333,12 @@ impl KMeans {
                     codebook.codewords_mut(),
                     &mut mass,
                 )?;
-                recorder.reduce_min(&mass, &mut smallest, &mut smallest_at, iteration)?;
+                recorder.reduce_min(&mass, &mut smallest, &mut smallest_at, slot)?;
                 recorder.submit()?;
             }
-            let values = objectives.download_rows(block.clone())?;
+            let values = objectives.download_rows(0..block.len())?;
             for (&value, iteration) in values.iter().zip(block.clone()) {
-                let mse = f64::from(value) / data.total;
+                let mse = data.mean(value)?;
                 let last = history.last().copied();
                 history.push(mse);
                 let told = observer.iteration(&Iteration { number: iteration, restart, mse });
@@ -316,12 +346,16 @@ impl KMeans {
                     ended = Ended::Cancelled;
                     break 'run;
                 }
-                if last.is_some_and(|last| last - mse <= self.tolerance * last) || mse == 0.0 {
+                let settled = last.is_some_and(|last| last - mse <= self.tolerance * last) || mse == 0.0;
+                if settled && ended != Ended::Cancelled {
                     ended = Ended::Converged;
                 }
             }
             number = block.end;
-            let empty = smallest.download_rows(block.end - 1..block.end)?[[0, 0]] == 0.0;
+            if ended == Ended::Cancelled {
+                break;
+            }
+            let empty = smallest.download_rows(block.len() - 1..block.len())?[[0, 0]] == 0.0;
             // Codewords that just got a vector have not settled, whatever the objective did.
             if empty && empty::split(data, &mut codebook, &codes, &distances, &mass, &mut split)? > 0 {
                 ended = Ended::IterationLimit;
@@ -339,7 +373,7 @@ impl KMeans {
         let mut counts = engine.uninitialized::<u32>(k, 1)?;
         recorder.histogram(&codes, &mut counts)?;
         recorder.submit()?;
-        let mse = f64::from(last.download()?[[0, 0]]) / data.total;
+        let mse = data.mean(last.download()?[[0, 0]])?;
         Ok(Clustering {
             codebook: codebook.codewords().download()?,
             mse,
@@ -384,6 +418,13 @@ impl Training {
         weights: Option<Vec<f32>>,
         spherical: bool,
     ) -> Result<Self> {
+        if u32::try_from(rows.nrows()).is_err() {
+            let n = rows.nrows();
+            return Err(Error::input(format!(
+                "{n} training vectors; at most {} can be, a sample does",
+                u32::MAX
+            )));
+        }
         let mut x = engine.upload(rows.view())?;
         if spherical {
             let mut unit = engine.uninitialized(x.rows(), x.cols())?;
@@ -405,6 +446,14 @@ impl Training {
             None => None,
         };
         Ok(Self { x, weights, total, variance })
+    }
+
+    /// The mean of a sum over the vectors, which has to be finite.
+    fn mean(&self, sum: f32) -> Result<f64> {
+        if sum.is_finite() {
+            return Ok(f64::from(sum) / self.total);
+        }
+        Err(Error::input("the sum of the squared distances is over what f32 holds; scale the vectors down"))
     }
 
     /// Writes the (weighted) sum of `distances` to row `slot` of `objectives`.

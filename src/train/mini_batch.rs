@@ -33,8 +33,12 @@ pub(super) fn fit(
     // A start needs more vectors than codewords to choose among.
     let sample = x.read_each(&rng.distinct(k.saturating_mul(4).max(batch), x.len()))?;
     let sample = Training::upload(engine, sample, None, settings.spherical)?;
-    let start =
-        init::start(settings.start(), &sample, k, Rng::new(settings.seed, stream::START).bits().into())?;
+    let start = init::start(
+        settings.start(),
+        &sample,
+        k,
+        Rng::new(settings.seed, stream::of(stream::START, 0)).bits().into(),
+    )?;
     drop(sample);
 
     let mut codebook = Codebook::from_matrix(start, Metric::SquaredL2)?;

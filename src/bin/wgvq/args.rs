@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::{Context, Engine, Error, Result, Spec};
@@ -169,7 +169,7 @@ pub struct Eval {
     #[arg(long, value_name = "CODES.npy")]
     pub codes: Option<PathBuf>,
     /// Exit with status 1 if the mean squared error is above this
-    #[arg(long)]
+    #[arg(long, value_parser = parse_threshold)]
     pub max_mse: Option<f64>,
 }
 
@@ -223,7 +223,9 @@ pub struct Selftest {
 impl Common {
     /// The engine of `--device`, with a line on why where the user left the choice to us.
     pub fn engine(&self) -> Result<Engine> {
-        let engine = Engine::open(&self.device).context(|| "--device")?;
+        // An empty WGVQ_DEVICE is as good as none.
+        let device = if self.device.is_empty() { "auto" } else { &self.device };
+        let engine = Engine::open(device).context(|| "--device")?;
         if self.device == "auto" {
             log::info!("running on {}: {}", engine.name(), engine.reason());
         }
@@ -241,8 +243,8 @@ impl Common {
 
     pub fn start_threads(&self) -> Result<()> {
         let Some(threads) = self.threads else { return Ok(()) };
-        if threads == 0 {
-            return Err(Error::input("--threads 0: at least one thread is needed"));
+        if threads == 0 || threads > MOST_THREADS {
+            return Err(Error::input(format!("--threads {threads}: give 1 to {MOST_THREADS}")));
         }
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -259,11 +261,32 @@ impl Common {
         })
     }
 
-    /// Fails early, before any work, if an output is there and may not be overwritten.
-    pub fn check_output(&self, path: &std::path::Path) -> Result<()> {
-        wgvq::io::check_output(path, self.force)
+    /// Fails early, before any work, if an output is there and may not be overwritten; one that is an input too
+    /// may never be, `--force` or not.
+    pub fn check_output(
+        &self,
+        output: &Path,
+        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
+    ) -> Result<()> {
+        wgvq::io::check_output(output, self.force)?;
+        let same =
+            |input: &Path| matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        if inputs.into_iter().any(|input| same(input.as_ref())) {
+            return Err(Error::input(format!("{}: is an input of this command too", output.display())));
+        }
+        Ok(())
     }
 }
+
+fn parse_threshold(text: &str) -> Result<f64> {
+    match text.parse::<f64>() {
+        Ok(number) if !number.is_nan() => Ok(number),
+        _ => Err(Error::input(format!("{text:?} is no number to hold an error against"))),
+    }
+}
+
+/// More threads than any machine has cores only get in one another's way.
+const MOST_THREADS: usize = 1024;
 
 fn parse_bytes(text: &str) -> Result<u64> {
     let wrong =

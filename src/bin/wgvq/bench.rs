@@ -7,13 +7,14 @@ use clap::ValueEnum;
 use serde::Serialize;
 use wgvq::metrics::Metric;
 use wgvq::{
-    Batching, Codebook, Distribution, Engine, Error, MULTIPLY_ADD_CHAINS, Matrix, Quantizer, Result, Vq,
-    encode_batches,
+    Batching, Codebook, Distribution, Engine, Error, KernelTime, MULTIPLY_ADD_CHAINS, Matrix, Quantizer,
+    Recorder, Result, Vq, encode_batches,
 };
 
 use crate::Verdict;
 use crate::args::{Bench, Common};
 use crate::figures::print_json;
+use crate::stdout::say;
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -48,6 +49,9 @@ const SHAPES: [Shape; 5] = [
     Shape { n: 65_536, d: 128, k: 65_536 },
 ];
 
+/// Values of a matrix at most: 16 GiB.
+const LARGEST: usize = 1 << 32;
+
 /// Products n·d·k beyond which a shape is left out on a software rasteriser.
 const SOFTWARE_LIMIT: usize = 4_000_000_000;
 
@@ -79,6 +83,8 @@ struct Record {
     /// Bytes of vectors per second.
     gbs_median: f64,
     share_of_copy: Option<f64>,
+    /// Where the time goes, by the device's own clock, if it has one: one run of what is recorded.
+    kernels: Vec<KernelTime>,
 }
 
 pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
@@ -88,11 +94,20 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
     let engine = common.engine()?;
     let peaks = measure_peaks(&engine, command.repeat)?;
     if !common.json {
-        println!("{}: {}", engine.name(), engine.reason());
-        println!("copy {:.1} GB/s, multiply-add {:.1} GFLOP/s\n", peaks.copy_gbs, peaks.multiply_add_gflops);
-        println!(
+        say!("{}: {}", engine.name(), engine.reason());
+        say!("copy {:.1} GB/s, multiply-add {:.1} GFLOP/s\n", peaks.copy_gbs, peaks.multiply_add_gflops);
+        say!(
             "{:<9} {:>8} {:>5} {:>6} {:>11} {:>9} {:>7} {:>8} {:>7} {:>12}",
-            "", "n", "d", "k", "median ms", "GFLOP/s", "of peak", "GB/s", "of copy", "vectors/s"
+            "",
+            "n",
+            "d",
+            "k",
+            "median ms",
+            "GFLOP/s",
+            "of peak",
+            "GB/s",
+            "of copy",
+            "vectors/s"
         );
     }
     let mut records = Vec::new();
@@ -100,7 +115,7 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
         for name in measurements(command) {
             let record = measure(&engine, name, shape, command.repeat, &peaks)?;
             if !common.json {
-                println!("{record}");
+                say!("{record}");
             }
             records.push(record);
         }
@@ -152,23 +167,31 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
     let Shape { n, d, k } = shape;
     let x = random(engine, n, d, 1)?;
     let codewords = random(engine, k, d, 2)?.download()?;
+    let mut kernels = Vec::new();
     let seconds = match name {
         Measurement::Assign => {
             let codebook = Codebook::new(engine, codewords.view(), Metric::SquaredL2)?;
             let (mut codes, mut distances) = (engine.zeros(n, 1)?, engine.zeros(n, 1)?);
-            time(engine, repeat, |recorder| recorder.assign(&x, &codebook, &mut codes, &mut distances))?
+            let mut assign =
+                |recorder: &mut Recorder<'static>| recorder.assign(&x, &codebook, &mut codes, &mut distances);
+            let seconds = time(engine, repeat, &mut assign)?;
+            kernels = time_kernels(engine, assign)?;
+            seconds
         }
         Measurement::Kmeans => {
             let mut codebook = Codebook::new(engine, codewords.view(), Metric::SquaredL2)?;
             let (mut codes, mut distances) = (engine.zeros(n, 1)?, engine.zeros(n, 1)?);
             let (mut order, mut offsets) = (engine.zeros(n, 1)?, engine.zeros(k + 1, 1)?);
             let mut mass = engine.zeros(k, 1)?;
-            time(engine, repeat, |recorder| {
+            let mut iterate = |recorder: &mut Recorder<'static>| {
                 recorder.prepare_codebook(&mut codebook)?;
                 recorder.assign(&x, &codebook, &mut codes, &mut distances)?;
                 recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
                 recorder.segment_mean(&x, &order, &offsets, None, codebook.codewords_mut(), &mut mass)
-            })?
+            };
+            let seconds = time(engine, repeat, &mut iterate)?;
+            kernels = time_kernels(engine, iterate)?;
+            seconds
         }
         Measurement::Encode => {
             let x = x.download()?;
@@ -199,6 +222,7 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
         vectors_per_second: n as f64 / median,
         gbs_median: gbs,
         share_of_copy: (!computes).then_some(gbs / peaks.copy_gbs),
+        kernels,
     })
 }
 
@@ -214,7 +238,7 @@ fn random(engine: &Engine, rows: usize, cols: usize, seed: u64) -> Result<Matrix
 fn time(
     engine: &Engine,
     repeat: usize,
-    mut record: impl FnMut(&mut wgvq::Recorder<'static>) -> Result<()>,
+    mut record: impl FnMut(&mut Recorder<'static>) -> Result<()>,
 ) -> Result<Vec<f64>> {
     let mut once = |times: usize| -> Result<f64> {
         let start = Instant::now();
@@ -229,6 +253,16 @@ fn time(
     once(1)?;
     let times = (RUN_SECONDS / once(1)?.max(1e-9)).ceil().clamp(1.0, 1000.0) as usize;
     (0..repeat).map(|_| Ok(once(times)? / times as f64)).collect()
+}
+
+/// The time of each kernel that `record` records.
+fn time_kernels(
+    engine: &Engine,
+    mut record: impl FnMut(&mut Recorder<'static>) -> Result<()>,
+) -> Result<Vec<KernelTime>> {
+    let mut recorder = engine.recorder().timed();
+    record(&mut recorder)?;
+    recorder.submit_timed()
 }
 
 /// Times work that starts and ends on the host.
@@ -277,7 +311,15 @@ impl fmt::Display for Record {
 pub fn parse_shape(text: &str) -> Result<Shape> {
     let numbers: Vec<usize> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match numbers[..] {
-        [n, d, k] if n > 0 && d > 0 && k > 0 && text.split(',').count() == 3 => Ok(Shape { n, d, k }),
+        [n, d, k] if n > 0 && d > 0 && k > 0 && text.split(',').count() == 3 => {
+            let largest = n.max(k).saturating_mul(d);
+            if largest > LARGEST {
+                return Err(Error::input(format!(
+                    "{text}: {largest} values are too many; at most {LARGEST}"
+                )));
+            }
+            Ok(Shape { n, d, k })
+        }
         _ => Err(Error::input(format!("{text:?} is no shape; write N,D,K such as 100000,128,1024"))),
     }
 }

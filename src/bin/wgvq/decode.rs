@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use wgvq::io::{IndexFile, RowWriter};
 use wgvq::ndarray::Array2;
-use wgvq::{Batching, Context, Error, Result, decode_batches};
+use wgvq::{Batching, Error, Result, decode_batches};
 
 use crate::args::{Common, Decode};
 use crate::figures::print_json;
 use crate::progress::Progress;
+use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output)?;
+    common.check_output(&command.output, [&command.codes, &command.model])?;
     let model = wgvq::load(&command.model)?;
     let codes = IndexFile::open(&command.codes)?;
     let (n, dim) = (codes.rows(), model.quantizer.dim());
@@ -33,10 +34,12 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
         |rows, _, decoded| {
             out.append(decoded.as_slice().expect("decoded rows are contiguous"))?;
             progress.add(rows.len(), String::new());
-            if interrupt::asked() { Err(Error::cancelled("stopped; nothing was written")) } else { Ok(()) }
+            if interrupt::asked() && rows.end < n {
+                return Err(Error::cancelled("stopped; nothing was written"));
+            }
+            Ok(())
         },
-    )
-    .context(|| codes.path().display())?;
+    )?;
     out.finish()?;
     progress.finish();
     let seconds = start.elapsed().as_secs_f64();
@@ -50,7 +53,7 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
             "device": engine.name(),
         }))?;
     } else if !common.quiet {
-        println!("{n} vectors × {dim} in {seconds:.3} s on {}", engine.name());
+        say!("{n} vectors × {dim} in {seconds:.3} s on {}", engine.name());
     }
     Ok(Verdict::Done)
 }

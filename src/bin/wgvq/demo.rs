@@ -7,13 +7,15 @@ use std::time::Instant;
 use serde_json::json;
 use wgvq::io::{self, Dataset, RowWriter};
 use wgvq::metrics::{Distortion, Usage};
+use wgvq::ndarray::Array2;
 use wgvq::train::KMeans;
-use wgvq::{Batching, Context, Engine, Quantizer, Result, Vq, encode_batches};
+use wgvq::{Batching, Codes, Context, Engine, Error, Quantizer, Result, Vq, encode_batches};
 
 use crate::Verdict;
 use crate::args::{Common, Demo};
 use crate::figures::{Figures, Loss, print_json};
 use crate::plots::{self, Labels, Series};
+use crate::stdout::say;
 
 /// Sentence embeddings of dictionary entries: `data/README.md` tells where they come from.
 const SAMPLE: &[u8] = include_bytes!("../../../data/wordnet.npy");
@@ -24,13 +26,21 @@ const SIZES: [usize; 4] = [16, 64, 256, 1024];
 pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
     let folder = command.output.as_path();
     fs::create_dir_all(folder).context(|| folder.display())?;
+    let mut found = fs::read_dir(folder).context(|| folder.display())?;
+    let earlier_report = folder.join("report.html").exists() && folder.join("figures.json").exists();
+    if found.next().is_some() && !earlier_report && !common.force {
+        return Err(Error::input(format!(
+            "{}: holds other files; give an empty folder, or --force to write among them",
+            folder.display()
+        )));
+    }
     let sample = folder.join("sample.npy");
     io::write_file(&sample, SAMPLE, true)?;
     let data = io::open(&sample)?;
     let engine = common.engine()?;
     if !common.json {
-        println!("running on {}: {}", engine.name(), engine.reason());
-        println!("sample: {} sentence embeddings × {} dimensions, f32\n", data.rows(), data.dim());
+        say!("running on {}: {}", engine.name(), engine.reason());
+        say!("sample: {} sentence embeddings × {} dimensions, f32\n", data.rows(), data.dim());
     }
 
     let mut runs = Vec::new();
@@ -43,8 +53,8 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         print_json(&json!({ "runs": figures, "report": folder, "device": engine.name() }))?;
         return Ok(Verdict::Done);
     }
-    print!("{}", table(&runs));
-    println!("\nreport: {}", folder.join("report.html").display());
+    say!("{}", table(&runs).trim_end());
+    say!("\nreport: {}", folder.join("report.html").display());
     Ok(Verdict::Done)
 }
 
@@ -62,21 +72,23 @@ fn run_size(engine: &Engine, data: &Dataset, k: usize, seed: u64, folder: &Path)
     let found = KMeans::new(k).seed(seed).fit(engine, data)?;
     let train_seconds = start.elapsed().as_secs_f64();
     let vq = Vq::new(found.codebook)?;
-    (&vq as &dyn Quantizer).save(folder.join("model.safetensors"), true, json!({ "trainer": "kmeans" }))?;
+    vq.save(&folder.join("model.safetensors"), true, json!({ "trainer": "kmeans" }))?;
 
     let coder = vq.prepare(engine)?;
     let (mut distortion, mut usage) = (Distortion::default(), Usage::new(k));
+    let mut values = Vec::with_capacity(data.rows());
     let mut out = RowWriter::<u16>::create(folder.join("codes.npy"), data.rows(), 1, true)?;
     let start = Instant::now();
     encode_batches(&*coder, engine, data, 0..data.rows(), Batching::default(), |batch| {
         usage.add(batch.codes.iter().copied());
         distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+        values.extend(batch.codes.iter().copied());
         out.append(&batch.codes.iter().map(|&code| code as u16).collect::<Vec<_>>())
     })?;
     let seconds = start.elapsed().as_secs_f64();
     out.finish()?;
 
-    let codes = vq.encode(engine, data)?;
+    let codes = Codes::new(Array2::from_shape_vec((data.rows(), 1), values).expect("a column"), vec![k])?;
     let start = Instant::now();
     let decoded = vq.decode(engine, &codes)?;
     let decode_rate = data.rows() as f64 / start.elapsed().as_secs_f64();
@@ -99,7 +111,7 @@ fn table(runs: &[Run]) -> String {
         text += &format!(
             "{:<8} {:>8.4} {:>7.1} % {:>6.1} {:>8.2} {:>11.1} {:>5} {:>9.3} {:>11.0} {:>11.0}\n",
             f.spec,
-            f.mse,
+            f.mse.unwrap_or(0.0),
             100.0 * f.relative_mse.unwrap_or(0.0),
             f.bits_per_vector,
             f.entropy_bits,
@@ -140,7 +152,7 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
 
     let figures: Vec<_> = runs.iter().map(|run| &run.figures).collect();
     let document = serde_json::to_string_pretty(&json!({ "runs": figures, "device": engine.name() }))
-        .map_err(|error| wgvq::Error::input(format!("the report is no JSON: {error}")))?;
+        .map_err(|error| Error::input(format!("the report is no JSON: {error}")))?;
     io::write_file(folder.join("figures.json"), document.as_bytes(), true)?;
     let page = format!(
         "<!doctype html><meta charset=\"utf-8\"><title>wgvq demo</title>\

@@ -5,6 +5,7 @@ use wgvq::Result;
 use crate::Verdict;
 use crate::args::Common;
 use crate::figures::print_json;
+use crate::stdout::say;
 
 pub fn run(common: &Common) -> Result<Verdict> {
     let devices = wgvq::devices();
@@ -14,10 +15,10 @@ pub fn run(common: &Common) -> Result<Verdict> {
     }
     for device in devices {
         let mark = if device.auto { "*" } else { " " };
-        println!("{mark} {:<6} {} ({}, {})", device.id, device.name, device.kind, device.backend);
+        say!("{mark} {:<6} {} ({}, {})", device.id, device.name, device.kind, device.backend);
         if device.id != "cpu" {
-            println!("           driver {}", device.driver);
-            println!(
+            say!("           driver {}", device.driver);
+            say!(
                 "           bindings up to {} MiB, workgroups of {} with {} KiB of memory; {}",
                 device.max_binding >> 20,
                 device.workgroup_size,
@@ -25,7 +26,7 @@ pub fn run(common: &Common) -> Result<Verdict> {
                 device.features.join(", ")
             );
         }
-        println!("           {}{}", if device.auto { "auto takes it: " } else { "" }, device.reason);
+        say!("           {}{}", if device.auto { "auto takes it: " } else { "" }, device.reason);
     }
     Ok(Verdict::Done)
 }

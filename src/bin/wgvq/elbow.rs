@@ -7,21 +7,26 @@ use crate::args::{Common, Elbow};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
+use crate::stdout::say;
 use crate::train::Watch;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     if let Some(path) = &command.plot {
-        common.check_output(path)?;
+        common.check_output(path, command.data.data.iter())?;
+        if path.extension().is_none_or(|extension| extension != "svg") {
+            return Err(Error::input(format!("{}: a plot's name ends in .svg", path.display())));
+        }
     }
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     interrupt::listen()?;
-    let total = command.k.len() * command.kmeans.iters * command.kmeans.restarts;
-    let mut watch = Watch(Progress::new(common, "elbow", "iterations", total));
+    let runs = command.k.len().saturating_mul(command.kmeans.restarts);
+    let total = runs.saturating_mul(command.kmeans.iters);
+    let mut watch = Watch::new(Progress::new(common, "elbow", "iterations", total));
     let trainer = |k| command.kmeans.trainer(k, common.seed);
     let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;
-    watch.0.finish();
+    watch.progress.finish();
 
     if let Some(path) = &command.plot {
         let points: Vec<_> = found.points.iter().map(|point| (point.k as f64, point.mse)).collect();
@@ -38,10 +43,10 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
         }))?;
         return Ok(Verdict::Done);
     }
-    println!("{:>8} {:>16}", "k", "mse");
+    say!("{:>8} {:>16}", "k", "mse");
     for point in &found.points {
         let mark = if point.k == found.knee { "  <- knee" } else { "" };
-        println!("{:>8} {:>16.6}{mark}", point.k, point.mse);
+        say!("{:>8} {:>16.6}{mark}", point.k, point.mse);
     }
     Ok(Verdict::Done)
 }

@@ -13,12 +13,13 @@ use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output)?;
+    let inputs = command.data.data.iter().map(std::path::Path::new);
+    common.check_output(&command.output, inputs.chain([command.model.as_path()]))?;
     let model = wgvq::load(&command.model)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;
-    let mut out = Writer::open(command, common, &model, &data)?;
+    let mut out = Writer::open(command, common, &model, &data, engine.name())?;
     interrupt::listen()?;
 
     let done = out.written();
@@ -54,6 +55,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     progress.finish();
     let seconds = start.elapsed().as_secs_f64();
     let figures = Figures::new(&engine, &*model.quantizer, Loss::from(&distortion), &usage, seconds);
+    // The figures are those of the vectors that this run has encoded.
     if done > 0 { figures.with("resumed_at", done) } else { figures }.print(common)?;
     Ok(Verdict::Done)
 }
@@ -66,12 +68,19 @@ enum Writer {
 }
 
 impl Writer {
-    fn open(command: &Encode, common: &Common, model: &Model, data: &dyn Vectors) -> Result<Self> {
+    fn open(
+        command: &Encode,
+        common: &Common,
+        model: &Model,
+        data: &dyn Vectors,
+        device: &str,
+    ) -> Result<Self> {
         let sizes = model.quantizer.codebook_sizes();
         let shape = (data.len(), sizes.len());
-        // Codes of another model or other data are never continued.
+        // Codes of another model, of other files or from another device are never continued.
         let names = command.data.data.join(" ");
-        let job = format!("codes of {names}, {} × {}, by the model {}", data.len(), data.dim(), model.hash);
+        let (n, d) = (data.len(), data.dim());
+        let job = format!("codes of {names}, {n} × {d}, by the model {} on {device}", model.hash);
         let (path, force) = (command.output.as_path(), common.force);
         Ok(match sizes.into_iter().max().unwrap_or(1) {
             0..=0x100 => Writer::U8(open(path, shape, force, &job, command.resume)?),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use wgvq::io::IndexFile;
 use wgvq::metrics::{Distortion, Usage};
-use wgvq::{Batching, Context, Engine, Error, Model, Result, Vectors, decode_batches, encode_batches, io};
+use wgvq::{Batching, Engine, Error, Model, Result, Vectors, decode_batches, encode_batches, io};
 
 use crate::Verdict;
 use crate::args::{Common, Eval};
@@ -20,7 +20,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let (distortion, usage) = match &command.codes {
         Some(path) => {
             let codes = IndexFile::open(path)?;
-            judge_codes(&model, &engine, &data, &codes, common).context(|| path.display())?
+            judge_codes(&model, &engine, &data, &codes, common)?
         }
         None => judge(&model, &engine, &data, common)?,
     };

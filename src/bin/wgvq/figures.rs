@@ -5,6 +5,7 @@ use wgvq::metrics::{Distortion, Usage};
 use wgvq::{Engine, Quantizer, Result};
 
 use crate::args::Common;
+use crate::stdout::say;
 
 /// One report. A figure that a command does not have is null.
 #[derive(Debug, Serialize)]
@@ -12,7 +13,7 @@ pub struct Figures {
     pub spec: String,
     pub n: usize,
     pub dim: usize,
-    pub mse: f64,
+    pub mse: Option<f64>,
     pub relative_mse: Option<f64>,
     pub bits_per_vector: f64,
     pub entropy_bits: f64,
@@ -30,13 +31,15 @@ pub struct Figures {
 /// What was lost over `n` vectors.
 pub struct Loss {
     pub n: usize,
-    pub mse: f64,
+    /// `None` if there was nothing to measure.
+    pub mse: Option<f64>,
     pub relative_mse: Option<f64>,
 }
 
 impl From<&Distortion> for Loss {
     fn from(distortion: &Distortion) -> Self {
-        Self { n: distortion.rows(), mse: distortion.mse(), relative_mse: distortion.relative_mse() }
+        let n = distortion.rows();
+        Self { n, mse: (n > 0).then(|| distortion.mse()), relative_mse: distortion.relative_mse() }
     }
 }
 
@@ -77,28 +80,33 @@ impl Figures {
             return print_json(self);
         }
         let raw_bits = 32.0 * self.dim as f64;
-        println!("spec              {}", self.spec);
-        println!("vectors           {} × {}", self.n, self.dim);
-        println!("mse               {:.6}", self.mse);
-        if let Some(share) = self.relative_mse {
-            println!("relative mse      {:.2} % of the variance is lost", 100.0 * share);
+        say!("spec              {}", self.spec);
+        say!("vectors           {} × {}", self.n, self.dim);
+        if let Some(mse) = self.mse {
+            say!("mse               {mse:.6}");
         }
-        let ratio = raw_bits / self.bits_per_vector;
-        println!("bits per vector   {:.2} ({ratio:.0} times smaller than f32)", self.bits_per_vector);
-        println!("entropy           {:.3} bits", self.entropy_bits);
+        if let Some(share) = self.relative_mse {
+            say!("relative mse      {:.2} % of the variance is lost", 100.0 * share);
+        }
+        let smaller = match raw_bits / self.bits_per_vector {
+            ratio if ratio.is_finite() => format!(" ({ratio:.0} times smaller than f32)"),
+            _ => String::new(),
+        };
+        say!("bits per vector   {:.2}{smaller}", self.bits_per_vector);
+        say!("entropy           {:.3} bits", self.entropy_bits);
         let join = |values: Vec<String>| values.join(" ");
-        println!("perplexity        {}", join(self.perplexity.iter().map(|p| format!("{p:.1}")).collect()));
-        println!("dead codewords    {}", join(self.dead.iter().map(usize::to_string).collect()));
+        say!("perplexity        {}", join(self.perplexity.iter().map(|p| format!("{p:.1}")).collect()));
+        say!("dead codewords    {}", join(self.dead.iter().map(usize::to_string).collect()));
         if let Some(iterations) = self.iterations {
-            println!("iterations        {iterations}");
+            say!("iterations        {iterations}");
         }
         for (key, value) in &self.more {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-            println!("{:<17} {text}", key.replace('_', " "));
+            say!("{:<17} {text}", key.replace('_', " "));
         }
-        println!("seconds           {:.3}", self.seconds);
-        println!("vectors per s     {:.0}", self.vectors_per_second);
-        println!("device            {}", self.device);
+        say!("seconds           {:.3}", self.seconds);
+        say!("vectors per s     {:.0}", self.vectors_per_second);
+        say!("device            {}", self.device);
         Ok(())
     }
 }
@@ -107,6 +115,6 @@ impl Figures {
 pub fn print_json(document: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| wgvq::Error::input(format!("the report is no JSON: {error}")))?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }

@@ -6,6 +6,7 @@ use wgvq::{Result, io};
 use crate::Verdict;
 use crate::args::{Common, Inspect};
 use crate::figures::print_json;
+use crate::stdout::say;
 
 pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
     let mut facts = json!(io::describe(&command.file)?);
@@ -31,17 +32,17 @@ fn print_facts(indent: &str, facts: &Value) {
         match value {
             Value::Null => {}
             Value::Object(_) => {
-                println!("{indent}{key}");
+                say!("{indent}{key}");
                 print_facts(&format!("{indent}  "), value);
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
-                println!("{indent}{key}");
+                say!("{indent}{key}");
                 for item in items {
                     print_facts(&format!("{indent}  "), item);
                 }
             }
-            Value::String(text) => println!("{indent}{key:<16} {text}"),
-            other => println!("{indent}{key:<16} {other}"),
+            Value::String(text) => say!("{indent}{key:<16} {text}"),
+            other => say!("{indent}{key:<16} {other}"),
         }
     }
 }

@@ -14,6 +14,7 @@ mod interrupt;
 mod plots;
 mod progress;
 mod selftest;
+mod stdout;
 mod train;
 
 use std::process::ExitCode;
@@ -35,7 +36,9 @@ fn main() -> ExitCode {
     quiet_the_loader();
     let options = Options::try_parse().unwrap_or_else(|error| refuse(error));
     env_logger::Builder::new()
-        .filter_level(options.common.log_level())
+        // What wgpu has to say of its own accord is seldom about what the user does; RUST_LOG asks for it.
+        .filter_level(log::LevelFilter::Error)
+        .filter_module("wgvq", options.common.log_level())
         .parse_default_env()
         .format_timestamp(None)
         .init();

@@ -5,6 +5,7 @@ use wgvq::{Error, Result};
 use crate::Verdict;
 use crate::args::{Common, Selftest};
 use crate::figures::print_json;
+use crate::stdout::say;
 
 pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
     let engine = common.engine()?;
@@ -12,12 +13,12 @@ pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
     let outcomes = wgvq::selftest::run(&engine, &command.filter, |outcome| {
         if !common.json {
             if std::mem::take(&mut first) {
-                println!("checking kernels on {}", engine.name());
+                say!("checking kernels on {}", engine.name());
             }
             let verdict = if outcome.failures.is_empty() { "ok" } else { "FAIL" };
             let (kernel, comparisons) = (outcome.kernel, outcome.comparisons);
-            println!("{verdict:<4} {kernel:<18} {comparisons:>4} comparisons {:>7.2} s", outcome.seconds);
-            outcome.failures.iter().for_each(|failure| println!("     {failure}"));
+            say!("{verdict:<4} {kernel:<18} {comparisons:>4} comparisons {:>7.2} s", outcome.seconds);
+            outcome.failures.iter().for_each(|failure| say!("     {failure}"));
         }
     });
     if outcomes.is_empty() {
@@ -34,7 +35,7 @@ pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
             "kernels": outcomes,
         }))?;
     } else {
-        println!("{} kernels, {failed} failed", outcomes.len());
+        say!("{} kernels, {failed} failed", outcomes.len());
     }
     Ok(if failed == 0 { Verdict::Done } else { Verdict::Missed })
 }

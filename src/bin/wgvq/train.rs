@@ -14,7 +14,11 @@ use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output)?;
+    common.check_output(&command.output, command.data.data.iter())?;
+    if command.output.extension().is_none_or(|extension| extension != "safetensors") {
+        let output = command.output.display();
+        return Err(Error::input(format!("{output}: a model file's name ends in .safetensors")));
+    }
     let data = io::open_all(&command.data.data)?;
     let Spec::Vq { k } = command.spec else {
         return Err(Error::input(format!("{} cannot be trained yet", command.spec)));
@@ -33,10 +37,12 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
 
     let start = Instant::now();
     let runs = command.kmeans.restarts;
-    let mut watch = Watch(Progress::new(common, "train", "iterations", runs * command.kmeans.iters));
+    let total = runs.saturating_mul(command.kmeans.iters);
+    let mut watch = Watch::new(Progress::new(common, "train", "iterations", total));
     let found = trainer.fit_observed(&engine, &data, weights.as_deref(), &mut watch)?;
     let seconds = start.elapsed().as_secs_f64();
-    watch.0.finish();
+    let done = watch.iterations;
+    watch.progress.finish();
 
     let vq = Vq::new(found.codebook)?;
     let iterations = found.history.len();
@@ -45,14 +51,21 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         "seed": common.seed,
         "iterations": iterations,
         "ended": found.ended,
+        "spherical": command.kmeans.spherical,
         "vectors": found.rows,
         "mse": found.mse,
     });
-    (&vq as &dyn Quantizer).save(&command.output, common.force, training)?;
-    let loss = Loss { n: found.rows, mse: found.mse, relative_mse: found.relative_mse };
+    vq.save(&command.output, common.force, training)?;
+    let loss = Loss { n: found.rows, mse: Some(found.mse), relative_mse: found.relative_mse };
     let mut figures = Figures::new(&engine, &vq, loss, &[found.usage], seconds);
     figures.iterations = Some(iterations);
-    figures.vectors_per_second *= iterations as f64;
+    // What went through the assignment: every vector in every iteration of every run, or every batch.
+    let per_iteration = command.kmeans.mini_batch.map_or(found.rows, |batch| batch.min(found.rows));
+    figures.vectors_per_second = (per_iteration * done) as f64 / seconds;
+    if command.kmeans.spherical {
+        // The figures are of vectors scaled to unit length, which those of `eval` are not.
+        figures = figures.with("spherical", true);
+    }
     figures
         .with("ended", found.ended)
         .with("vectors_given", data.len())
@@ -98,11 +111,22 @@ impl KMeansOptions {
 }
 
 /// Shows progress, and listens to Ctrl-C.
-pub struct Watch(pub Progress);
+pub struct Watch {
+    pub progress: Progress,
+    /// Seen so far, over all runs.
+    pub iterations: usize,
+}
+
+impl Watch {
+    pub fn new(progress: Progress) -> Self {
+        Self { progress, iterations: 0 }
+    }
+}
 
 impl Observer for Watch {
     fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()> {
-        self.0.add(1, format!("mse {:.6}", iteration.mse));
+        self.iterations += 1;
+        self.progress.add(1, format!("mse {:.6}", iteration.mse));
         if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 

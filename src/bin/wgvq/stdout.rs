@@ -1,0 +1,22 @@
+//! Standard output that may be full or closed.
+
+use std::fmt;
+use std::io::{ErrorKind, Write};
+
+/// Prints one line. A reader that has gone away (`| head`) has seen enough: the program ends quietly. Any other
+/// failure, such as a full disk, ends it with exit status 2.
+pub fn line(text: fmt::Arguments) {
+    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("wgvq: standard output: {error}");
+        std::process::exit(2);
+    }
+}
+
+/// `println!` for standard output that may be full or closed.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::stdout::line(format_args!($($text)*)) };
+}
+pub(crate) use say;
