@@ -108,12 +108,16 @@ impl Distortion {
         }
         self.rows += x.nrows();
         self.error = errors.into_iter().fold(self.error, |sum, error| sum + error);
-        let origin = &self.origin;
-        let squares: Vec<f64> = (0..x.nrows())
-            .into_par_iter()
+        let (origin, d) = (&self.origin, x.ncols());
+        if d == 0 {
+            return;
+        }
+        let x = x.as_standard_layout();
+        let values = x.as_slice().expect("standard layout");
+        let squares: Vec<f64> = values
+            .par_chunks(d)
             .map(|row| {
-                let differences =
-                    x.row(row).into_iter().zip(origin).map(|(&value, &from)| f64::from(value) - from);
+                let differences = row.iter().zip(origin).map(|(&value, &from)| f64::from(value) - from);
                 differences.map(|difference| difference * difference).sum()
             })
             .collect();
@@ -121,10 +125,12 @@ impl Distortion {
         // A few columns at a time, so that threads share the rows' cache lines.
         const COLUMNS: usize = 16;
         self.sum.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, sums)| {
-            let first = chunk * COLUMNS;
-            for row in x.outer_iter() {
-                let part = row.into_iter().zip(origin).skip(first);
-                sums.iter_mut().zip(part).for_each(|(sum, (&value, &from))| *sum += f64::from(value) - from);
+            let columns = chunk * COLUMNS..chunk * COLUMNS + sums.len();
+            let origin = &origin[columns.clone()];
+            for row in values.chunks_exact(d) {
+                for ((sum, &value), &from) in sums.iter_mut().zip(&row[columns.clone()]).zip(origin) {
+                    *sum += f64::from(value) - from;
+                }
             }
         });
     }

@@ -39,8 +39,8 @@ impl Batching {
     /// copies on the way there, one waiting on its way out and one being written.
     pub fn within(bytes: u64, dim: usize) -> Self {
         const COPIES: u64 = 8;
-        /// Beyond this a batch gains nothing even on a large GPU.
-        const MOST: u64 = 1 << 17;
+        /// Larger batches keep the device no busier, and leave less to overlap.
+        const MOST: u64 = 1 << 15;
         let row = 4 * (dim as u64 + 16);
         Self::of((bytes / COPIES / row).min(MOST) as usize)
     }

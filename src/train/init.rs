@@ -13,8 +13,8 @@ use crate::rng::Rng;
 /// Where the codewords of [`KMeans`](super::KMeans) start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Init {
-    /// k-means++ up to 256 codewords; beyond that random vectors, because the start matters less and less and
-    /// k-means++ would take longer than all the iterations after it.
+    /// k-means++ up to 256 codewords; beyond that random vectors, because k-means++ would take longer than all the
+    /// iterations after it. Ask for it where there are few vectors per codeword: there it still gains some per cent.
     #[default]
     Auto,
     /// Different vectors, each equally likely (Forgy's way).
