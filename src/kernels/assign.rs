@@ -31,7 +31,7 @@ impl Recorder<'_> {
     /// of two codewords closer than the rounding either may be taken; the distance is that of the one taken,
     /// from the original values. The result for a vector does not depend on the others.
     ///
-    /// Shapes: `x` (n, d), `codes` and `distances` (n, 1).
+    /// Shapes: `x` (n, d), `codes` and `distances` (n, 1). [`Codebook`] has an example.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.

@@ -25,6 +25,22 @@ impl Recorder<'_> {
     ///
     /// Shapes: `x` (n, d), `distances` (n, k).
     ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::metrics::Metric;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let codebook = wgvq::Codebook::new(&engine, array![[0.0_f32, 0.0], [3.0, 4.0]].view(), Metric::SquaredL2)?;
+    /// let x = engine.upload(array![[0.0_f32, 1.0]].view())?;
+    /// let mut distances = engine.uninitialized(1, 2)?;
+    /// let mut recorder = engine.recorder();
+    /// recorder.distance_matrix(&x, &codebook, &mut distances)?;
+    /// recorder.submit()?;
+    /// assert_eq!(distances.download()?, array![[1.0, 18.0]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
     pub fn distance_matrix(

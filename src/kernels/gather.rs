@@ -20,7 +20,7 @@ impl Recorder<'_> {
     /// `gathered[i] = source[indices[i]]`: decoding, when `source` is a codebook.
     ///
     /// Shapes: `source` (k, d), `indices` (n, 1), `gathered` (n, d). A row whose index is not below k is
-    /// left as it is.
+    /// left as it is. [`Recorder`] has an example.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.

@@ -23,7 +23,7 @@ impl Recorder<'_> {
     /// Nothing but fused multiply-adds, to measure what the device can do at best.
     ///
     /// Each element of `sums` (n, 1) becomes the sum of 64 chains, where chain j starts at j/64 and becomes
-    /// `v·factor + addend`, `rounds` times: 2 · 64 · n · rounds operations.
+    /// `v·factor + addend`, `rounds` times: 2 · 64 · n · rounds operations. [`Recorder::submit_timed`] has an example.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if `sums` is no column.

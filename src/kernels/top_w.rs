@@ -36,6 +36,22 @@ impl Recorder<'_> {
     ///
     /// Shapes: `x` (n, d), `codes` and `distances` (n, w), with 1 ≤ w ≤ min(k, 128).
     ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::metrics::Metric;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let codebook = wgvq::Codebook::new(&engine, array![[0.0_f32], [5.0], [1.0]].view(), Metric::SquaredL2)?;
+    /// let x = engine.upload(array![[1.5_f32], [6.0]].view())?;
+    /// let (mut codes, mut distances) = (engine.uninitialized(2, 2)?, engine.uninitialized(2, 2)?);
+    /// let mut recorder = engine.recorder();
+    /// recorder.top_w(&x, &codebook, &mut codes, &mut distances)?;
+    /// recorder.submit()?;
+    /// assert_eq!(codes.download()?, array![[2, 0], [1, 2]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.
     pub fn top_w(

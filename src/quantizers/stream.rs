@@ -66,6 +66,22 @@ pub struct EncodedBatch {
 
 /// Encodes the vectors `rows` of `x`, and gives the batches to `sink` in order.
 ///
+/// ```
+/// use wgvq::{Batching, Quantizer, Vq, encode_batches};
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((1000, 2), |(row, _)| (row % 2) as f32);
+/// let coder = Vq::new(ndarray::array![[0.0_f32, 0.0], [1.0, 1.0]])?.prepare(&engine)?;
+/// let mut ones = 0;
+/// encode_batches(&*coder, &engine, &x, 0..1000, Batching::of(64), |batch| {
+///     ones += batch.codes.sum();
+///     Ok(())
+/// })?;
+/// assert_eq!(ones, 500);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// The first of: an error of reading, of the device, or of `sink`.
 pub fn encode_batches(
@@ -113,6 +129,22 @@ pub fn encode_batches(
 
 /// Decodes the codes of `rows`, which `read` gives a batch at a time, and passes each batch's rows, codes and
 /// vectors to `sink`, in order.
+///
+/// ```
+/// use wgvq::{Batching, Quantizer, Vq, decode_batches};
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let coder = Vq::new(ndarray::array![[0.0_f32], [7.0]])?.prepare(&engine)?;
+/// let read = |rows: std::ops::Range<usize>| Ok(ndarray::Array2::from_elem((rows.len(), 1), 1));
+/// let mut sum = 0.0;
+/// decode_batches(&*coder, &engine, read, 0..10, Batching::of(4), |_rows, _codes, decoded| {
+///     sum += decoded.sum();
+///     Ok(())
+/// })?;
+/// assert_eq!(sum, 70.0);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Input`](crate::ErrorKind::Input), naming row and column, for a code that names no codeword; otherwise
