@@ -78,7 +78,15 @@ impl Recorder<'static> {
     pub fn submit(mut self) -> Result<()> {
         self.write_params();
         match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
-            (Target::Own(encoder), Backend::Gpu(gpu)) => gpu.submit([encoder.finish()]),
+            (Target::Own(encoder), Backend::Gpu(gpu)) => {
+                let commands = if gpu.owned {
+                    encoder.finish()
+                } else {
+                    // As in `dispatch`: nobody listens to a host app's device for us.
+                    scoped(&gpu.device, || encoder.finish())?
+                };
+                gpu.submit([commands])
+            }
             _ => Ok(()),
         }
     }
@@ -201,6 +209,14 @@ impl<'encoder> Recorder<'encoder> {
     ) -> Result<()> {
         let gpu = self.gpu().expect("dispatches are for GPUs");
         debug_assert_eq!(bindings.len(), shader.reads.len() + shader.writes.len(), "{}", shader.stem);
+        let (reads, writes) = bindings.split_at(shader.reads.len());
+        let both = |write: &Slab| reads.iter().any(|read| **read.buffer == **write.buffer);
+        if writes.iter().any(both) {
+            return Err(Error::shape(format!(
+                "{}: one buffer is read and written at once; wrap another for the result",
+                shader.stem
+            )));
+        }
         let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
         let pipeline = gpu.pipelines.get(&gpu.device, shader, variant)?;
         let (arena, offset) = self.store_params(&gpu, bytemuck::bytes_of(params))?;

@@ -1,0 +1,142 @@
+//! The engine as a library user sees it.
+
+mod common;
+
+use common::{clustered, engines};
+use wgvq::metrics::Metric;
+use wgvq::ndarray::{Array2, array};
+use wgvq::{Codebook, Engine, ErrorKind, Recorder};
+
+#[test]
+fn what_goes_up_comes_down() {
+    for engine in engines() {
+        let x = clustered(1000, 7, 5, 1);
+        let matrix = engine.upload(x.view()).unwrap();
+        assert_eq!(matrix.download().unwrap(), x);
+        assert_eq!(matrix.download_rows(10..20).unwrap(), x.slice(wgvq::ndarray::s![10..20, ..]));
+        assert_eq!(futures::executor::block_on(matrix.download_async()).unwrap(), x);
+        assert_eq!(engine.zeros::<u32>(3, 2).unwrap().download().unwrap(), Array2::<u32>::zeros((3, 2)));
+        let empty = engine.upload(Array2::<f32>::zeros((0, 7)).view()).unwrap();
+        assert_eq!(empty.download().unwrap().dim(), (0, 7));
+    }
+}
+
+#[test]
+fn a_matrix_in_shards_is_the_same_matrix() {
+    let Some(_) = engines().get(1) else { return };
+    let engine = Engine::builder().device("gpu").checked(true).max_binding(64 << 10).build().unwrap();
+    let x = clustered(5000, 20, 5, 2);
+    let mut matrix = engine.upload(x.view()).unwrap();
+    assert_eq!(matrix.download().unwrap(), x);
+    // Across the boundary of two shards: 64 KiB hold 768 rows of 80 bytes, in whole 256s.
+    let patch = Array2::from_elem((100, 20), 9.0_f32);
+    matrix.write_rows(730, patch.view()).unwrap();
+    let mut want = x.clone();
+    want.slice_mut(wgvq::ndarray::s![730..830, ..]).assign(&patch);
+    assert_eq!(matrix.download().unwrap(), want);
+    assert_eq!(matrix.download_rows(700..900).unwrap(), want.slice(wgvq::ndarray::s![700..900, ..]));
+}
+
+#[test]
+fn values_that_are_not_finite_are_named() {
+    for engine in engines() {
+        let mut x = clustered(300, 5, 2, 3);
+        x[[217, 3]] = f32::NEG_INFINITY;
+        let error = engine.upload(x.view()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        assert!(error.to_string().contains("row 217, column 3"), "{error}");
+    }
+}
+
+#[test]
+fn shapes_and_engines_that_do_not_fit_are_refused_when_recorded() {
+    for engine in engines() {
+        let codebook = Codebook::new(&engine, clustered(4, 3, 2, 4).view(), Metric::SquaredL2).unwrap();
+        let x = engine.upload(clustered(10, 5, 2, 4).view()).unwrap();
+        let (mut codes, mut distances) = (engine.zeros(10, 1).unwrap(), engine.zeros(10, 1).unwrap());
+        let mut recorder = engine.recorder();
+        let error = recorder.assign(&x, &codebook, &mut codes, &mut distances).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Shape);
+        assert!(error.to_string().contains("expected x to be 10 × 3, got 10 × 5"), "{error}");
+
+        let elsewhere = Engine::cpu().upload(clustered(10, 3, 2, 4).view()).unwrap();
+        let error = recorder.assign(&elsewhere, &codebook, &mut codes, &mut distances).unwrap_err();
+        assert!(error.to_string().contains("the same engine"), "{error}");
+
+        let stale = {
+            let mut codebook = codebook;
+            codebook.codewords_mut().write_rows(0, array![[1.0_f32, 2.0, 3.0]].view()).unwrap();
+            codebook
+        };
+        let x = engine.upload(clustered(10, 3, 2, 4).view()).unwrap();
+        let error = recorder.assign(&x, &stale, &mut codes, &mut distances).unwrap_err();
+        assert!(error.to_string().contains("prepare_codebook"), "{error}");
+    }
+}
+
+#[test]
+fn the_cpu_has_no_encoder_and_no_buffers() {
+    assert!(Engine::cpu().adapter_info().is_none());
+    let Some(gpu) = engines().into_iter().nth(1) else { return };
+    assert!(gpu.adapter_info().is_some() && gpu.is_gpu() && !gpu.is(&Engine::cpu()));
+}
+
+#[test]
+fn a_host_apps_buffers_are_checked() {
+    let mut descriptor = wgvq::wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgvq::wgpu::Backends::VULKAN;
+    let instance = wgvq::wgpu::Instance::new(descriptor);
+    let Ok(adapter) = pollster::block_on(instance.request_adapter(&Default::default())) else { return };
+    let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    let engine = Engine::from_wgpu(device.clone(), queue);
+    let buffer = |usage| {
+        let size = 400;
+        device.create_buffer(&wgvq::wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
+    };
+    use wgvq::wgpu::BufferUsages as Usages;
+    let all = Usages::STORAGE | Usages::COPY_SRC | Usages::COPY_DST;
+    assert!(engine.wrap::<f32>(buffer(all), 10, 10).is_ok());
+    let error = engine.wrap::<f32>(buffer(all), 11, 10).unwrap_err();
+    assert!(error.to_string().contains("needs 440 bytes, the buffer has 400"), "{error}");
+    let error = engine.wrap::<f32>(buffer(Usages::STORAGE), 10, 10).unwrap_err();
+    assert!(error.to_string().contains("COPY_SRC"), "{error}");
+    assert_eq!(Engine::cpu().wrap::<f32>(buffer(all), 1, 1).unwrap_err().kind(), ErrorKind::Device);
+    let mut encoder = device.create_command_encoder(&Default::default());
+    assert!(Recorder::on(&Engine::cpu(), &mut encoder).is_err());
+
+    // wgpu would find this only when the encoder is finished, and its default answer is a panic.
+    let shared = buffer(all);
+    let (a, mut b) =
+        (engine.wrap::<u32>(shared.clone(), 10, 1).unwrap(), engine.wrap::<f32>(shared, 10, 1).unwrap());
+    let source = engine.upload(array![[1.0_f32]].view()).unwrap();
+    let mut recorder = engine.recorder();
+    let error = recorder.gather(&source, &a, &mut b).unwrap_err();
+    assert!(error.to_string().contains("read and written at once"), "{error}");
+}
+
+#[test]
+fn kernels_are_timed_where_the_device_has_a_clock() {
+    for engine in engines() {
+        let mut sums = engine.zeros(2000, 1).unwrap();
+        let mut recorder = engine.recorder().timed();
+        recorder.multiply_add(&mut sums, 500, 0.5, 0.5).unwrap();
+        recorder.multiply_add(&mut sums, 500, 0.5, 0.5).unwrap();
+        let times = recorder.submit_timed().unwrap();
+        let clock =
+            wgvq::devices().iter().any(|device| device.features.iter().any(|f| f == "timestamp_query"));
+        if engine.is_gpu() && clock {
+            assert_eq!(times.len(), 2);
+            assert!(
+                times.iter().all(|time| time.kernel == "multiply_add" && time.seconds > 0.0),
+                "{times:?}"
+            );
+        } else {
+            assert!(times.is_empty());
+        }
+    }
+}
