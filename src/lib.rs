@@ -45,7 +45,7 @@ pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
 pub use quantizers::{
-    Batching, Coder, Codes, EncodedBatch, Model, Quantizer, Spec, Vq, VqBuilder, decode_batches,
+    Batching, Coder, Codes, EncodedBatch, Lattice, Model, Quantizer, Spec, Vq, VqBuilder, decode_batches,
     encode_batches, load,
 };
 pub use rng::Rng;

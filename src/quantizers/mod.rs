@@ -5,20 +5,23 @@
 //! [`encode`](Quantizer::encode) and [`decode`](Quantizer::decode) do all of that for vectors from anywhere.
 
 mod codes;
+mod lattice;
 mod model;
 mod spec;
 mod stream;
 mod vq;
 
 pub use codes::Codes;
+pub use lattice::Lattice;
 pub use model::{Model, load};
 pub use spec::Spec;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
 pub use vq::{Vq, VqBuilder};
 
+use std::ops::Range;
 use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewD};
 use serde_json::Value;
 
 use crate::Vectors;
@@ -36,8 +39,33 @@ pub trait Quantizer: Send + Sync {
     /// Codewords per codebook: one entry per code of a vector.
     fn codebook_sizes(&self) -> Vec<usize>;
 
-    /// The codebooks, as a model file stores them: (K_j, d_j) each.
+    /// The codebooks, as a model file stores them under `codebook.0` and so on: (K_j, d_j) each. A vector decodes to the
+    /// sum of its codewords, each in its [columns](Self::columns), turned back by the [rotation](Self::rotation) if
+    /// there is one. None for a quantizer that decodes in another way, which then has other [tensors](Self::tensors).
     fn codebooks(&self) -> Vec<&Array2<f32>>;
+
+    /// The dimensions that each codebook is of; all of them, unless the quantizer says otherwise.
+    fn columns(&self) -> Vec<Range<usize>> {
+        vec![0..self.dim(); self.codebooks().len()]
+    }
+
+    /// The orthogonal R (d, d) of a quantizer that quantizes R·x and decodes to Rᵀ·ŷ.
+    fn rotation(&self) -> Option<&Array2<f32>> {
+        None
+    }
+
+    /// Everything a model file stores as arrays.
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let codebooks = self.codebooks().into_iter().enumerate();
+        let codebooks = codebooks.map(|(j, codebook)| (format!("codebook.{j}"), codebook.view().into_dyn()));
+        let rotation = self.rotation().map(|rotation| ("rotation".to_string(), rotation.view().into_dyn()));
+        codebooks.chain(rotation).collect()
+    }
+
+    /// What a model file has to say of the quantizer besides its spec, size and tensors, as an object of JSON.
+    fn settings(&self) -> serde_json::Map<String, Value> {
+        serde_json::Map::new()
+    }
 
     /// Brings the quantizer to a device.
     ///
@@ -103,7 +131,7 @@ pub trait Quantizer: Send + Sync {
         }
         let mut values = Vec::with_capacity(codes.len() * self.dim());
         let coder = self.prepare(engine)?;
-        let read = |rows: std::ops::Range<usize>| Ok(codes.rows(rows).to_owned());
+        let read = |rows: Range<usize>| Ok(codes.rows(rows).to_owned());
         decode_batches(&*coder, engine, read, 0..codes.len(), Batching::default(), |_, _, decoded| {
             values.extend(decoded.iter());
             Ok(())

@@ -1,8 +1,11 @@
 //! The model file: a quantizer on disk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use ndarray::{Array2, ArrayD};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::{Quantizer, Spec, Vq};
 use crate::error::{Context, Error, Result};
@@ -29,9 +32,20 @@ pub struct Model {
 pub fn load(path: impl AsRef<Path>) -> Result<Model> {
     let path = path.as_ref();
     let file = io::read_model(path)?;
-    let parse = || -> Result<Box<dyn Quantizer>> {
-        let format = file.description.get("format").and_then(Value::as_u64);
-        match format {
+    let mut parts = Parts { description: &file.description, tensors: file.tensors };
+    let quantizer = parts.quantizer().context(|| path.display())?;
+    Ok(Model { quantizer, description: file.description, hash: file.hash })
+}
+
+/// What a quantizer is put together from.
+pub(super) struct Parts<'a> {
+    description: &'a Value,
+    tensors: BTreeMap<String, ArrayD<f32>>,
+}
+
+impl Parts<'_> {
+    fn quantizer(&mut self) -> Result<Box<dyn Quantizer>> {
+        match self.description.get("format").and_then(Value::as_u64) {
             Some(FORMAT) => {}
             Some(newer) if newer > FORMAT => {
                 return Err(Error::input(format!(
@@ -40,34 +54,43 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
             }
             _ => return Err(Error::input("its description names no format; is it a wgvq model?")),
         }
-        let spec = file.description.get("spec").and_then(Value::as_str);
+        let spec = self.description.get("spec").and_then(Value::as_str);
         let spec: Spec = spec.ok_or_else(|| Error::input("its description names no spec"))?.parse()?;
-        let codebook = |number: usize| {
-            let name = format!("codebook.{number}");
-            let tensor = file.tensors.get(&name).ok_or_else(|| Error::input(format!("no tensor {name}")))?;
-            tensor.clone().into_dimensionality().map_err(|_| {
-                Error::input(format!("{name} has shape {:?}; two dimensions are needed", tensor.shape()))
-            })
+        let quantizer: Box<dyn Quantizer> = match spec {
+            Spec::Vq { .. } => Box::new(Vq::from_parts(self)?),
+            _ => return Err(Error::input(format!("{spec} cannot be loaded yet"))),
         };
-        match spec {
-            Spec::Vq { k } => {
-                let vq = Vq::new(codebook(0)?)?;
-                if vq.codebook().nrows() != k {
-                    let found = vq.codebook().nrows();
-                    return Err(Error::input(format!("{spec} with a codebook of {found} codewords")));
-                }
-                let (dim, found) = (file.description.get("dim").and_then(Value::as_u64), vq.dim() as u64);
-                if dim != Some(found) {
-                    return Err(Error::input(format!(
-                        "a codebook of dimension {found}, and it says {dim:?}"
-                    )));
-                }
-                Ok(Box::new(vq))
-            }
+        if quantizer.spec() != spec {
+            return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));
         }
-    };
-    let quantizer = parse().context(|| path.display())?;
-    Ok(Model { quantizer, description: file.description, hash: file.hash })
+        let dim = self.description.get("dim").and_then(Value::as_u64);
+        if dim != Some(quantizer.dim() as u64) {
+            let found = quantizer.dim();
+            return Err(Error::input(format!("it holds codebooks of dimension {found}, and says {dim:?}")));
+        }
+        Ok(quantizer)
+    }
+
+    /// Takes the tensor `name`, of two dimensions.
+    pub fn tensor(&mut self, name: &str) -> Result<Array2<f32>> {
+        let tensor = self.tensors.remove(name).ok_or_else(|| Error::input(format!("no tensor {name}")))?;
+        let shape = tensor.shape().to_vec();
+        tensor
+            .into_dimensionality()
+            .map_err(|_| Error::input(format!("{name} has shape {shape:?}; two dimensions are needed")))
+    }
+
+    /// Takes the tensors `codebook.0` and so on, `m` of them.
+    pub fn codebooks(&mut self, m: usize) -> Result<Vec<Array2<f32>>> {
+        (0..m).map(|j| self.tensor(&format!("codebook.{j}"))).collect()
+    }
+
+    /// What the description says under `name`.
+    pub fn setting<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let value = self.description.get(name).ok_or_else(|| Error::input(format!("no setting {name}")))?;
+        serde_json::from_value(value.clone())
+            .map_err(|error| Error::input(format!("the setting {name} cannot be read: {error}")))
+    }
 }
 
 /// Writes the model file of [`Quantizer::save`].
@@ -77,18 +100,13 @@ pub(super) fn save<Q: Quantizer + ?Sized>(
     overwrite: bool,
     training: Value,
 ) -> Result<()> {
-    let description = json!({
-        "format": FORMAT,
-        "spec": quantizer.spec().to_string(),
-        "dim": quantizer.dim(),
-        "codebook_sizes": quantizer.codebook_sizes(),
-        "training": training,
-    });
-    let codebooks = quantizer.codebooks();
-    let tensors: Vec<_> = codebooks
-        .iter()
-        .enumerate()
-        .map(|(number, codebook)| (format!("codebook.{number}"), codebook.view().into_dyn()))
-        .collect();
-    io::write_model(path, overwrite, &description, &tensors)
+    let mut description = Map::from_iter([
+        ("format".into(), json!(FORMAT)),
+        ("spec".into(), json!(quantizer.spec().to_string())),
+        ("dim".into(), json!(quantizer.dim())),
+        ("codebook_sizes".into(), json!(quantizer.codebook_sizes())),
+    ]);
+    description.extend(quantizer.settings());
+    description.insert("training".into(), training);
+    io::write_model(path, overwrite, &description.into(), &quantizer.tensors())
 }

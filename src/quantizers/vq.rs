@@ -1,7 +1,8 @@
 //! Plain vector quantization: one codebook.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
+use super::model::Parts;
 use super::{Coder, Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
@@ -42,16 +43,12 @@ impl Vq {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there is no codeword or dimension, or a value is not finite.
     pub fn new(codebook: Array2<f32>) -> Result<Self> {
-        let (k, d) = codebook.dim();
-        if k == 0 || d == 0 {
-            return Err(Error::input(format!("a codebook of {k} × {d}; both have to be at least 1")));
-        }
-        if let Some(((code, column), value)) = codebook.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            return Err(Error::input(format!(
-                "codeword {code}, column {column} is {value}; every value has to be finite"
-            )));
-        }
+        check_codebook(codebook.view())?;
         Ok(Self { codebook })
+    }
+
+    pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
+        Self::new(parts.tensor("codebook.0")?)
     }
 
     /// Says how to train one.
@@ -62,6 +59,20 @@ impl Vq {
     /// The codewords, (k, d).
     pub fn codebook(&self) -> &Array2<f32> {
         &self.codebook
+    }
+}
+
+/// Fails unless there is a codeword, a dimension, and every value is finite.
+pub(super) fn check_codebook(codebook: ArrayView2<f32>) -> Result<()> {
+    let (k, d) = codebook.dim();
+    if k == 0 || d == 0 {
+        return Err(Error::input(format!("a codebook of {k} × {d}; both have to be at least 1")));
+    }
+    match codebook.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((code, column), value)) => Err(Error::input(format!(
+            "codeword {code}, column {column} is {value}; every value has to be finite"
+        ))),
     }
 }
 
