@@ -49,16 +49,24 @@ fn distance_matrix_on(
     x.par_chunks(GROUP * d)
         .zip(out.par_chunks_mut(GROUP * k))
         .for_each_init(Vec::new, |scratch, (rows, out)| {
-            codebook.score(rows, scratch, &mut Store { out, k, offset })
+            codebook.score(rows, scratch, &mut Store { out, k, offset, least: 0.0 })
         });
     Ok(())
 }
 
-/// Stores `max(offset + score, 0)`.
-struct Store<'a> {
+/// Stores `max(offset + sum, least)`.
+pub(super) struct Store<'a> {
     out: &'a mut [f32],
     k: usize,
     offset: f32,
+    least: f32,
+}
+
+impl<'a> Store<'a> {
+    /// Stores the sums as they are in `out`, `k` to a row.
+    pub(super) fn all(out: &'a mut [f32], k: usize) -> Self {
+        Self { out, k, offset: 0.0, least: f32::NEG_INFINITY }
+    }
 }
 
 impl Epilogue for Store<'_> {
@@ -70,10 +78,10 @@ impl Epilogue for Store<'_> {
         codeword: usize,
         sums: &[[S::f32s; V]; R],
     ) {
-        let (offset, zero) = (simd.splat_f32s(self.offset), simd.splat_f32s(0.0));
+        let (offset, least) = (simd.splat_f32s(self.offset), simd.splat_f32s(self.least));
         for (out, sums) in self.out[row * self.k..].chunks_exact_mut(self.k).zip(sums) {
             for (out, &sum) in out[codeword..].chunks_mut(S::F32_LANES).zip(sums) {
-                let distances = simd.max_f32s(simd.add_f32s(offset, sum), zero);
+                let distances = simd.max_f32s(simd.add_f32s(offset, sum), least);
                 match S::as_mut_simd_f32s(out).0 {
                     [whole] => *whole = distances,
                     _ => out.copy_from_slice(&bytemuck::cast_slice(&[distances])[..out.len()]),

@@ -3,8 +3,11 @@
 //! Parallel by rayon and deterministic whatever the number of threads; SIMD where it pays, chosen at run time.
 
 pub(crate) mod assign;
+pub(crate) mod beam_codes;
+pub(crate) mod beam_step;
 pub(crate) mod blend_means;
 pub(crate) mod codebook_mean;
+pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
 pub(crate) mod distance;
 pub(crate) mod distance_matrix;
@@ -17,11 +20,14 @@ pub(crate) mod normalize;
 #[cfg(test)]
 mod oracle;
 pub(crate) mod prepare_codebook;
+pub(crate) mod products;
 pub(crate) mod random_fill;
 pub(crate) mod reduce;
 pub(crate) mod residual;
+pub(crate) mod row_distances;
 pub(crate) mod scan;
 pub(crate) mod segment_mean;
+pub(crate) mod sum_codewords;
 pub(crate) mod tile;
 pub(crate) mod top_w;
 pub(crate) mod weighted_pick;

@@ -2,8 +2,11 @@
 //! checks shapes and records the shader, or runs its CPU twin.
 
 pub(crate) mod assign;
+pub(crate) mod beam_codes;
+pub(crate) mod beam_step;
 pub(crate) mod blend_means;
 pub(crate) mod codebook_mean;
+pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
 pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
@@ -12,11 +15,14 @@ pub(crate) mod histogram;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
 pub(crate) mod prepare_codebook;
+pub(crate) mod products;
 pub(crate) mod random_fill;
 pub(crate) mod reduce;
 pub(crate) mod residual;
+pub(crate) mod row_distances;
 pub(crate) mod scan;
 pub(crate) mod segment_mean;
+pub(crate) mod sum_codewords;
 pub(crate) mod tile;
 pub(crate) mod top_w;
 pub(crate) mod weighted_pick;

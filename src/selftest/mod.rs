@@ -4,10 +4,13 @@
 //! same checks, on the CPU twins and on a GPU, and prove that each comparison in them can fail.
 
 mod assign;
+mod beam_codes;
+mod beam_step;
 mod blend_means;
 mod check;
 mod codebook_mean;
 mod contract;
+mod copy_columns;
 mod counting_sort;
 mod distance_matrix;
 mod elementwise;
@@ -17,11 +20,14 @@ mod multiply_add;
 mod normalize;
 pub(crate) mod oracle;
 mod prepare_codebook;
+mod products;
 mod random_fill;
 mod reduce;
 mod residual;
+mod row_distances;
 mod scan;
 mod segment_mean;
+mod sum_codewords;
 mod top_w;
 mod weighted_pick;
 
@@ -42,8 +48,11 @@ pub(crate) struct Kernel {
 /// Every kernel there is.
 pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::assign::SHADER, check: assign::check },
+    Kernel { shader: &kernels::beam_codes::SHADER, check: beam_codes::check },
+    Kernel { shader: &kernels::beam_step::SHADER, check: beam_step::check },
     Kernel { shader: &kernels::blend_means::SHADER, check: blend_means::check },
     Kernel { shader: &kernels::codebook_mean::SHADER, check: codebook_mean::check },
+    Kernel { shader: &kernels::copy_columns::SHADER, check: copy_columns::check },
     Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
@@ -52,11 +61,14 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::multiply_add::SHADER, check: multiply_add::check },
     Kernel { shader: &kernels::normalize::SHADER, check: normalize::check },
     Kernel { shader: &kernels::prepare_codebook::SHADER, check: prepare_codebook::check },
+    Kernel { shader: &kernels::products::SHADER, check: products::check },
     Kernel { shader: &kernels::random_fill::SHADER, check: random_fill::check },
     Kernel { shader: &kernels::reduce::SHADER, check: reduce::check },
     Kernel { shader: &kernels::residual::SHADER, check: residual::check },
+    Kernel { shader: &kernels::row_distances::SHADER, check: row_distances::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
+    Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
 ];

@@ -1,0 +1,178 @@
+// beam_step: one step of a beam search over sums of codewords (Babenko and Lempitsky, CVPR 2014).
+//
+// Every entry of a row's beam is a tuple of codewords with a cost, half the squared distance to their sum less the
+// same constant for all. Each entry is extended by each candidate codeword, and the W_OUT cheapest tuples are kept:
+//
+//   cost(entry + c) = cost(entry) + scores[row, c] + sum over a in entry of gram[a, c]
+//
+// scores (n, candidates) = 1/2 |c|^2 - x . c; gram (codewords, candidates) = a . c, its rows by codeword number;
+// ids_in (n, entries, length): codeword numbers; costs_in (n, entries); ids (n, W_OUT, length + 1); costs (n, W_OUT).
+// Candidate j is codeword `first + j`. With `group` > 0, codeword numbers / group tell the codebook: a candidate of
+// a codebook that its entry has is skipped, and tuples of the same codewords in another order count as one.
+// Grid: one workgroup per row. The cheapest tuple is found W_OUT times, each time among those dearer than the last.
+// CACHED keeps the costs in workgroup memory between the rounds; otherwise they are computed again.
+// Ties: the lowest entry, then the lowest candidate.
+// Numbers: a cost is a sum in the order above. Where fewer than W_OUT tuples exist the host must not ask for more.
+
+struct Params {
+    n: u32,
+    entries: u32,
+    length: u32,
+    candidates: u32,
+    first: u32,
+    group: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> scores: array<f32>;
+@group(0) @binding(2) var<storage, read> gram: array<f32>;
+@group(0) @binding(3) var<storage, read> ids_in: array<u32>;
+@group(0) @binding(4) var<storage, read> costs_in: array<f32>;
+@group(0) @binding(5) var<storage, read_write> ids: array<u32>;
+@group(0) @binding(6) var<storage, read_write> costs: array<f32>;
+
+override W_OUT: u32 = 1u;
+override CACHED: u32 = 0u;
+const THREADS: u32 = 64u;
+// Costs that fit in workgroup memory beside the rest.
+const CACHE: u32 = 3072u;
+const MOST_ENTRIES: u32 = 128u;
+const NONE: u32 = 0xffffffffu;
+const FAR: f32 = 3.0e38;
+
+var<workgroup> cache: array<f32, CACHE>;
+var<workgroup> least_cost: array<f32, THREADS>;
+var<workgroup> least_key: array<u32, THREADS>;
+var<workgroup> chosen: array<u32, MOST_ENTRIES>;
+
+fn id_of(row: u32, entry: u32, position: u32) -> u32 {
+    return ids_in[(row * params.entries + entry) * params.length + position];
+}
+
+// Whether the entry has codeword `id`.
+fn has(row: u32, entry: u32, id: u32) -> bool {
+    for (var i = 0u; i < params.length; i++) {
+        if id_of(row, entry, i) == id {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether tuple `key` has the same codewords as one that is chosen already.
+fn is_repeated(row: u32, key: u32, round: u32) -> bool {
+    let entry = key / params.candidates;
+    let id = params.first + key % params.candidates;
+    for (var r = 0u; r < round; r++) {
+        let other = chosen[r] / params.candidates;
+        let other_id = params.first + chosen[r] % params.candidates;
+        if other == entry || !has(row, other, id) {
+            continue;
+        }
+        var same = true;
+        for (var i = 0u; i < params.length; i++) {
+            let member = id_of(row, entry, i);
+            same = same && (member == other_id || has(row, other, member));
+        }
+        if same {
+            return true;
+        }
+    }
+    return false;
+}
+
+fn is_used(row: u32, entry: u32, candidate: u32) -> bool {
+    for (var i = 0u; i < params.length; i++) {
+        if id_of(row, entry, i) / params.group == (params.first + candidate) / params.group {
+            return true;
+        }
+    }
+    return false;
+}
+
+fn cost_of(row: u32, entry: u32, candidate: u32) -> f32 {
+    if params.group > 0u && is_used(row, entry, candidate) {
+        return FAR;
+    }
+    var cost = scores[row * params.candidates + candidate];
+    if params.length > 0u {
+        cost += costs_in[row * params.entries + entry];
+    }
+    for (var i = 0u; i < params.length; i++) {
+        cost += gram[id_of(row, entry, i) * params.candidates + candidate];
+    }
+    return cost;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_workgroup(workgroup, grid);
+    if row >= params.n {
+        return;
+    }
+    let tuples = params.entries * params.candidates;
+    if CACHED == 1u {
+        for (var key = local; key < tuples; key += THREADS) {
+            cache[key] = cost_of(row, key / params.candidates, key % params.candidates);
+        }
+    }
+    var last_cost = -FAR;
+    var last_key = 0u;
+    for (var round = 0u; round < W_OUT; round++) {
+        // Keys come in ascending order: of equal costs the first stays.
+        var best = FAR;
+        var best_key = NONE;
+        for (var key = local; key < tuples; key += THREADS) {
+            var cost: f32;
+            if CACHED == 1u {
+                cost = cache[key];
+            } else {
+                cost = cost_of(row, key / params.candidates, key % params.candidates);
+            }
+            let after = cost > last_cost || (cost == last_cost && key > last_key);
+            if cost < best && (round == 0u || after) {
+                if params.group == 0u || !is_repeated(row, key, round) {
+                    best = cost;
+                    best_key = key;
+                }
+            }
+        }
+        least_cost[local] = best;
+        least_key[local] = best_key;
+        workgroupBarrier();
+        for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+            if local < half {
+                let cost = least_cost[local + half];
+                let key = least_key[local + half];
+                if cost < least_cost[local] || (cost == least_cost[local] && key < least_key[local]) {
+                    least_cost[local] = cost;
+                    least_key[local] = key;
+                }
+            }
+            workgroupBarrier();
+        }
+        last_cost = least_cost[0];
+        // Past the last tuple there is only what overflowed: the first stands in.
+        last_key = select(least_key[0], 0u, least_key[0] == NONE);
+        if local == 0u {
+            chosen[round] = last_key;
+        }
+        let entry = last_key / params.candidates;
+        let place = row * W_OUT + round;
+        for (var i = local; i <= params.length; i += THREADS) {
+            var id = params.first + last_key % params.candidates;
+            if i < params.length {
+                id = id_of(row, entry, i);
+            }
+            ids[place * (params.length + 1u) + i] = id;
+        }
+        if local == 0u {
+            costs[place] = last_cost;
+        }
+        workgroupBarrier();
+    }
+}
