@@ -21,11 +21,13 @@
 //!
 //! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel.
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
+//! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
 //! - [`selftest`] holds every kernel against float64 on your device.
 
 #![warn(missing_docs)]
 
+pub mod coding;
 mod cpu;
 mod engine;
 mod error;
@@ -45,8 +47,9 @@ pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
 pub use quantizers::{
-    Batching, Coder, Codes, EncodedBatch, Lattice, Model, Quantizer, Spec, Vq, VqBuilder, decode_batches,
-    encode_batches, load,
+    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, Lattice, Model, Part,
+    Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Spec, Trained, Training, Vq,
+    VqBuilder, decode_batches, encode_batches, load,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

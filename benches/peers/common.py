@@ -39,6 +39,12 @@ def read_vectors(path):
     return np.fromfile(path, record)["values"].astype(np.float32)
 
 
+def read_neighbours(path):
+    """(n, k) int32: the rows of an .ivecs file."""
+    dim = int(np.fromfile(path, "<i4", 1)[0])
+    return np.fromfile(path, "<i4").reshape(-1, 1 + dim)[:, 1:]
+
+
 def read_codebook(path):
     """(k, d) f32: the tensor `codebook.0` of a model file."""
     content = pathlib.Path(path).read_bytes()

@@ -26,7 +26,8 @@ impl Frequencies {
     /// Appends a table of `counts`, one per code and at least one of them positive, to `bits` and returns it as a
     /// reader will see it.
     pub fn write(counts: &[u32], bits: &mut BitWriter) -> Self {
-        let codes: Vec<u32> = (0..).zip(counts).filter(|&(_, &count)| count > 0).map(|(code, _)| code).collect();
+        let codes: Vec<u32> =
+            (0..).zip(counts).filter(|&(_, &count)| count > 0).map(|(code, _)| code).collect();
         let counted: usize = counts.iter().map(|&count| count as usize).sum();
         bits.write(codes.len() as u64 - 1, width(counts.len().min(counted)));
         write_codes(&codes, bits);
@@ -143,8 +144,7 @@ impl Exponents {
             (0..).zip(counts).map(|(exponent, count)| count * u64::from(choice.cost(exponent))).sum()
         };
         let occurring = (0..).zip(counts).filter(|&(_, count)| count > 0);
-        let choices =
-            occurring.flat_map(|(center, _)| (0..4).map(move |low_bits| Self { center, low_bits }));
+        let choices = occurring.flat_map(|(center, _)| (0..4).map(move |low_bits| Self { center, low_bits }));
         choices.min_by_key(cost).unwrap_or(Self { center: 0, low_bits: 0 })
     }
 
@@ -238,14 +238,18 @@ mod tests {
                         .collect();
                     counts[rng.below(k)] += 1;
                     let (table, _) = round_trip(&counts);
-                    let occurring: Vec<u32> = (0..k as u32).filter(|&code| counts[code as usize] > 0).collect();
+                    let occurring: Vec<u32> =
+                        (0..k as u32).filter(|&code| counts[code as usize] > 0).collect();
                     assert_eq!(table.codes, occurring);
                     if occurring.len() > 1 {
                         for (&code, &weight) in occurring.iter().zip(&table.weights) {
                             // The middle of an octave is at most half above its lower end and a third below its
                             // upper one.
                             let count = counts[code as usize];
-                            assert!(2 * weight <= 3 * count && 3 * weight >= 2 * count, "{weight} for {count}");
+                            assert!(
+                                2 * weight <= 3 * count && 3 * weight >= 2 * count,
+                                "{weight} for {count}"
+                            );
                         }
                     }
                 }
@@ -273,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn more_codes_than_were_counted_are_no_table() {
+        // Either count is told with two bits, so the table of four codes can be taken for one of three.
+        let mut bits = BitWriter::default();
+        Frequencies::write(&[1; 4], &mut bits);
+        let bytes = bits.finish();
+        assert!(Frequencies::read(4, 4, &mut BitReader::new(&bytes)).is_some());
+        assert_eq!(Frequencies::read(4, 3, &mut BitReader::new(&bytes)), None);
+        assert_eq!(Frequencies::read(3, 4, &mut BitReader::new(&bytes)), None);
+    }
+
+    #[test]
     fn no_bits_make_a_table_that_cannot_be() {
         let mut rng = Rng::new(4, 0);
         let mut read = 0;
@@ -281,7 +296,9 @@ mod tests {
             let (k, counted) = (1 + rng.below(300), 1 + rng.below(1000));
             let Some(table) = Frequencies::read(k, counted, &mut BitReader::new(&bytes)) else { continue };
             read += 1;
-            assert!(table.codes.is_sorted_by(|a, b| a < b) && (table.codes[table.codes.len() - 1] as usize) < k);
+            assert!(
+                table.codes.is_sorted_by(|a, b| a < b) && (table.codes[table.codes.len() - 1] as usize) < k
+            );
             assert!(table.codes.len() <= counted && table.codes.len() == table.weights.len());
             assert!(table.weights.iter().all(|&weight| weight > 0));
             assert!(table.weights.iter().sum::<u32>() as usize <= 2 * counted);

@@ -11,15 +11,16 @@ const LOOKUP_BITS: u32 = 11;
 
 /// Codes symbols by their place in a table of weights.
 pub(super) struct HuffmanEncoder {
-    /// Per symbol its codeword, first bit lowest, and how many bits it has. Weights sum to at most 2^25, and a tree
-    /// as deep as h needs the (h+1)-th Fibonacci number of that: 36 bits are the most.
+    /// Per symbol its codeword, first bit lowest, and how many bits it has. Weights sum to at most 2^25, and the
+    /// least sum of a tree of depth h is the Fibonacci number F(h + 2): no codeword has more than 35 bits.
     codewords: Vec<(u64, u32)>,
 }
 
 impl HuffmanEncoder {
     /// For at least one weight, all positive.
     pub fn new(weights: &[u32]) -> Self {
-        let tree = EncoderHuffmanTree::from_probabilities::<u64, _>(weights.iter().map(|&weight| u64::from(weight)));
+        let tree =
+            EncoderHuffmanTree::from_probabilities::<u64, _>(weights.iter().map(|&weight| u64::from(weight)));
         let codeword = |symbol| {
             let (mut bits, mut length) = (0_u64, 0);
             // From the leaf to the root: the last bit that comes is the first to be read.
@@ -54,8 +55,10 @@ pub(super) struct HuffmanDecoder {
 
 impl HuffmanDecoder {
     pub fn new(weights: &[u32]) -> Self {
-        let tree = DecoderHuffmanTree::from_probabilities::<u64, _>(weights.iter().map(|&weight| u64::from(weight)));
-        let lookup = (0..1 << LOOKUP_BITS).map(|bits| walk(&tree, bits, LOOKUP_BITS).unwrap_or((0, 0))).collect();
+        let tree =
+            DecoderHuffmanTree::from_probabilities::<u64, _>(weights.iter().map(|&weight| u64::from(weight)));
+        let lookup =
+            (0..1 << LOOKUP_BITS).map(|bits| walk(&tree, bits, LOOKUP_BITS).unwrap_or((0, 0))).collect();
         Self { tree, lookup }
     }
 
@@ -108,12 +111,19 @@ mod tests {
 
     #[test]
     fn the_deepest_tree_is_read_back() {
-        // Fibonacci numbers make the deepest trees; 33 of them sum to less than 2^25.
+        // Fibonacci numbers make the deepest trees.
         let mut weights = vec![1, 1];
-        while weights.len() < 33 {
-            weights.push(weights[weights.len() - 1] + weights[weights.len() - 2]);
+        loop {
+            let next = weights[weights.len() - 1] + weights[weights.len() - 2];
+            if weights.iter().sum::<u32>() + next > 1 << 25 {
+                break;
+            }
+            weights.push(next);
         }
-        let symbols: Vec<u32> = (0..33).chain((0..33).rev()).collect();
+        let longest = HuffmanEncoder::new(&weights).codewords.iter().map(|&(_, length)| length).max();
+        assert!(longest == Some(weights.len() as u32 - 1) && longest <= Some(35), "{longest:?}");
+        assert!(longest > Some(32), "no codeword is written in two parts");
+        let symbols: Vec<u32> = (0..weights.len() as u32).collect();
         round_trip(&weights, &symbols);
     }
 

@@ -35,6 +35,7 @@
 
 mod bits;
 mod chunk;
+mod column;
 mod frequencies;
 mod header;
 mod huffman;

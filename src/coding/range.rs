@@ -135,7 +135,8 @@ mod tests {
             .collect();
         let model = Model::new(&weights);
         let bytes = model.encode(symbols.iter().copied());
-        let bits: f64 = symbols.iter().map(|&symbol| (100.0 / f64::from(weights[symbol as usize])).log2()).sum();
+        let bits: f64 =
+            symbols.iter().map(|&symbol| (100.0 / f64::from(weights[symbol as usize])).log2()).sum();
         // Probabilities are off by 2^-24 of 1/100 at most, the coder's own range by 2^-8 of 2^-24, and the end
         // takes up to two words.
         assert!((bytes.len() as f64 * 8.0 - bits).abs() <= 64.0 + bits * 1e-4, "{} {bits}", bytes.len() * 8);
@@ -152,7 +153,8 @@ mod tests {
         let mut rng = Rng::new(8, 0);
         let model = Model::new(&[1, 5, 1000, 2]);
         for round in 0..2000 {
-            let noise: Vec<u8> = (0..4 * rng.below(20)).map(|_| if round % 2 == 0 { 255 } else { rng.bits() as u8 }).collect();
+            let noise: Vec<u8> =
+                (0..4 * rng.below(20)).map(|_| if round % 2 == 0 { 255 } else { rng.bits() as u8 }).collect();
             let _ = model.decode(&noise, 300, |symbol| assert!(symbol < 4));
         }
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::distance::distance;
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{CacheLine, Epilogue, GROUP};
+use super::tile::{CacheLine, Epilogue, GROUP, Rows};
 use crate::error::{Error, Result};
 
 /// Finds the codeword with the least score for every row of `x` (n, d), of equal ones the one with the lowest index;
@@ -27,22 +27,51 @@ pub(crate) fn assign(
             distances.len()
         )));
     }
-    x.par_chunks(GROUP * codebook.d())
-        .zip(codes.par_chunks_mut(GROUP))
+    let part = Part { stride: codebook.d(), first: 0, codes: 1, code: 0, add: false };
+    assign_part(x, part, codebook, codes, distances);
+    Ok(())
+}
+
+/// Which columns of the vectors are quantized, and where the codes go.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// Columns of the vectors.
+    pub stride: usize,
+    /// The first that is quantized.
+    pub first: usize,
+    /// Columns of the codes.
+    pub codes: usize,
+    /// The one that is written.
+    pub code: usize,
+    /// Whether the distances are added to what is there.
+    pub add: bool,
+}
+
+/// [`assign`] of some columns of `x` (n, stride) to one column of `codes`.
+pub(crate) fn assign_part(
+    x: &[f32],
+    part: Part,
+    codebook: &PackedCodebook,
+    codes: &mut [u32],
+    distances: &mut [f32],
+) {
+    x.par_chunks(GROUP * part.stride)
+        .zip(codes.par_chunks_mut(GROUP * part.codes))
         .zip(distances.par_chunks_mut(GROUP))
-        .for_each_init(Vec::new, |scratch, ((rows, codes), distances)| {
+        .for_each_init(Vec::new, |scratch, ((values, codes), distances)| {
+            let rows = Rows { values, stride: part.stride, first: part.first, d: codebook.d() };
             let scores = [CacheLine::splat(f32::INFINITY); GROUP];
             let indices = [CacheLine::splat(0.0); GROUP];
-            let mut nearest = Nearest { codebook, rows, codes, distances, scores, indices };
+            let mut nearest = Nearest { codebook, rows, part, codes, distances, scores, indices };
             codebook.score(rows, scratch, &mut nearest);
         });
-    Ok(())
 }
 
 /// Keeps the least score of every lane and its codeword, for each row.
 struct Nearest<'a> {
     codebook: &'a PackedCodebook,
-    rows: &'a [f32],
+    rows: Rows<'a>,
+    part: Part,
     codes: &'a mut [u32],
     distances: &'a mut [f32],
     scores: [CacheLine; GROUP],
@@ -77,16 +106,17 @@ impl Epilogue for Nearest<'_> {
 
     #[inline(always)]
     fn finish<S: Simd>(&mut self, simd: S) {
-        let rows = self.rows.chunks_exact(self.codebook.d());
-        let outputs = self.codes.iter_mut().zip(self.distances.iter_mut());
+        let codes = self.codes[self.part.code..].iter_mut().step_by(self.part.codes);
+        let outputs = codes.zip(self.distances.iter_mut());
         let state = self.scores.iter_mut().zip(&mut self.indices);
-        for ((row, (code, out)), (least, index)) in rows.zip(outputs).zip(state) {
+        for ((row, (code, out)), (least, index)) in self.rows.iter().zip(outputs).zip(state) {
             let scores = S::as_simd_f32s(least.floats()).0[0];
             let indices = S::as_mut_simd_u32s(index.integers()).0;
             let best = simd.equal_f32s(scores, simd.splat_f32s(simd.reduce_min_f32s(scores)));
             indices[0] = simd.select_u32s(best, indices[0], simd.splat_u32s(u32::MAX));
             *code = index.integers()[..S::F32_LANES].iter().fold(u32::MAX, |least, &index| least.min(index));
-            *out = distance(simd, self.codebook.metric(), row, self.codebook.codeword(*code));
+            let distance = distance(simd, self.codebook.metric(), row, self.codebook.codeword(*code));
+            *out = if self.part.add { *out + distance } else { distance };
         }
     }
 }

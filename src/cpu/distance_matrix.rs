@@ -4,7 +4,7 @@ use pulp::{Arch, Simd};
 use rayon::prelude::*;
 
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{Epilogue, GROUP};
+use super::tile::{Epilogue, GROUP, Rows};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 
@@ -46,11 +46,12 @@ fn distance_matrix_on(
         )));
     }
     let offset = if metric == Metric::Cosine { 1.0 } else { 0.0 };
-    x.par_chunks(GROUP * d)
-        .zip(out.par_chunks_mut(GROUP * k))
-        .for_each_init(Vec::new, |scratch, (rows, out)| {
-            codebook.score(rows, scratch, &mut Store { out, k, offset, least: 0.0 })
-        });
+    x.par_chunks(GROUP * d).zip(out.par_chunks_mut(GROUP * k)).for_each_init(
+        Vec::new,
+        |scratch, (rows, out)| {
+            codebook.score(Rows::whole(rows, d), scratch, &mut Store { out, k, offset, least: 0.0 })
+        },
+    );
     Ok(())
 }
 

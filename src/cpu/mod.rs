@@ -14,6 +14,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod histogram;
+pub(crate) mod local_search;
 pub(crate) mod math;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;

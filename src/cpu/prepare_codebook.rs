@@ -4,7 +4,8 @@ use pulp::Arch;
 
 use super::codebook_mean::codebook_mean;
 use super::tile::{
-    AbsoluteDifference, CacheLine, Epilogue, Panels, PowerDifference, Product, SquaredDifference,
+    AbsoluteDifference, AsIs, CacheLine, Epilogue, NegatedAbout, Panels, PowerDifference, Product, Rows,
+    Scaled, SquaredDifference,
 };
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -112,31 +113,20 @@ impl PackedCodebook {
 
     /// Scores a group of rows for every codeword. `scratch` is as in [`Panels::run`].
     #[inline]
-    pub(super) fn score<E: Epilogue>(&self, rows: &[f32], scratch: &mut Vec<CacheLine>, epilogue: &mut E) {
-        let copy = |_: usize, _: usize, x: &[f32], out: &mut [f32]| out.copy_from_slice(x);
+    pub(super) fn score<E: Epilogue>(&self, rows: Rows<'_>, scratch: &mut Vec<CacheLine>, epilogue: &mut E) {
         match self.metric {
             Metric::SquaredL2 => {
-                let centre_and_negate = |_: usize, i: usize, x: &[f32], out: &mut [f32]| {
-                    for ((out, &x), &mean) in out.iter_mut().zip(x).zip(&self.mean[i..]) {
-                        *out = mean - x;
-                    }
-                };
-                self.panels.run(Product, rows, centre_and_negate, scratch, epilogue);
+                self.panels.run(Product, rows, NegatedAbout(&self.mean), scratch, epilogue);
             }
             Metric::Cosine => {
-                let scales: Vec<f64> = rows.chunks_exact(self.d).map(|x| -inverse_norm(x)).collect();
-                let scale_and_negate = |row: usize, _: usize, x: &[f32], out: &mut [f32]| {
-                    for (out, &x) in out.iter_mut().zip(x) {
-                        *out = (f64::from(x) * scales[row]) as f32;
-                    }
-                };
-                self.panels.run(Product, rows, scale_and_negate, scratch, epilogue);
+                let scales: Vec<f64> = rows.iter().map(|x| -inverse_norm(x)).collect();
+                self.panels.run(Product, rows, Scaled(&scales), scratch, epilogue);
             }
             Metric::L1 | Metric::Power(1) => {
-                self.panels.run(AbsoluteDifference, rows, copy, scratch, epilogue)
+                self.panels.run(AbsoluteDifference, rows, AsIs, scratch, epilogue)
             }
-            Metric::Power(2) => self.panels.run(SquaredDifference, rows, copy, scratch, epilogue),
-            Metric::Power(m) => self.panels.run(PowerDifference(m), rows, copy, scratch, epilogue),
+            Metric::Power(2) => self.panels.run(SquaredDifference, rows, AsIs, scratch, epilogue),
+            Metric::Power(m) => self.panels.run(PowerDifference(m), rows, AsIs, scratch, epilogue),
         }
     }
 }

@@ -5,18 +5,18 @@ use rayon::prelude::*;
 
 use super::distance_matrix::Store;
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{GROUP, Panels, Product};
+use super::tile::{AsIs, GROUP, Panels, Product, Rows};
 
 /// Writes x·cᵀ of the rows of `x` (n, d) and of `c` (k, d) to `out` (n, k), all row-major.
 pub(crate) fn products(x: &[f32], c: &[f32], d: usize, out: &mut [f32]) {
     let k = c.len() / d;
     let panels = Panels::new(Arch::new(), c, d, &vec![0.0; k]);
-    let copy = |_: usize, _: usize, x: &[f32], out: &mut [f32]| out.copy_from_slice(x);
-    x.par_chunks(GROUP * d)
-        .zip(out.par_chunks_mut(GROUP * k))
-        .for_each_init(Vec::new, |scratch, (rows, out)| {
-            panels.run(Product, rows, copy, scratch, &mut Store::all(out, k))
-        });
+    x.par_chunks(GROUP * d).zip(out.par_chunks_mut(GROUP * k)).for_each_init(
+        Vec::new,
+        |scratch, (rows, out)| {
+            panels.run(Product, Rows::whole(rows, d), AsIs, scratch, &mut Store::all(out, k))
+        },
+    );
 }
 
 /// Writes the scores of the codewords of `codebook` (k, d) for the rows of `x` (n, d) to `out` (n, k).
@@ -25,6 +25,6 @@ pub(crate) fn scores(x: &[f32], codebook: &PackedCodebook, out: &mut [f32]) {
     x.par_chunks(GROUP * d)
         .zip(out.par_chunks_mut(GROUP * k))
         .for_each_init(Vec::new, |scratch, (rows, out)| {
-            codebook.score(rows, scratch, &mut Store::all(out, k))
+            codebook.score(Rows::whole(rows, d), scratch, &mut Store::all(out, k))
         });
 }

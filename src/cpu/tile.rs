@@ -68,6 +68,78 @@ impl Term for PowerDifference {
     }
 }
 
+/// What the terms shall see in place of a row.
+pub(crate) trait Prepare: Copy {
+    /// Writes to `out` what stands for `x`, up to sixteen elements of row `row` of the group from dimension `i` on.
+    fn elements(self, row: usize, i: usize, x: &[f32], out: &mut [f32]);
+}
+
+/// The row itself.
+#[derive(Clone, Copy)]
+pub(crate) struct AsIs;
+
+impl Prepare for AsIs {
+    #[inline(always)]
+    fn elements(self, _: usize, _: usize, x: &[f32], out: &mut [f32]) {
+        out.copy_from_slice(x);
+    }
+}
+
+/// `mean − x`: centred, and negated so that products count down.
+#[derive(Clone, Copy)]
+pub(crate) struct NegatedAbout<'a>(pub &'a [f32]);
+
+impl Prepare for NegatedAbout<'_> {
+    #[inline(always)]
+    fn elements(self, _: usize, i: usize, x: &[f32], out: &mut [f32]) {
+        for ((out, &x), &mean) in out.iter_mut().zip(x).zip(&self.0[i..]) {
+            *out = mean - x;
+        }
+    }
+}
+
+/// A factor per row.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<'a>(pub &'a [f64]);
+
+impl Prepare for Scaled<'_> {
+    #[inline(always)]
+    fn elements(self, row: usize, _: usize, x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = (f64::from(x) * self.0[row]) as f32;
+        }
+    }
+}
+
+/// A group of rows that are some columns of a wider matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// Whole rows of `stride` elements.
+    pub values: &'a [f32],
+    /// Elements from one row to the next.
+    pub stride: usize,
+    /// The first column.
+    pub first: usize,
+    /// Columns.
+    pub d: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of `d` that are whole.
+    pub(crate) fn whole(values: &'a [f32], d: usize) -> Self {
+        Self { values, stride: d, first: 0, d }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.values.len() / self.stride
+    }
+
+    #[inline(always)]
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [f32]> {
+        self.values.chunks_exact(self.stride).map(move |row| &row[self.first..][..self.d])
+    }
+}
+
 /// What becomes of the sums of one group of rows.
 pub(crate) trait Epilogue {
     /// Takes the sums of `R` rows, from row `row` of the group on, with `V` vectors of codewords, from `codeword`
@@ -145,20 +217,19 @@ impl Panels {
         Self { arch, d, width, count, codewords: packed, starts: padded }
     }
 
-    /// Runs the tiles of `rows` (at most [`GROUP`], d), row-major.
+    /// Runs the tiles of `rows`, at most [`GROUP`] of them.
     ///
-    /// `prepare(row, i, x, out)` writes to `out` what the terms shall see in place of `x`, the elements of a row from
-    /// dimension `i` on. `scratch` is for this function alone; giving it again saves an allocation.
+    /// `prepare` says what the terms shall see in place of a row. `scratch` is for this function alone; giving it again saves an allocation.
     pub(crate) fn run<T, P, E>(
         &self,
         term: T,
-        rows: &[f32],
+        rows: Rows<'_>,
         prepare: P,
         scratch: &mut Vec<CacheLine>,
         epilogue: &mut E,
     ) where
         T: Term,
-        P: Fn(usize, usize, &[f32], &mut [f32]),
+        P: Prepare,
         E: Epilogue,
     {
         self.arch.dispatch(Run { panels: self, term, rows, prepare, scratch, epilogue });
@@ -184,13 +255,13 @@ impl WithSimd for PanelWidth {
 struct Run<'a, T, P, E> {
     panels: &'a Panels,
     term: T,
-    rows: &'a [f32],
+    rows: Rows<'a>,
     prepare: P,
     scratch: &'a mut Vec<CacheLine>,
     epilogue: &'a mut E,
 }
 
-impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> WithSimd for Run<'_, T, P, E> {
+impl<T: Term, P: Prepare, E: Epilogue> WithSimd for Run<'_, T, P, E> {
     type Output = ();
 
     /// Rows × vectors of codewords: as many sums as leave registers for the codewords and an element of a row.
@@ -205,12 +276,12 @@ impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> WithSimd for
     }
 }
 
-impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> Run<'_, T, P, E> {
+impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(mut self, simd: S) {
         let Panels { d, width, count, codewords, starts, .. } = self.panels;
         let chunks = d.div_ceil(16);
-        self.pack::<R>(*d, chunks);
+        self.pack::<R>(chunks);
         let panels = bytemuck::cast_slice::<_, f32>(codewords).chunks_exact(width * d);
         let starts = bytemuck::cast_slice::<_, f32>(starts).chunks_exact(*width);
         for (p, (panel, start)) in panels.zip(starts).take(*count).enumerate() {
@@ -227,14 +298,14 @@ impl<T: Term, P: Fn(usize, usize, &[f32], &mut [f32]), E: Epilogue> Run<'_, T, P
     /// Packs R rows together as `[dimension / 16][row][dimension % 16]`: rows are copied sixteen elements at a time, and
     /// a tile finds the R elements of a dimension at fixed distances.
     #[inline(always)]
-    fn pack<const R: usize>(&mut self, d: usize, chunks: usize) {
+    fn pack<const R: usize>(&mut self, chunks: usize) {
         self.scratch.clear();
-        self.scratch.resize(self.rows.len().div_ceil(d * R) * chunks * R, CacheLine::splat(0.0));
-        for (row, elements) in self.rows.chunks_exact(d).enumerate() {
+        self.scratch.resize(self.rows.len().div_ceil(R) * chunks * R, CacheLine::splat(0.0));
+        for (row, elements) in self.rows.iter().enumerate() {
             let block = &mut self.scratch[row / R * chunks * R..][..chunks * R];
             for (chunk, x) in elements.chunks(16).enumerate() {
                 let out = block[chunk * R + row % R].floats();
-                (self.prepare)(row, chunk * 16, x, &mut out[..x.len()]);
+                self.prepare.elements(row, chunk * 16, x, &mut out[..x.len()]);
             }
         }
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::assign::assign;
 use super::distance::distance;
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{Epilogue, GROUP};
+use super::tile::{Epilogue, GROUP, Rows};
 use crate::error::{Error, Result};
 
 /// Finds the `w` codewords with the least scores for every row of `x` (n, d), in ascending order of score, equal ones
@@ -45,7 +45,11 @@ pub(crate) fn top_w(
         .for_each_init(Vec::new, |scratch, ((rows, codes), distances)| {
             codes.fill(0);
             distances.fill(f32::INFINITY);
-            codebook.score(rows, scratch, &mut Nearest { codebook, rows, w, codes, scores: distances });
+            codebook.score(
+                Rows::whole(rows, codebook.d()),
+                scratch,
+                &mut Nearest { codebook, rows, w, codes, scores: distances },
+            );
         });
     Ok(())
 }

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::element::Element;
 use super::gpu::{Gpu, Reading, Slab};
+use super::host_pool::HostBuffer;
 use super::{Backend, Engine, grid};
 use crate::error::{Error, Result};
 
@@ -32,8 +33,8 @@ pub struct Matrix<T: Element> {
     storage: Storage<T>,
 }
 
-enum Storage<T> {
-    Host(Vec<T>),
+enum Storage<T: Element> {
+    Host(HostBuffer<T>),
     /// Shards of `shard_rows` rows each, the last one shorter.
     Device {
         slabs: Vec<Slab>,
@@ -48,8 +49,11 @@ impl<T: Element> Matrix<T> {
         elements.checked_mul(size_of::<T>()).filter(|&b| b <= isize::MAX as usize).ok_or_else(too_large)?;
         let storage = match engine.backend() {
             Backend::Cpu(cpu) => {
-                let fill = if cpu.checked { T::POISON } else { T::zeroed() };
-                Storage::Host(vec![fill; elements])
+                let mut values = cpu.pool.take(elements);
+                if cpu.checked {
+                    values.fill(T::POISON);
+                }
+                Storage::Host(values)
             }
             Backend::Gpu(gpu) => {
                 let row_bytes = (cols * size_of::<T>()) as u64;

@@ -8,6 +8,7 @@ mod adapters;
 mod element;
 pub(crate) mod gpu;
 pub(crate) mod grid;
+mod host_pool;
 mod matrix;
 mod pipelines;
 mod pool;
@@ -28,6 +29,7 @@ pub use timing::KernelTime;
 
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
+use host_pool::HostPool;
 
 /// A device to compute on. Cheap to clone: clones are the same device.
 ///
@@ -56,6 +58,7 @@ pub(crate) enum Backend {
 pub(crate) struct Cpu {
     /// Poison fresh matrices, as on a checked GPU.
     pub checked: bool,
+    pub pool: Arc<HostPool>,
 }
 
 impl Engine {
@@ -316,7 +319,7 @@ impl Builder {
     }
 
     fn cpu(&self, reason: &str) -> Engine {
-        let backend = Backend::Cpu(Cpu { checked: self.checked });
+        let backend = Backend::Cpu(Cpu { checked: self.checked, pool: Arc::default() });
         Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into() }) }
     }
 

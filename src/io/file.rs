@@ -10,7 +10,7 @@ use crate::error::{Context, Error, Result};
 
 /// An open file with its length at the time of opening.
 #[derive(Debug)]
-pub(super) struct DataFile {
+pub(crate) struct DataFile {
     path: PathBuf,
     file: File,
     len: u64,

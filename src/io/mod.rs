@@ -35,6 +35,7 @@ mod testing;
 
 pub use dataset::{Dataset, open, open_all};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
+pub(crate) use file::DataFile;
 pub use index::IndexFile;
 pub use locate::Format;
 pub use model::{ModelFile, read_model, write_model};

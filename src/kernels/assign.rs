@@ -1,5 +1,6 @@
 //! Host side of `assign`: the nearest codeword of every vector.
 
+use super::elementwise::Op;
 use super::prepare_codebook::Codebook;
 use super::tile::{self, Params};
 use crate::cpu;
@@ -70,5 +71,47 @@ impl Recorder<'_> {
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())
+    }
+
+    /// [`assign`](Self::assign) of the columns of `x` from `first` on, as many as the codebook has dimensions; the codes go
+    /// to column `code`, and with `add` the distances are added to what is there.
+    ///
+    /// Shapes: `x` (n, D), `codes` (n, m), `distances` (n, 1).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.
+    #[expect(clippy::too_many_arguments, reason = "which columns of what, and where to")]
+    pub(crate) fn assign_columns(
+        &mut self,
+        x: &Matrix<f32>,
+        first: usize,
+        codebook: &Codebook,
+        codes: &mut Matrix<u32>,
+        code: usize,
+        distances: &mut Matrix<f32>,
+        add: bool,
+    ) -> Result<()> {
+        let (n, d) = (x.rows(), codebook.d());
+        if self.gpu().is_none() {
+            self.same_engine("assign_columns", &[x.engine(), codes.engine(), distances.engine()])?;
+            expect_shape("assign_columns", "codes", codes.shape(), (n, codes.cols().max(code + 1)))?;
+            expect_shape("assign_columns", "x", x.shape(), (n, x.cols().max(first + d)))?;
+            expect_shape("assign_columns", "distances", distances.shape(), (n, 1))?;
+            let part = cpu::assign::Part { stride: x.cols(), first, codes: codes.cols(), code, add };
+            let packed = codebook.packed()?;
+            cpu::assign::assign_part(x.host(), part, packed, codes.host_mut(), distances.host_mut());
+            return Ok(());
+        }
+        let mut own = self.engine().uninitialized(n, d)?;
+        let mut own_codes = self.engine().uninitialized(n, 1)?;
+        self.copy_columns(x, first..first + d, &mut own, 0)?;
+        if add {
+            let mut own_distances = self.engine().uninitialized(n, 1)?;
+            self.assign(&own, codebook, &mut own_codes, &mut own_distances)?;
+            self.update(Op::Add, distances, &own_distances)?;
+        } else {
+            self.assign(&own, codebook, &mut own_codes, distances)?;
+        }
+        self.copy_columns(&own_codes, 0..1, codes, code)
     }
 }

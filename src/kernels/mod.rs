@@ -12,6 +12,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod histogram;
+pub(crate) mod local_search;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
 pub(crate) mod prepare_codebook;

@@ -4,18 +4,32 @@
 //! is [prepared](Quantizer::prepare) on an engine, which gives a [`Coder`] whose two verbs record kernels;
 //! [`encode`](Quantizer::encode) and [`decode`](Quantizer::decode) do all of that for vectors from anywhere.
 
+mod additive;
 mod codes;
+mod evaluation;
+mod joint;
 mod lattice;
 mod model;
+mod product;
+mod residual;
+mod rotation;
 mod spec;
+mod stack;
 mod stream;
+mod training;
 mod vq;
 
+pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
+pub use evaluation::Evaluation;
 pub use lattice::Lattice;
 pub use model::{Model, load};
+pub use product::{Product, ProductBuilder};
+pub use residual::{Residual, ResidualBuilder};
+pub use rotation::Rotated;
 pub use spec::Spec;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
+pub use training::{Trained, Training};
 pub use vq::{Vq, VqBuilder};
 
 use std::ops::Range;
@@ -27,6 +41,7 @@ use serde_json::Value;
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::Op;
 
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
 pub trait Quantizer: Send + Sync {
@@ -108,7 +123,7 @@ pub trait Quantizer: Send + Sync {
         let sizes = self.codebook_sizes();
         let mut values = Vec::with_capacity(x.len() * sizes.len());
         let coder = self.prepare(engine)?;
-        encode_batches(&*coder, engine, x, 0..x.len(), Batching::default(), |batch| {
+        encode_batches(&*coder, engine, x, 0..x.len(), Batching::of_coder(&*coder), |batch| {
             values.extend(batch.codes.iter());
             Ok(())
         })?;
@@ -132,11 +147,33 @@ pub trait Quantizer: Send + Sync {
         let mut values = Vec::with_capacity(codes.len() * self.dim());
         let coder = self.prepare(engine)?;
         let read = |rows: Range<usize>| Ok(codes.rows(rows).to_owned());
-        decode_batches(&*coder, engine, read, 0..codes.len(), Batching::default(), |_, _, decoded| {
-            values.extend(decoded.iter());
-            Ok(())
-        })?;
+        decode_batches(
+            &*coder,
+            engine,
+            read,
+            0..codes.len(),
+            Batching::of_coder(&*coder),
+            |_, _, decoded| {
+                values.extend(decoded.iter());
+                Ok(())
+            },
+        )?;
         Ok(Array2::from_shape_vec((codes.len(), self.dim()), values).expect("d values per row"))
+    }
+}
+
+/// Where a part of a product quantizer lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its first column among those of the vectors.
+    pub column: usize,
+    /// Its first code among those of a vector.
+    pub code: usize,
+}
+
+impl Part {
+    fn is_first(self) -> bool {
+        self.code == 0
     }
 }
 
@@ -170,4 +207,37 @@ pub trait Coder: Send + Sync {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()>;
+
+    /// [`record_encode`](Self::record_encode) as one part of wider vectors `x` (n, D): encodes the columns from `part.column`
+    /// on, writes the codes (n, m) from `part.code` on, and adds to the distances unless it is the first part.
+    ///
+    /// # Errors
+    /// As [`record_encode`](Self::record_encode).
+    fn record_encode_part(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        part: Part,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (engine, n) = (recorder.engine().clone(), x.rows());
+        let (d, m) = (self.dim(), self.codebook_sizes().len());
+        let mut own = engine.uninitialized(n, d)?;
+        let mut own_codes = engine.uninitialized(n, m)?;
+        recorder.copy_columns(x, part.column..part.column + d, &mut own, 0)?;
+        if part.is_first() {
+            self.record_encode(recorder, &own, &mut own_codes, distances)?;
+        } else {
+            let mut own_distances = engine.uninitialized(n, 1)?;
+            self.record_encode(recorder, &own, &mut own_codes, &mut own_distances)?;
+            recorder.update(Op::Add, distances, &own_distances)?;
+        }
+        recorder.copy_columns(&own_codes, 0..m, codes, part.code)
+    }
+
+    /// Bytes that encoding one vector takes on the device, besides the vector and its codes.
+    fn scratch_bytes(&self) -> usize {
+        0
+    }
 }

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Quantizer, Spec, Vq};
+use super::{Additive, Product, Quantizer, Residual, Rotated, Spec, Vq};
 use crate::error::{Context, Error, Result};
 use crate::io;
 
@@ -58,6 +58,15 @@ impl Parts<'_> {
         let spec: Spec = spec.ok_or_else(|| Error::input("its description names no spec"))?.parse()?;
         let quantizer: Box<dyn Quantizer> = match spec {
             Spec::Vq { .. } => Box::new(Vq::from_parts(self)?),
+            Spec::Product { parts, .. } => Box::new(Product::from_parts(self, parts)?),
+            Spec::OptimizedProduct { parts, .. } => Box::new(Rotated::from_parts(self, parts)?),
+            Spec::Residual { ref bits } => Box::new(Residual::from_parts(self, bits.len())?),
+            Spec::ProductResidual { parts, stages, .. } => {
+                Box::new(Product::residual_from_parts(self, parts, stages)?)
+            }
+            Spec::Additive { codebooks, .. } | Spec::LocalSearch { codebooks, .. } => {
+                Box::new(Additive::from_parts(self, codebooks)?)
+            }
             _ => return Err(Error::input(format!("{spec} cannot be loaded yet"))),
         };
         if quantizer.spec() != spec {

@@ -20,29 +20,31 @@ pub struct Batching {
     rows: usize,
 }
 
-impl Default for Batching {
-    /// 16,384 rows.
-    fn default() -> Self {
-        Self::of(16_384)
-    }
-}
-
 impl Batching {
     /// Batches of that many rows, and of one at least.
     pub fn of(rows: usize) -> Self {
         Self { rows: rows.max(1) }
     }
 
-    /// Batches so that all copies of vectors of `dim` dimensions together stay within `bytes`.
+    /// Batches that suit a coder where memory is no concern.
+    pub fn of_coder(coder: &dyn Coder) -> Self {
+        Self::within(u64::MAX, coder)
+    }
+
+    /// Batches so that all copies of vectors, codes and scratch memory of `coder` together stay within `bytes`.
     ///
     /// At most eight batches exist at once: one being read and one waiting, two on the device and their two
     /// copies on the way there, one waiting on its way out and one being written.
-    pub fn within(bytes: u64, dim: usize) -> Self {
+    pub fn within(bytes: u64, coder: &dyn Coder) -> Self {
         const COPIES: u64 = 8;
+        /// Scratch memory that stays in a cache of the last level, or near.
+        const CACHED: u64 = 8 << 20;
         /// Larger batches keep the device no busier, and leave less to overlap.
         const MOST: u64 = 1 << 15;
-        let row = 4 * (dim as u64 + 16);
-        Self::of((bytes / COPIES / row).min(MOST) as usize)
+        let scratch = coder.scratch_bytes() as u64;
+        let row = 4 * (coder.dim() + coder.codebook_sizes().len() + 16) as u64;
+        let fitting = bytes / (COPIES * row + 2 * scratch);
+        Self::of(fitting.min(MOST).min((CACHED / scratch.max(1)).max(1024)) as usize)
     }
 
     fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {

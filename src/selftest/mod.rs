@@ -16,6 +16,7 @@ mod distance_matrix;
 mod elementwise;
 mod gather;
 mod histogram;
+mod local_search;
 mod multiply_add;
 mod normalize;
 pub(crate) mod oracle;
@@ -58,6 +59,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
+    Kernel { shader: &kernels::local_search::SHADER, check: local_search::check },
     Kernel { shader: &kernels::multiply_add::SHADER, check: multiply_add::check },
     Kernel { shader: &kernels::normalize::SHADER, check: normalize::check },
     Kernel { shader: &kernels::prepare_codebook::SHADER, check: prepare_codebook::check },

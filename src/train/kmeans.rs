@@ -222,7 +222,7 @@ impl KMeans {
         &self.init
     }
 
-    pub(super) fn check(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<()> {
+    pub(crate) fn check(&self, x: &dyn Vectors, weights: Option<&[f32]>) -> Result<()> {
         let (n, d, k) = (x.len(), x.dim(), self.k);
         if k == 0 {
             return Err(Error::input("k is 0; a codebook needs at least one codeword"));
@@ -267,7 +267,7 @@ impl KMeans {
     }
 
     /// The training vectors: all, or a random sample in their order.
-    pub(super) fn sample(
+    pub(crate) fn sample(
         &self,
         x: &dyn Vectors,
         weights: Option<&[f32]>,

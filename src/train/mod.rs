@@ -4,6 +4,7 @@ mod elbow;
 mod empty;
 mod init;
 mod kmeans;
+pub(crate) mod least_squares;
 mod mini_batch;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};

@@ -80,7 +80,7 @@ pub struct Data {
 pub struct Train {
     #[command(flatten)]
     pub data: Data,
-    /// What to train, such as VQ1024
+    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, PRQ2x4x8, AQ8x8, LSQ8x8 or a lattice such as E8
     #[arg(long)]
     pub spec: Spec,
     /// The model file to write
@@ -88,6 +88,15 @@ pub struct Train {
     pub output: PathBuf,
     #[command(flatten)]
     pub kmeans: KMeansOptions,
+    /// Width of the beam of RQ, PRQ, AQ and LSQ, in training and encoding [default: 5]
+    #[arg(long, value_name = "WIDTH")]
+    pub beam: Option<usize>,
+    /// Joint fits of the codebooks of RQ, PRQ, AQ and LSQ, or of the rotation of OPQ, at most
+    #[arg(long, value_name = "ROUNDS")]
+    pub refine: Option<usize>,
+    /// Rounds of local search of LSQ, in encoding [default: 8]
+    #[arg(long, value_name = "ROUNDS")]
+    pub local_search: Option<usize>,
     /// Weights of the vectors, a file of one column
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
@@ -96,23 +105,29 @@ pub struct Train {
     pub start: Option<PathBuf>,
 }
 
+/// The default of `--tolerance`.
+pub const TOLERANCE: f64 = 1e-4;
+
+/// The default of `--sample`.
+pub const SAMPLE: usize = 256;
+
 /// Settings of k-means.
 #[derive(Args, Debug)]
 pub struct KMeansOptions {
     /// Where the codewords start
     #[arg(long, value_enum)]
     pub init: Option<InitName>,
-    /// Iterations at most (batches, with --mini-batch)
-    #[arg(long, default_value_t = 25)]
-    pub iters: usize,
+    /// Iterations at most (batches, with --mini-batch) [default: 25, and 10 where codebooks are refitted jointly]
+    #[arg(long)]
+    pub iters: Option<usize>,
     /// Stop once an iteration improves the objective by less than this share
-    #[arg(long, default_value_t = 1e-4)]
+    #[arg(long, default_value_t = TOLERANCE)]
     pub tolerance: f64,
     /// Runs from different starts, of which the best is kept
     #[arg(long, default_value_t = 1)]
     pub restarts: usize,
     /// Training vectors per codeword at most, drawn at random; 0 for all
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = SAMPLE)]
     pub sample: usize,
     /// Unit-length vectors and codewords (cosine)
     #[arg(long)]

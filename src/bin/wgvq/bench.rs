@@ -196,7 +196,9 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
         Measurement::Encode => {
             let x = x.download()?;
             let coder = Vq::new(codewords)?.prepare(engine)?;
-            time_host(repeat, || encode_batches(&*coder, engine, &x, 0..n, Batching::default(), |_| Ok(())))?
+            time_host(repeat, || {
+                encode_batches(&*coder, engine, &x, 0..n, Batching::of_coder(&*coder), |_| Ok(()))
+            })?
         }
         Measurement::Upload => {
             let x = x.download()?;

@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::io::{self, Dataset, RowWriter};
-use wgvq::metrics::{Distortion, Usage};
 use wgvq::ndarray::Array2;
 use wgvq::train::KMeans;
-use wgvq::{Batching, Codes, Context, Engine, Error, Quantizer, Result, Vq, encode_batches};
+use wgvq::{Batching, Codes, Context, Engine, Error, Evaluation, Quantizer, Result, Vq, encode_batches};
 
 use crate::Verdict;
 use crate::args::{Common, Demo};
-use crate::figures::{Figures, Loss, print_json};
+use crate::figures::{Figures, print_json};
 use crate::plots::{self, Labels, Series};
 use crate::stdout::say;
 
@@ -75,13 +74,12 @@ fn run_size(engine: &Engine, data: &Dataset, k: usize, seed: u64, folder: &Path)
     vq.save(&folder.join("model.safetensors"), true, json!({ "trainer": "kmeans" }))?;
 
     let coder = vq.prepare(engine)?;
-    let (mut distortion, mut usage) = (Distortion::default(), Usage::new(k));
+    let mut measured = Evaluation::new(&[k]);
     let mut values = Vec::with_capacity(data.rows());
     let mut out = RowWriter::<u16>::create(folder.join("codes.npy"), data.rows(), 1, true)?;
     let start = Instant::now();
-    encode_batches(&*coder, engine, data, 0..data.rows(), Batching::default(), |batch| {
-        usage.add(batch.codes.iter().copied());
-        distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+    encode_batches(&*coder, engine, data, 0..data.rows(), Batching::of_coder(&*coder), |batch| {
+        measured.add_encoded(&batch);
         values.extend(batch.codes.iter().copied());
         out.append(&batch.codes.iter().map(|&code| code as u16).collect::<Vec<_>>())
     })?;
@@ -96,8 +94,8 @@ fn run_size(engine: &Engine, data: &Dataset, k: usize, seed: u64, folder: &Path)
     back.append(decoded.as_slice().expect("decoded rows are contiguous"))?;
     back.finish()?;
 
-    let counts = usage.counts().iter().map(|&count| count as f64).collect();
-    let figures = Figures::new(engine, &vq, Loss::from(&distortion), &[usage], seconds);
+    let counts = measured.usage[0].counts().iter().map(|&count| count as f64).collect();
+    let figures = Figures::new(engine, &vq, &measured, seconds);
     Ok(Run { figures, history: found.history, counts, train_seconds, decode_rate })
 }
 

@@ -8,7 +8,7 @@ use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
 use crate::stdout::say;
-use crate::train::Watch;
+use crate::train::{ITERATIONS, Watch};
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
@@ -22,7 +22,7 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     let engine = common.engine()?;
     interrupt::listen()?;
     let runs = command.k.len().saturating_mul(command.kmeans.restarts);
-    let total = runs.saturating_mul(command.kmeans.iters);
+    let total = runs.saturating_mul(command.kmeans.iters.unwrap_or(ITERATIONS));
     let mut watch = Watch::new(Progress::new(common, "elbow", "iterations", total));
     let trainer = |k| command.kmeans.trainer(k, common.seed);
     let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;

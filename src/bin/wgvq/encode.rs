@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use wgvq::io::RowWriter;
-use wgvq::metrics::{Distortion, Usage};
-use wgvq::{Batching, Error, Model, Result, Vectors, encode_batches, io};
+use wgvq::{Batching, Error, Evaluation, Model, Result, Vectors, encode_batches, io};
 
 use crate::args::{Common, Encode};
-use crate::figures::{Figures, Loss};
+use crate::figures::Figures;
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
@@ -25,16 +24,12 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let done = out.written();
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
     progress.skip(done);
-    let mut distortion = Distortion::default();
-    let mut usage: Vec<Usage> = coder.codebook_sizes().into_iter().map(Usage::new).collect();
-    let batching = Batching::within(common.memory(), data.dim());
+    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let batching = Batching::within(common.memory(), &*coder);
     let start = Instant::now();
     let encoded = encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
         out.append(&batch.codes)?;
-        for (usage, column) in usage.iter_mut().zip(batch.codes.columns()) {
-            usage.add(column.iter().copied());
-        }
-        distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+        found.add_encoded(&batch);
         progress.add(batch.rows.len(), String::new());
         if interrupt::asked() && batch.rows.end < data.len() {
             return Err(Error::cancelled(format!(
@@ -54,7 +49,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     out.finish()?;
     progress.finish();
     let seconds = start.elapsed().as_secs_f64();
-    let figures = Figures::new(&engine, &*model.quantizer, Loss::from(&distortion), &usage, seconds);
+    let figures = Figures::new(&engine, &*model.quantizer, &found, seconds);
     // The figures are those of the vectors that this run has encoded.
     if done > 0 { figures.with("resumed_at", done) } else { figures }.print(common)?;
     Ok(Verdict::Done)

@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use wgvq::io::IndexFile;
-use wgvq::metrics::{Distortion, Usage};
-use wgvq::{Batching, Engine, Error, Model, Result, Vectors, decode_batches, encode_batches, io};
+use wgvq::{Batching, Engine, Error, Evaluation, Model, Result, Vectors, decode_batches, encode_batches, io};
 
 use crate::Verdict;
 use crate::args::{Common, Eval};
 use crate::decode::read_codes;
-use crate::figures::{Figures, Loss};
+use crate::figures::Figures;
 use crate::progress::Progress;
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
@@ -17,7 +16,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let start = Instant::now();
-    let (distortion, usage) = match &command.codes {
+    let found = match &command.codes {
         Some(path) => {
             let codes = IndexFile::open(path)?;
             judge_codes(&model, &engine, &data, &codes, common)?
@@ -25,10 +24,10 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
         None => judge(&model, &engine, &data, common)?,
     };
     let seconds = start.elapsed().as_secs_f64();
-    Figures::new(&engine, &*model.quantizer, Loss::from(&distortion), &usage, seconds).print(common)?;
+    Figures::new(&engine, &*model.quantizer, &found, seconds).print(common)?;
     match command.max_mse {
-        Some(limit) if distortion.mse() > limit => {
-            eprintln!("wgvq: the mse {} is above --max-mse {limit}", distortion.mse());
+        Some(limit) if found.distortion.mse() > limit => {
+            eprintln!("wgvq: the mse {} is above --max-mse {limit}", found.distortion.mse());
             Ok(Verdict::Missed)
         }
         _ => Ok(Verdict::Done),
@@ -36,21 +35,18 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
 }
 
 /// Encodes the data and adds up what is lost.
-fn judge(
-    model: &Model,
-    engine: &Engine,
-    data: &dyn Vectors,
-    common: &Common,
-) -> Result<(Distortion, Vec<Usage>)> {
+fn judge(model: &Model, engine: &Engine, data: &dyn Vectors, common: &Common) -> Result<Evaluation> {
     let coder = model.quantizer.prepare(engine)?;
-    let mut tally = Tally::new(&coder.codebook_sizes(), common, data.len());
-    let batching = Batching::within(common.memory(), data.dim());
+    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let mut progress = Progress::new(common, "eval", "vectors", data.len());
+    let batching = Batching::within(common.memory(), &*coder);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
-        tally.count(&batch.codes.view());
-        tally.distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+        found.add_encoded(&batch);
+        progress.add(batch.rows.len(), String::new());
         Ok(())
     })?;
-    Ok(tally.finish())
+    progress.finish();
+    Ok(found)
 }
 
 /// Decodes the codes and compares the result with the data, in float64.
@@ -60,7 +56,7 @@ fn judge_codes(
     data: &dyn Vectors,
     codes: &IndexFile,
     common: &Common,
-) -> Result<(Distortion, Vec<Usage>)> {
+) -> Result<Evaluation> {
     if codes.rows() != data.len() {
         return Err(Error::input(format!(
             "codes of {} vectors, and the data has {}",
@@ -76,43 +72,16 @@ fn judge_codes(
         )));
     }
     let coder = model.quantizer.prepare(engine)?;
-    let mut tally = Tally::new(&coder.codebook_sizes(), common, data.len());
-    let batching = Batching::within(common.memory(), data.dim());
+    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let mut progress = Progress::new(common, "eval", "vectors", data.len());
+    let batching = Batching::within(common.memory(), &*coder);
     let read = |rows| read_codes(codes, rows);
     decode_batches(&*coder, engine, read, 0..data.len(), batching, |rows, codes, decoded| {
-        let x = data.read_rows(rows)?;
-        tally.count(&codes);
-        tally.distortion.add(x.view(), decoded);
+        let x = data.read_rows(rows.clone())?;
+        progress.add(rows.len(), String::new());
+        found.add_decoded(x.view(), codes, decoded);
         Ok(())
     })?;
-    Ok(tally.finish())
-}
-
-/// What adds up over the batches.
-struct Tally {
-    distortion: Distortion,
-    usage: Vec<Usage>,
-    progress: Progress,
-}
-
-impl Tally {
-    fn new(codebook_sizes: &[usize], common: &Common, n: usize) -> Self {
-        Self {
-            distortion: Distortion::default(),
-            usage: codebook_sizes.iter().map(|&k| Usage::new(k)).collect(),
-            progress: Progress::new(common, "eval", "vectors", n),
-        }
-    }
-
-    fn count(&mut self, codes: &wgvq::ndarray::ArrayView2<u32>) {
-        for (usage, column) in self.usage.iter_mut().zip(codes.columns()) {
-            usage.add(column.iter().copied());
-        }
-        self.progress.add(codes.nrows(), String::new());
-    }
-
-    fn finish(self) -> (Distortion, Vec<Usage>) {
-        self.progress.finish();
-        (self.distortion, self.usage)
-    }
+    progress.finish();
+    Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wgvq::metrics::{Distortion, Usage};
-use wgvq::{Engine, Quantizer, Result};
+use wgvq::{Engine, Evaluation, Quantizer, Result};
 
 use crate::args::Common;
 use crate::stdout::say;
@@ -44,7 +44,11 @@ impl From<&Distortion> for Loss {
 }
 
 impl Figures {
-    pub fn new(
+    pub fn new(engine: &Engine, quantizer: &dyn Quantizer, found: &Evaluation, seconds: f64) -> Self {
+        Self::of_loss(engine, quantizer, Loss::from(&found.distortion), &found.usage, seconds)
+    }
+
+    pub fn of_loss(
         engine: &Engine,
         quantizer: &dyn Quantizer,
         loss: Loss,

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::train::{Ended, Init, Iteration, KMeans, Observer};
-use wgvq::{Context, Error, Quantizer, Result, Spec, Vectors, Vq, io};
+use wgvq::{Context, Error, Evaluation, Quantizer, Result, Spec, Training, Vectors, Vq, io};
 
-use crate::args::{Common, InitName, KMeansOptions, Train};
+use crate::args::{Common, InitName, KMeansOptions, SAMPLE, TOLERANCE, Train};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
@@ -20,9 +20,26 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         return Err(Error::input(format!("{output}: a model file's name ends in .safetensors")));
     }
     let data = io::open_all(&command.data.data)?;
-    let Spec::Vq { k } = command.spec else {
-        return Err(Error::input(format!("{} cannot be trained yet", command.spec)));
-    };
+    match command.spec {
+        Spec::Vq { k } => train_vq(command, common, &data, k),
+        _ => train_any(command, common, &data),
+    }
+}
+
+/// One codebook, with all that k-means has to offer.
+fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
+    for (given, name) in [
+        (command.beam.is_some(), "--beam"),
+        (command.refine.is_some(), "--refine"),
+        (command.local_search.is_some(), "--local-search"),
+    ] {
+        if given {
+            return Err(Error::input(format!(
+                "{name} is for quantizers of several codebooks; {} has one",
+                command.spec
+            )));
+        }
+    }
     let mut trainer = command.kmeans.trainer(k, common.seed);
     if let Some(path) = &command.start {
         let model = wgvq::load(path).context(|| "--start")?;
@@ -37,9 +54,9 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
 
     let start = Instant::now();
     let runs = command.kmeans.restarts;
-    let total = runs.saturating_mul(command.kmeans.iters);
+    let total = runs.saturating_mul(command.kmeans.iters.unwrap_or(ITERATIONS));
     let mut watch = Watch::new(Progress::new(common, "train", "iterations", total));
-    let found = trainer.fit_observed(&engine, &data, weights.as_deref(), &mut watch)?;
+    let found = trainer.fit_observed(&engine, data, weights.as_deref(), &mut watch)?;
     let seconds = start.elapsed().as_secs_f64();
     let done = watch.iterations;
     watch.progress.finish();
@@ -57,7 +74,7 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     });
     vq.save(&command.output, common.force, training)?;
     let loss = Loss { n: found.rows, mse: Some(found.mse), relative_mse: found.relative_mse };
-    let mut figures = Figures::new(&engine, &vq, loss, &[found.usage], seconds);
+    let mut figures = Figures::of_loss(&engine, &vq, loss, &[found.usage], seconds);
     figures.iterations = Some(iterations);
     // What went through the assignment: every vector in every iteration of every run, or every batch.
     let per_iteration = command.kmeans.mini_batch.map_or(found.rows, |batch| batch.min(found.rows));
@@ -80,6 +97,57 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     Ok(Verdict::Done)
 }
 
+/// Any other quantizer: its figures are those of the vectors it was trained on.
+fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {
+    for (given, name) in [
+        (command.weights.is_some(), "--weights"),
+        (command.start.is_some(), "--start"),
+        (command.kmeans.spherical, "--spherical"),
+        (command.kmeans.mini_batch.is_some(), "--mini-batch"),
+    ] {
+        if given {
+            return Err(Error::input(format!("{name} is for VQ; leave it out with {}", command.spec)));
+        }
+    }
+    let training = Training::new(command.spec.clone())
+        .beam(command.beam)
+        .refinements(command.refine)
+        .local_search(command.local_search)
+        .seed(common.seed);
+    let training = if command.kmeans.is_default() {
+        training
+    } else {
+        let iterations = if command.spec.is_joint() { JOINT_ITERATIONS } else { ITERATIONS };
+        let trainer = command.kmeans.trainer(1, common.seed);
+        training.kmeans(trainer.iterations(command.kmeans.iters.unwrap_or(iterations)))
+    };
+    let engine = common.engine()?;
+    interrupt::listen()?;
+
+    let start = Instant::now();
+    // How many iterations there will be is known only at the end.
+    let mut watch = Watch::new(Progress::new(common, "train", "iterations", 0));
+    let trained = training.fit(&engine, data, &mut watch)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let iterations = watch.iterations;
+    watch.progress.finish();
+
+    let quantizer = &*trained.quantizer;
+    let found = Evaluation::of(&*quantizer.prepare(&engine)?, &engine, &trained.sample)?;
+    let record = json!({
+        "trainer": "kmeans",
+        "seed": common.seed,
+        "iterations": iterations,
+        "vectors": trained.sample.nrows(),
+        "mse": found.distortion.mse(),
+    });
+    quantizer.save(&command.output, common.force, record)?;
+    let mut figures = Figures::new(&engine, quantizer, &found, seconds);
+    figures.iterations = Some(iterations);
+    figures.with("vectors_given", data.len()).print(common)?;
+    Ok(Verdict::Done)
+}
+
 fn read_weights(path: &Path) -> Result<Vec<f32>> {
     let weights = io::open(path)?;
     if weights.dim() != 1 {
@@ -89,7 +157,22 @@ fn read_weights(path: &Path) -> Result<Vec<f32>> {
     Ok(weights.to_array()?.into_iter().collect())
 }
 
+/// Iterations of k-means, unless said otherwise.
+pub const ITERATIONS: usize = 25;
+
+/// The same where a joint fit follows.
+const JOINT_ITERATIONS: usize = 10;
+
 impl KMeansOptions {
+    /// Whether nothing was said, so that each quantizer takes its own settings.
+    fn is_default(&self) -> bool {
+        self.init.is_none()
+            && self.iters.is_none()
+            && self.tolerance == TOLERANCE
+            && self.restarts == 1
+            && self.sample == SAMPLE
+    }
+
     /// The trainer that these options describe.
     pub fn trainer(&self, k: usize, seed: u64) -> KMeans {
         let init = match self.init {
@@ -100,7 +183,7 @@ impl KMeansOptions {
         };
         KMeans::new(k)
             .init(init)
-            .iterations(self.iters)
+            .iterations(self.iters.unwrap_or(ITERATIONS))
             .tolerance(self.tolerance)
             .restarts(self.restarts)
             .sample_per_codeword((self.sample > 0).then_some(self.sample))

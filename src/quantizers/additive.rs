@@ -1,0 +1,331 @@
+//! Additive quantization: the sum of one codeword of each codebook, in no order.
+
+use ndarray::Array2;
+use serde_json::{Map, Value, json};
+
+use super::model::Parts;
+use super::residual::{bits_of, check_beam};
+use super::stack::{self, Stack};
+use super::{Coder, Quantizer, Residual, Spec, joint};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::kernels::beam_step::{Beam, Candidates};
+use crate::kernels::elementwise::Op;
+use crate::kernels::local_search::MOST_CODEBOOKS;
+use crate::kernels::prepare_codebook::Codebook;
+use crate::metrics::Metric;
+use crate::rng::Rng;
+use crate::train::{KMeans, Observer};
+
+/// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
+///
+/// Encoding is a beam search over the union of all codebooks: it starts from the best codewords of any, extends each
+/// tuple by the codewords of the codebooks it lacks, and keeps the best distinct tuples. With rounds of local search
+/// (LSQ, Martinez et al., ECCV 2016), what the beam finds is perturbed and improved code by code, that many times.
+///
+/// ```
+/// use wgvq::{Additive, Quantizer};
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((500, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
+/// let aq = Additive::builder().codebooks(3).bits(4).beam(5).seed(7).fit(&engine, &x)?;
+/// assert_eq!(aq.spec().to_string(), "AQ3x4");
+/// let lsq = Additive::builder().codebooks(3).bits(4).local_search(8).seed(7).fit(&engine, &x)?;
+/// assert_eq!(lsq.spec().to_string(), "LSQ3x4");
+/// let back = lsq.decode(&engine, &lsq.encode(&engine, &x)?)?;
+/// assert!(wgvq::metrics::mse(x.view(), back.view())? < 3.0);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Additive {
+    codebooks: Vec<Array2<f32>>,
+    beam: usize,
+    rounds: usize,
+}
+
+/// The seed of the perturbations: part of what a model is, as the codes depend on it.
+const PERTURBATIONS: u64 = 0x15c0;
+
+/// Codes that a perturbation changes: as many as Martinez et al. find best for 8 codebooks.
+const PERTURBED: usize = 4;
+
+impl Additive {
+    /// A quantizer of these codebooks (k, d), all of one size; `rounds` of local search follow a beam search of width
+    /// `beam`. With none it is AQ, otherwise LSQ.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no codebook, one is unusable or of another shape, the size is no
+    /// power of two from 2 to 65,536, the beam is not 1 to 128, or there are more than 64 for a local search.
+    pub fn new(codebooks: Vec<Array2<f32>>, beam: usize, rounds: usize) -> Result<Self> {
+        stack::check_codebooks(&codebooks)?;
+        let k = codebooks[0].nrows();
+        if let Some(j) = codebooks.iter().position(|codebook| codebook.nrows() != k) {
+            return Err(Error::input(format!(
+                "codebook {j} has {} codewords, codebook 0 has {k}; all have to have as many",
+                codebooks[j].nrows()
+            )));
+        }
+        bits_of(&codebooks[0])?;
+        if rounds > 0 && codebooks.len() > MOST_CODEBOOKS {
+            let m = codebooks.len();
+            return Err(Error::input(format!(
+                "a local search over {m} codebooks; {MOST_CODEBOOKS} can be had"
+            )));
+        }
+        Ok(Self { codebooks, beam: check_beam(beam)?, rounds })
+    }
+
+    pub(super) fn from_parts(parts: &mut Parts<'_>, m: usize) -> Result<Self> {
+        Self::new(parts.codebooks(m)?, parts.setting("beam")?, parts.setting("local_search")?)
+    }
+
+    /// Says how to train one.
+    pub fn builder() -> AdditiveBuilder {
+        AdditiveBuilder {
+            codebooks: 8,
+            bits: 8,
+            beam: 5,
+            rounds: 0,
+            refinements: 25,
+            trainer: KMeans::new(256).iterations(10),
+            seed: 0,
+        }
+    }
+
+    /// The same codebooks, searched in another way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_search(self, beam: usize, rounds: usize) -> Result<Self> {
+        Self::new(self.codebooks, beam, rounds)
+    }
+}
+
+/// How to train an [`Additive`].
+#[derive(Clone, Debug)]
+pub struct AdditiveBuilder {
+    codebooks: usize,
+    bits: u32,
+    beam: usize,
+    rounds: usize,
+    refinements: usize,
+    trainer: KMeans,
+    seed: u64,
+}
+
+impl AdditiveBuilder {
+    /// How many codebooks; 8 if not said.
+    pub fn codebooks(mut self, codebooks: usize) -> Self {
+        self.codebooks = codebooks;
+        self
+    }
+
+    /// Bits of each; 8 if not said.
+    pub fn bits(mut self, bits: u32) -> Self {
+        self.bits = bits;
+        self
+    }
+
+    /// The width of the beam, in training and afterwards; 5 if not said.
+    pub fn beam(mut self, beam: usize) -> Self {
+        self.beam = beam;
+        self
+    }
+
+    /// Rounds of local search after the beam search; 0 if not said.
+    pub fn local_search(mut self, rounds: usize) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    /// How often, at most, the vectors are encoded and all codebooks refitted by least squares; 25 if not said.
+    pub fn refinements(mut self, refinements: usize) -> Self {
+        self.refinements = refinements;
+        self
+    }
+
+    /// The settings of the k-means that each codebook starts from; k and seed are taken from this builder.
+    pub fn trainer(mut self, trainer: KMeans) -> Self {
+        self.trainer = trainer;
+        self
+    }
+
+    /// The seed of everything random; 0 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x` (n, d), n ≥ 2^bits: the codebooks start as those of a residual quantizer.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`], and for numbers of codebooks or bits or a beam that cannot be.
+    pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Additive> {
+        self.fit_observed(engine, x, &mut ())
+    }
+
+    /// [`fit`](Self::fit), telling `observer` of each iteration.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
+    pub fn fit_observed(
+        self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Additive> {
+        let sizes = joint::sizes(&vec![self.bits; self.codebooks])?;
+        let x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let start = Residual::builder()
+            .stage_bits(vec![self.bits; self.codebooks])
+            .beam(self.beam)
+            .refinements(START)
+            .trainer(self.trainer.clone().sample_per_codeword(None))
+            .seed(self.seed)
+            .fit_observed(engine, &x, observer)?;
+        let codebooks: Vec<_> = start.codebooks().into_iter().cloned().collect();
+        let (beam, rounds) = (self.beam, self.rounds);
+        // Fails here for what `new` refuses.
+        Additive::new(codebooks.clone(), beam, rounds)?;
+        let build = |codebooks| Additive { codebooks, beam, rounds: rounds.min(ROUNDS) };
+        let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
+        Additive::new(codebooks, beam, rounds)
+    }
+}
+
+/// Joint refinements of the residual quantizer to start from.
+const START: usize = 2;
+
+/// Rounds of local search between two fits, at most: more improve the codebooks no further.
+const ROUNDS: usize = 4;
+
+impl Quantizer for Additive {
+    fn spec(&self) -> Spec {
+        let (codebooks, bits) = (self.codebooks.len(), self.codebooks[0].nrows().ilog2());
+        if self.rounds == 0 {
+            Spec::Additive { codebooks, bits }
+        } else {
+            Spec::LocalSearch { codebooks, bits }
+        }
+    }
+
+    fn dim(&self) -> usize {
+        self.codebooks[0].ncols()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        self.codebooks.iter().map(Array2::nrows).collect()
+    }
+
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        self.codebooks.iter().collect()
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        Map::from_iter([("beam".into(), json!(self.beam)), ("local_search".into(), json!(self.rounds))])
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        let (centred, mean) = stack::centre(&self.codebooks);
+        let views: Vec<_> = centred.iter().map(|codebook| codebook.view()).collect();
+        let all = ndarray::concatenate(ndarray::Axis(0), &views).expect("codebooks of one dimension");
+        let (m, k) = (self.codebooks.len(), self.codebooks[0].nrows());
+        let mut rng = Rng::new(PERTURBATIONS, 0);
+        let shifts = (0..=self.rounds).map(|round| {
+            let mut shifts = Array2::zeros((m, 1));
+            // The first round starts from what the beam has found.
+            let perturbed = if round == 0 { 0 } else { PERTURBED.min(m) };
+            for j in rng.distinct(perturbed, m) {
+                shifts[[j, 0]] = 1 + rng.below(k - 1) as u32;
+            }
+            engine.upload(shifts.view())
+        });
+        let shifts = if self.rounds == 0 { Vec::new() } else { shifts.collect::<Result<_>>()? };
+        Ok(Box::new(AdditiveCoder {
+            gram: stack::inner_products(engine, &centred, &centred)?,
+            union: Codebook::new(engine, all.view(), Metric::SquaredL2)?,
+            mean: engine.upload(mean.view())?,
+            stack: Stack::new(engine, &self.codebooks)?,
+            beam: self.beam,
+            shifts,
+        }))
+    }
+}
+
+struct AdditiveCoder {
+    /// The codewords of all codebooks, each codebook about its mean, and their inner products.
+    union: Codebook,
+    gram: Matrix<f32>,
+    /// The sum of the means, (1, d).
+    mean: Matrix<f32>,
+    stack: Stack,
+    beam: usize,
+    /// How each round of local search perturbs the codes, (m, 1).
+    shifts: Vec<Matrix<u32>>,
+}
+
+impl AdditiveCoder {
+    /// Entries that are kept after step `step`: there are no more than `binomial(m, step + 1) · k^(step + 1)` tuples.
+    fn width(&self, step: usize) -> usize {
+        let (m, k) = (self.stack.sizes().len(), self.stack.sizes()[0]);
+        let mut tuples = 1_usize;
+        for i in 0..=step {
+            tuples = tuples.saturating_mul((m - i) * k) / (i + 1);
+            if tuples >= self.beam {
+                return self.beam;
+            }
+        }
+        tuples
+    }
+}
+
+impl Coder for AdditiveCoder {
+    fn dim(&self) -> usize {
+        self.stack.dim()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        self.stack.sizes().to_vec()
+    }
+
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let engine = recorder.engine().clone();
+        let mut centred = engine.uninitialized(x.rows(), x.cols())?;
+        recorder.elementwise(Op::Sub, x, &self.mean, &mut centred)?;
+        let mut scores = engine.uninitialized(x.rows(), self.union.k())?;
+        recorder.scores(&centred, &self.union, &mut scores)?;
+        let group = self.stack.sizes()[0];
+        let candidates = Candidates { scores: &scores, gram: &self.gram, first: 0, group };
+        let mut beam: Option<Beam> = None;
+        for step in 0..self.stack.sizes().len() {
+            let mut next = Beam::new(&engine, x.rows(), self.width(step), step + 1)?;
+            recorder.beam_step(beam.as_ref(), &candidates, &mut next)?;
+            beam = Some(next);
+        }
+        recorder.beam_codes(&beam.expect("there is a codebook"), self.stack.offsets(), codes)?;
+        let mut costs = engine.uninitialized(x.rows(), 1)?;
+        for (round, shifts) in self.shifts.iter().enumerate() {
+            recorder.local_search(&scores, &self.gram, shifts, round == 0, codes, &mut costs)?;
+        }
+        self.stack.record_distances(recorder, x, codes, distances)
+    }
+
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()> {
+        self.stack.record_decode(recorder, codes, decoded)
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        4 * (2 * self.dim() + self.union.k() + 2 * self.beam * (self.stack.sizes().len() + 1))
+    }
+}

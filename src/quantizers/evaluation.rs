@@ -1,0 +1,70 @@
+//! What adds up while vectors are encoded: how much is lost, and how the codes are used.
+
+use ndarray::ArrayView2;
+
+use super::{Batching, Coder, EncodedBatch, encode_batches};
+use crate::Vectors;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::metrics::{Distortion, Usage};
+
+/// Distortion and use of codes over some vectors.
+///
+/// ```
+/// use ndarray::array;
+/// use wgvq::{Evaluation, Quantizer};
+/// let engine = wgvq::Engine::cpu();
+/// let vq = wgvq::Vq::new(array![[0.0_f32], [10.0]])?;
+/// let found = Evaluation::of(&*vq.prepare(&engine)?, &engine, &array![[1.0_f32], [0.0], [11.0]])?;
+/// assert!((found.distortion.mse() - 2.0 / 3.0).abs() < 1e-6);
+/// assert_eq!(found.usage[0].counts(), [2, 1]);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// What is lost.
+    pub distortion: Distortion,
+    /// How each codebook is used.
+    pub usage: Vec<Usage>,
+}
+
+impl Evaluation {
+    /// Of nothing yet, for codebooks of these sizes.
+    pub fn new(codebook_sizes: &[usize]) -> Self {
+        Self {
+            distortion: Distortion::default(),
+            usage: codebook_sizes.iter().map(|&k| Usage::new(k)).collect(),
+        }
+    }
+
+    /// Encodes all of `x` and adds it up.
+    ///
+    /// # Errors
+    /// As [`encode_batches`].
+    pub fn of(coder: &dyn Coder, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
+        let mut found = Self::new(&coder.codebook_sizes());
+        encode_batches(coder, engine, x, 0..x.len(), Batching::of_coder(coder), |batch| {
+            found.add_encoded(&batch);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Adds a batch that [`encode_batches`] gives.
+    pub fn add_encoded(&mut self, batch: &EncodedBatch) {
+        self.count(batch.codes.view());
+        self.distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+    }
+
+    /// Adds vectors (n, d), their codes (n, m) and what these decode to (n, d).
+    pub fn add_decoded(&mut self, x: ArrayView2<f32>, codes: ArrayView2<u32>, decoded: ArrayView2<f32>) {
+        self.count(codes);
+        self.distortion.add(x, decoded);
+    }
+
+    fn count(&mut self, codes: ArrayView2<u32>) {
+        for (usage, column) in self.usage.iter_mut().zip(codes.columns()) {
+            usage.add(column.iter().copied());
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Product quantization: the dimensions in parts, each with a quantizer of its own.
+
+use std::ops::Range;
+
+use ndarray::{Array2, s};
+use serde_json::{Map, Value, json};
+
+use super::model::Parts;
+use super::residual::{Residual, bits_of, check_beam};
+use super::rotation::{self, Rotated};
+use super::{Coder, Part, Quantizer, Spec, Vq, joint};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::train::{KMeans, Observer};
+
+/// The dimensions cut into parts that are quantized apart (Eq. 2.10): by one codebook each (PQ, Jégou et al., TPAMI
+/// 2011), or by a residual quantizer each (PRQ).
+///
+/// ```
+/// use wgvq::{Product, Quantizer};
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((300, 7), |(row, column)| ((row * (column + 2)) % 16) as f32);
+/// let pq = Product::builder().parts(3).bits(4).seed(7).fit(&engine, &x)?;
+/// assert_eq!(pq.columns(), [0..3, 3..5, 5..7]);
+/// let codes = pq.encode(&engine, &x)?;
+/// assert_eq!(codes.view().dim(), (300, 3));
+/// let prq = Product::builder().parts(2).stages(2).bits(4).fit(&engine, &x)?;
+/// assert_eq!(prq.spec().to_string(), "PRQ2x2x4");
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+pub struct Product {
+    parts: Vec<Subspace>,
+    spec: Spec,
+    beam: usize,
+}
+
+struct Subspace {
+    columns: Range<usize>,
+    quantizer: Box<dyn Quantizer>,
+}
+
+/// The columns of each of `parts` parts of `d` dimensions: the first ones are one longer where d does not divide.
+///
+/// # Errors
+/// [`Input`](crate::ErrorKind::Input) if there are more parts than dimensions.
+pub(super) fn split(d: usize, parts: usize) -> Result<Vec<Range<usize>>> {
+    if parts == 0 || parts > d {
+        return Err(Error::input(format!(
+            "{parts} parts of {d} dimensions; there can be as many as dimensions, such as PQ{}x8",
+            d.clamp(1, 8)
+        )));
+    }
+    let (least, longer) = (d / parts, d % parts);
+    let start = |part: usize| part * least + part.min(longer);
+    Ok((0..parts).map(|part| start(part)..start(part + 1)).collect())
+}
+
+impl Product {
+    /// One codebook (K, d_p) per part, the parts side by side.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no codebook or one is unusable, or if they are not all of the same
+    /// power of two of codewords.
+    pub fn new(codebooks: Vec<Array2<f32>>) -> Result<Self> {
+        Self::stacked(codebooks, 1, 1)
+    }
+
+    /// A residual quantizer of `stages` codebooks per part, searched with a beam of width `beam`: the codebooks of the
+    /// first part, then those of the second, and so on.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and if the codebooks are not `stages` for each part or the beam is not 1 to 128.
+    pub fn residual(codebooks: Vec<Array2<f32>>, stages: usize, beam: usize) -> Result<Self> {
+        if stages < 1 {
+            return Err(Error::input("0 stages; at least 1 is needed"));
+        }
+        Self::stacked(codebooks, stages, beam)
+    }
+
+    fn stacked(codebooks: Vec<Array2<f32>>, stages: usize, beam: usize) -> Result<Self> {
+        if codebooks.is_empty() || !codebooks.len().is_multiple_of(stages) {
+            let found = codebooks.len();
+            return Err(Error::input(format!("{found} codebooks for parts of {stages} stages each")));
+        }
+        let bits = codebooks.iter().map(bits_of).collect::<Result<Vec<_>>>()?;
+        if bits.iter().any(|&other| other != bits[0]) {
+            return Err(Error::input(format!("codebooks of {bits:?} bits; all have to be of the same")));
+        }
+        let (bits, count) = (bits[0], codebooks.len() / stages);
+        let spec = match stages {
+            1 => Spec::Product { parts: count, bits },
+            _ => Spec::ProductResidual { parts: count, stages, bits },
+        };
+        let (mut parts, mut start) = (Vec::new(), 0);
+        let mut codebooks = codebooks.into_iter();
+        for _ in 0..count {
+            let own: Vec<_> = codebooks.by_ref().take(stages).collect();
+            let quantizer: Box<dyn Quantizer> = match <[_; 1]>::try_from(own) {
+                Ok([codebook]) => Box::new(Vq::new(codebook)?),
+                Err(own) => Box::new(Residual::new(own, beam)?),
+            };
+            let end = start + quantizer.dim();
+            parts.push(Subspace { columns: start..end, quantizer });
+            start = end;
+        }
+        Ok(Self { parts, spec, beam: check_beam(beam)? })
+    }
+
+    pub(super) fn from_parts(parts: &mut Parts<'_>, count: usize) -> Result<Self> {
+        Self::new(parts.codebooks(count)?)
+    }
+
+    pub(super) fn residual_from_parts(parts: &mut Parts<'_>, count: usize, stages: usize) -> Result<Self> {
+        Self::residual(parts.codebooks(count * stages)?, stages, parts.setting("beam")?)
+    }
+
+    /// Says how to train one.
+    pub fn builder() -> ProductBuilder {
+        ProductBuilder { parts: 8, stages: 1, bits: 8, beam: 5, refinements: 10, trainer: None, seed: 0 }
+    }
+}
+
+/// How to train a [`Product`].
+#[derive(Clone, Debug)]
+pub struct ProductBuilder {
+    parts: usize,
+    stages: usize,
+    bits: u32,
+    beam: usize,
+    refinements: usize,
+    trainer: Option<KMeans>,
+    seed: u64,
+}
+
+impl ProductBuilder {
+    /// How many parts; 8 if not said.
+    pub fn parts(mut self, parts: usize) -> Self {
+        self.parts = parts;
+        self
+    }
+
+    /// How many stages each part has; 1 if not said.
+    pub fn stages(mut self, stages: usize) -> Self {
+        self.stages = stages;
+        self
+    }
+
+    /// Bits of every codebook; 8 if not said.
+    pub fn bits(mut self, bits: u32) -> Self {
+        self.bits = bits;
+        self
+    }
+
+    /// The width of the beam, where parts have stages; 5 if not said.
+    pub fn beam(mut self, beam: usize) -> Self {
+        self.beam = beam;
+        self
+    }
+
+    /// As [`ResidualBuilder::refinements`](super::ResidualBuilder::refinements), where parts have stages.
+    pub fn refinements(mut self, refinements: usize) -> Self {
+        self.refinements = refinements;
+        self
+    }
+
+    /// The settings of k-means, in place of each quantizer's own; k and seed are taken from this builder.
+    pub fn trainer(mut self, trainer: KMeans) -> Self {
+        self.trainer = Some(trainer);
+        self
+    }
+
+    /// The seed of everything random; 0 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x` (n, d), n ≥ 2^bits and d ≥ parts.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`], and for numbers of parts, stages or bits that cannot be.
+    pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Product> {
+        self.fit_observed(engine, x, &mut ())
+    }
+
+    /// [`fit`](Self::fit), telling `observer` of each iteration in each part.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
+    pub fn fit_observed(
+        self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Product> {
+        let sizes = joint::sizes(&[self.bits])?;
+        let columns = split(x.dim(), self.parts)?;
+        let trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(sizes[0]));
+        let x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let mut codebooks = Vec::new();
+        for (part, columns) in columns.into_iter().enumerate() {
+            let seed = self.seed.wrapping_add((part as u64) << 40);
+            let part = x.slice(s![.., columns]).to_owned();
+            if self.stages == 1 {
+                codebooks.push(joint::cluster(&trainer, sizes[0], seed, engine, &part, observer)?);
+                continue;
+            }
+            let mut residual = Residual::builder()
+                .stage_bits(vec![self.bits; self.stages])
+                .beam(self.beam)
+                .refinements(self.refinements)
+                .seed(seed);
+            if let Some(trainer) = &self.trainer {
+                residual = residual.trainer(trainer.clone());
+            }
+            let residual = residual.fit_observed(engine, &part, observer)?;
+            codebooks.extend(residual.codebooks().into_iter().cloned());
+        }
+        if self.stages == 1 {
+            Product::new(codebooks)
+        } else {
+            Product::residual(codebooks, self.stages, self.beam)
+        }
+    }
+
+    /// Trains it together with a rotation R (OPQ, Ge et al., TPAMI 2014): from the principal axes, dealt out so that every
+    /// part has the same share of the variance, R and the codebooks are fitted in turn `rounds` times, R by the
+    /// orthogonal Procrustes problem.
+    ///
+    /// ```
+    /// use wgvq::{Product, Quantizer};
+    /// let engine = wgvq::Engine::cpu();
+    /// let x = ndarray::Array2::from_shape_fn((300, 4), |(row, column)| ((row * (column / 2 + 2)) % 16) as f32);
+    /// let opq = Product::builder().parts(2).bits(4).fit_rotated(&engine, &x, 10, &mut ())?;
+    /// assert_eq!(opq.spec().to_string(), "OPQ2,PQ2x4");
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit_observed`](Self::fit_observed), and if parts have more than one stage.
+    pub fn fit_rotated(
+        self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        rounds: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Rotated> {
+        if self.stages != 1 {
+            return Err(Error::input("a rotation is learned for parts of one stage; leave the stages out"));
+        }
+        let sizes = joint::sizes(&[self.bits])?;
+        let columns = split(x.dim(), self.parts)?;
+        let trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(sizes[0]));
+        let x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let quick = self.clone().trainer(trainer.clone().iterations(rotation::ITERATIONS));
+        let start = rotation::principal(&x, &columns)?;
+        let (rotation, codebooks) =
+            rotation::fit(engine, &x, start, rounds, observer, |turned, before, observer| {
+                quick.refit(engine, turned, &columns, before, observer)
+            })?;
+        let turned = rotation::apply(engine, &rotation, &x)?;
+        let last = self.clone().trainer(trainer);
+        let product = last.refit(engine, &turned, &columns, Some(codebooks), observer)?;
+        Rotated::new(rotation, product)
+    }
+
+    /// Trains on all of `x`, from the codebooks of `before` on if there are any.
+    fn refit(
+        &self,
+        engine: &Engine,
+        x: &Array2<f32>,
+        columns: &[Range<usize>],
+        before: Option<Product>,
+        observer: &mut dyn Observer,
+    ) -> Result<Product> {
+        let k = 1 << self.bits;
+        let mut codebooks = Vec::new();
+        for (part, columns) in columns.iter().enumerate() {
+            let mut trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(k));
+            if let Some(before) = &before {
+                trainer = trainer.init(crate::train::Init::From(before.codebooks()[part].clone()));
+            }
+            let seed = self.seed.wrapping_add((part as u64) << 40);
+            let part = x.slice(s![.., columns.clone()]).to_owned();
+            codebooks.push(joint::cluster(&trainer, k, seed, engine, &part, observer)?);
+        }
+        Product::new(codebooks)
+    }
+}
+
+impl Quantizer for Product {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    fn dim(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.columns.end)
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        self.parts.iter().flat_map(|part| part.quantizer.codebook_sizes()).collect()
+    }
+
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        self.parts.iter().flat_map(|part| part.quantizer.codebooks()).collect()
+    }
+
+    fn columns(&self) -> Vec<Range<usize>> {
+        let of = |part: &Subspace| vec![part.columns.clone(); part.quantizer.codebooks().len()];
+        self.parts.iter().flat_map(of).collect()
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        match self.spec {
+            Spec::ProductResidual { .. } => Map::from_iter([("beam".into(), json!(self.beam))]),
+            _ => Map::new(),
+        }
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        let part = |part: &Subspace| Ok((part.columns.clone(), part.quantizer.prepare(engine)?));
+        Ok(Box::new(ProductCoder { parts: self.parts.iter().map(part).collect::<Result<_>>()? }))
+    }
+}
+
+struct ProductCoder {
+    parts: Vec<(Range<usize>, Box<dyn Coder>)>,
+}
+
+impl Coder for ProductCoder {
+    fn dim(&self) -> usize {
+        self.parts.last().map_or(0, |(columns, _)| columns.end)
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        self.parts.iter().flat_map(|(_, coder)| coder.codebook_sizes()).collect()
+    }
+
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let mut code = 0;
+        for (columns, coder) in &self.parts {
+            let part = Part { column: columns.start, code };
+            coder.record_encode_part(recorder, x, part, codes, distances)?;
+            code += coder.codebook_sizes().len();
+        }
+        Ok(())
+    }
+
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (engine, n) = (recorder.engine().clone(), codes.rows());
+        let mut first = 0;
+        for (columns, coder) in &self.parts {
+            let m = coder.codebook_sizes().len();
+            let mut own_codes = engine.uninitialized(n, m)?;
+            let mut own = engine.uninitialized(n, columns.len())?;
+            recorder.copy_columns(codes, first..first + m, &mut own_codes, 0)?;
+            coder.record_decode(recorder, &own_codes, &mut own)?;
+            recorder.copy_columns(&own, 0..columns.len(), decoded, columns.start)?;
+            first += m;
+        }
+        Ok(())
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        let of = |(columns, coder): &(Range<usize>, Box<dyn Coder>)| {
+            4 * (columns.len() + coder.codebook_sizes().len() + 1) + coder.scratch_bytes()
+        };
+        self.parts.iter().map(of).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_dimensions_and_differ_by_one_at_most() {
+        assert_eq!(split(8, 4).unwrap(), [0..2, 2..4, 4..6, 6..8]);
+        assert_eq!(split(7, 3).unwrap(), [0..3, 3..5, 5..7]);
+        assert_eq!(split(3, 3).unwrap(), [0..1, 1..2, 2..3]);
+        assert!(split(3, 4).unwrap_err().to_string().contains("4 parts of 3 dimensions"));
+    }
+}

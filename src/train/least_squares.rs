@@ -1,0 +1,71 @@
+//! All codebooks at once, by least squares.
+
+use faer::linalg::solvers::Solve;
+use faer::{Mat, Side};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// What is added to the diagonal, in vectors: it holds codewords in place that no vector tells anything about.
+const RIDGE: f64 = 0.01;
+
+/// Moves all codewords so that the squared errors of the vectors, given their codes, become least: the normal equations
+/// BᵀB Δ = BᵀE of Babenko and Lempitsky (CVPR 2014), with a small ridge on the move Δ.
+///
+/// `codes` (n, m), `errors` (n, d): each vector less what its codes decode to.
+///
+/// # Errors
+/// [`Input`](crate::ErrorKind::Input) if the equations cannot be solved, which takes errors that are not finite.
+pub(crate) fn update(
+    codebooks: &mut [Array2<f32>],
+    codes: ArrayView2<u32>,
+    errors: ArrayView2<f32>,
+) -> Result<()> {
+    let sizes: Vec<usize> = codebooks.iter().map(Array2::nrows).collect();
+    let offsets: Vec<usize> = (0..=sizes.len()).map(|j| sizes[..j].iter().sum()).collect();
+    let total = offsets[sizes.len()];
+    let d = errors.ncols();
+
+    // BᵀB counts how often two codewords meet; only its lower half is read.
+    let mut normal = Mat::<f64>::zeros(total, total);
+    for codes in codes.outer_iter() {
+        for (j, &code) in codes.iter().enumerate() {
+            let row = offsets[j] + code as usize;
+            for (i, &other) in codes.iter().take(j + 1).enumerate() {
+                normal[(row, offsets[i] + other as usize)] += 1.0;
+            }
+        }
+    }
+    for at in 0..total {
+        normal[(at, at)] += RIDGE;
+    }
+    // BᵀE: the sum of the errors of each codeword's vectors.
+    let sums: Vec<Array2<f64>> = (0..sizes.len())
+        .into_par_iter()
+        .map(|j| {
+            let mut sums = Array2::<f64>::zeros((sizes[j], d));
+            for (&code, error) in codes.column(j).iter().zip(errors.outer_iter()) {
+                let mut sum = sums.row_mut(code as usize);
+                sum.zip_mut_with(&error, |sum, &error| *sum += f64::from(error));
+            }
+            sums
+        })
+        .collect();
+    let mut right = Mat::<f64>::zeros(total, d);
+    for (sums, &offset) in sums.iter().zip(&offsets) {
+        for ((code, column), &sum) in sums.indexed_iter() {
+            right[(offset + code, column)] = sum;
+        }
+    }
+    let solver = normal
+        .llt(Side::Lower)
+        .map_err(|_| Error::input("the least-squares step cannot be solved; are all values moderate?"))?;
+    solver.solve_in_place(&mut right);
+    for (codebook, &offset) in codebooks.iter_mut().zip(&offsets) {
+        for ((code, column), value) in codebook.indexed_iter_mut() {
+            *value += right[(offset + code, column)] as f32;
+        }
+    }
+    Ok(())
+}
