@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wgvq::coding::Method;
 use wgvq::{Context, Engine, Error, Result, Spec};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
@@ -27,6 +28,8 @@ pub enum Command {
     Decode(Decode),
     /// Measure distortion, rate and codebook use
     Eval(Eval),
+    /// Check every byte of a file of packed codes
+    Test(Test),
     /// Train over a range of codebook sizes and name the knee
     Elbow(Elbow),
     /// Say what a model, codes or data file holds
@@ -153,9 +156,12 @@ pub struct Encode {
     /// The model file
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub model: PathBuf,
-    /// The codes file to write, (n, m) unsigned integers
-    #[arg(short, long, value_name = "CODES.npy")]
+    /// The codes file to write: (n, m) unsigned integers, or packed if the name ends in .wgvq
+    #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
     pub output: PathBuf,
+    /// Pack the codes into a checked container: packed, huffman or range
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
+    pub pack: Option<Method>,
     /// Go on where an interrupted run of the same command stopped
     #[arg(long)]
     pub resume: bool,
@@ -226,6 +232,13 @@ pub struct Bench {
 pub struct Inspect {
     /// A model, codes or data file
     pub file: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Test {
+    /// A file of packed codes
+    #[arg(value_name = "CODES.wgvq")]
+    pub file: PathBuf,
 }
 
 #[derive(Args, Debug)]

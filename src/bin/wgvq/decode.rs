@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use wgvq::io::{IndexFile, RowWriter};
-use wgvq::ndarray::Array2;
+use wgvq::io::RowWriter;
 use wgvq::{Batching, Error, Result, decode_batches};
 
 use crate::args::{Common, Decode};
+use crate::codes::CodesFile;
 use crate::figures::print_json;
 use crate::progress::Progress;
 use crate::stdout::say;
@@ -15,7 +15,7 @@ use crate::{Verdict, interrupt};
 pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
     common.check_output(&command.output, [&command.codes, &command.model])?;
     let model = wgvq::load(&command.model)?;
-    let codes = IndexFile::open(&command.codes)?;
+    let codes = CodesFile::open(&command.codes, &model)?;
     let (n, dim) = (codes.rows(), model.quantizer.dim());
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;
@@ -28,7 +28,7 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
     decode_batches(
         &*coder,
         &engine,
-        |rows| read_codes(&codes, rows),
+        |rows| codes.read(rows),
         0..n,
         batching,
         |rows, _, decoded| {
@@ -56,12 +56,4 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
         say!("{n} vectors × {dim} in {seconds:.3} s on {}", engine.name());
     }
     Ok(Verdict::Done)
-}
-
-/// The codes of some rows of a file.
-pub fn read_codes(codes: &IndexFile, rows: std::ops::Range<usize>) -> Result<Array2<u32>> {
-    let shape = (rows.len(), codes.columns());
-    let mut values = vec![0; shape.0 * shape.1];
-    codes.read(rows, &mut values)?;
-    Ok(Array2::from_shape_vec(shape, values).expect("one code per cell"))
 }

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use wgvq::io::IndexFile;
+use wgvq::coding::{Method, Writer};
 use wgvq::{Batching, Engine, Error, Evaluation, Model, Result, Vectors, decode_batches, encode_batches, io};
 
 use crate::Verdict;
 use crate::args::{Common, Eval};
-use crate::decode::read_codes;
+use crate::codes::{self, CodesFile};
 use crate::figures::Figures;
 use crate::progress::Progress;
 
@@ -16,15 +16,23 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let start = Instant::now();
+    // What the codes would take range-coded, and take in their file.
+    let mut coded = Writer::measure(codes::header(&model, &engine, Method::Range))?;
+    let mut stored = None;
     let found = match &command.codes {
         Some(path) => {
-            let codes = IndexFile::open(path)?;
-            judge_codes(&model, &engine, &data, &codes, common)?
+            let codes = CodesFile::open(path, &model)?;
+            stored = Some(codes.stored_bits());
+            judge_codes(&model, &engine, &data, &codes, &mut coded, common)?
         }
-        None => judge(&model, &engine, &data, common)?,
+        None => judge(&model, &engine, &data, &mut coded, common)?,
     };
+    let coded = coded.finish()?;
     let seconds = start.elapsed().as_secs_f64();
-    Figures::new(&engine, &*model.quantizer, &found, seconds).print(common)?;
+    Figures::new(&engine, &*model.quantizer, &found, seconds)
+        .with("range_coded_bits", coded.bits_per_vector())
+        .with("stored_bits_per_vector", stored)
+        .print(common)?;
     match command.max_mse {
         Some(limit) if found.distortion.mse() > limit => {
             eprintln!("wgvq: the mse {} is above --max-mse {limit}", found.distortion.mse());
@@ -35,7 +43,13 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
 }
 
 /// Encodes the data and adds up what is lost.
-fn judge(model: &Model, engine: &Engine, data: &dyn Vectors, common: &Common) -> Result<Evaluation> {
+fn judge(
+    model: &Model,
+    engine: &Engine,
+    data: &dyn Vectors,
+    coded: &mut Writer,
+    common: &Common,
+) -> Result<Evaluation> {
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&coder.codebook_sizes());
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
@@ -43,7 +57,7 @@ fn judge(model: &Model, engine: &Engine, data: &dyn Vectors, common: &Common) ->
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
         found.add_encoded(&batch);
         progress.add(batch.rows.len(), String::new());
-        Ok(())
+        coded.append(batch.codes.view())
     })?;
     progress.finish();
     Ok(found)
@@ -54,7 +68,8 @@ fn judge_codes(
     model: &Model,
     engine: &Engine,
     data: &dyn Vectors,
-    codes: &IndexFile,
+    codes: &CodesFile,
+    coded: &mut Writer,
     common: &Common,
 ) -> Result<Evaluation> {
     if codes.rows() != data.len() {
@@ -75,12 +90,12 @@ fn judge_codes(
     let mut found = Evaluation::new(&coder.codebook_sizes());
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder);
-    let read = |rows| read_codes(codes, rows);
+    let read = |rows| codes.read(rows);
     decode_batches(&*coder, engine, read, 0..data.len(), batching, |rows, codes, decoded| {
         let x = data.read_rows(rows.clone())?;
         progress.add(rows.len(), String::new());
         found.add_decoded(x.view(), codes, decoded);
-        Ok(())
+        coded.append(codes)
     })?;
     progress.finish();
     Ok(found)

@@ -1,15 +1,21 @@
 //! `wgvq inspect`
 
 use serde_json::{Value, json};
+use wgvq::coding::Reader;
 use wgvq::{Result, io};
 
 use crate::Verdict;
 use crate::args::{Common, Inspect};
+use crate::codes;
 use crate::figures::print_json;
 use crate::stdout::say;
 
 pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
-    let mut facts = json!(io::describe(&command.file)?);
+    let mut facts = if codes::is_packed(command.file.as_ref()).unwrap_or(false) {
+        packed_facts(&command.file)?
+    } else {
+        json!(io::describe(&command.file)?)
+    };
     // A safetensors file may be a model of ours: then its own words are the interesting ones.
     if command.file.ends_with(".safetensors")
         && let Ok(model) = io::read_model(&command.file)
@@ -23,6 +29,18 @@ pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
         print_facts("", &facts);
     }
     Ok(Verdict::Done)
+}
+
+/// What a file of packed codes says of itself; `wgvq test` checks the rest of it.
+fn packed_facts(file: &str) -> Result<Value> {
+    let reader = Reader::open(file)?;
+    Ok(json!({
+        "file": file,
+        "rows": reader.rows(),
+        "header": reader.header(),
+        "bytes": reader.stats().bytes,
+        "stored_bits_per_vector": reader.stats().bits_per_vector(),
+    }))
 }
 
 /// One line per fact; facts of facts are indented.

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod codes;
 mod decode;
 mod demo;
 mod devices;
@@ -15,6 +16,7 @@ mod plots;
 mod progress;
 mod selftest;
 mod stdout;
+mod test;
 mod train;
 
 use std::process::ExitCode;
@@ -87,6 +89,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Devices => devices::run(common),
         Command::Selftest(command) => selftest::run(command, common),
         Command::Demo(command) => demo::run(command, common),
+        Command::Test(command) => test::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
         Command::Bench(command) => bench::run(command, common),
     }
