@@ -5,7 +5,7 @@
 // x (n, d) is row-major; panels come from prepare_codebook, RAW, or UNIT for the cosine.
 // Grid: one workgroup per WORKGROUP_ROWS rows (shared/tile_direct.wgsl or shared/tile_staged.wgsl).
 // Numbers: differences are summed as they are, so nothing cancels and no distance is negative. The cosine comes of
-// a dot product: its absolute error is of order d * 2^-24. An entry depends on its row and codeword alone.
+// a dot product: its absolute error is of order d * 2^-24; the inner product's is that of its sum. An entry depends on its row and codeword alone.
 
 struct Params {
     n: u32,
@@ -28,7 +28,7 @@ fn centre(quad: u32) -> vec4f {
 }
 
 fn accumulate(sum: mat2x4f, x: mat2x4f, c: f32) -> mat2x4f {
-    if METRIC == COSINE {
+    if METRIC == COSINE || METRIC == INNER_PRODUCT {
         return mat2x4f(fma(x[0], vec4f(c), sum[0]), fma(x[1], vec4f(c), sum[1]));
     }
     let low = x[0] - c;
@@ -79,6 +79,10 @@ fn write_column(lengths: mat2x4f, sum: mat2x4f, row: u32, code: u32) {
     if METRIC == COSINE {
         low = cosine_distance(low, lengths[0]);
         high = cosine_distance(high, lengths[1]);
+    }
+    if METRIC == INNER_PRODUCT {
+        low = -low;
+        high = -high;
     }
     if code < params.k {
         write(row, code, low.x);

@@ -22,6 +22,7 @@
 //! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel.
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
+//! - [`search`] finds nearest neighbours, exactly or among codes.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
 //! - [`selftest`] holds every kernel against float64 on your device.
 
@@ -36,6 +37,7 @@ mod kernels;
 pub mod metrics;
 mod quantizers;
 mod rng;
+pub mod search;
 pub mod selftest;
 pub mod train;
 mod vectors;

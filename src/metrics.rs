@@ -22,6 +22,8 @@ pub enum Metric {
     Power(u32),
     /// 1 − cos(x, c); the zero vector has cosine 0 with everything.
     Cosine,
+    /// −x·c: the nearest is the one of the largest inner product. The only metric that may be below 0.
+    InnerProduct,
 }
 
 impl Metric {
@@ -34,6 +36,7 @@ impl Metric {
     /// assert_eq!(Metric::SquaredL2.distance(x.view(), c.view()), 4.25);
     /// assert_eq!(Metric::L1.distance(x.view(), c.view()), 2.5);
     /// assert_eq!(Metric::Power(3).distance(x.view(), c.view()), 8.125);
+    /// assert_eq!(Metric::InnerProduct.distance(x.view(), c.view()), -8.0);
     /// ```
     pub fn distance(self, x: ArrayView1<f32>, c: ArrayView1<f32>) -> f64 {
         let pairs = || x.iter().zip(c).map(|(&x, &c)| (f64::from(x), f64::from(c)));
@@ -46,6 +49,7 @@ impl Metric {
                     pairs().map(|(x, _)| x * x).sum::<f64>() * pairs().map(|(_, c)| c * c).sum::<f64>();
                 if norms == 0.0 { 1.0 } else { 1.0 - pairs().map(|(x, c)| x * c).sum::<f64>() / norms.sqrt() }
             }
+            Metric::InnerProduct => -pairs().map(|(x, c)| x * c).sum::<f64>(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //   squared L2   sum (x - c)^2                                                       nothing cancels
 //   cosine       1 - x . c / (|x| |c|), clamped to [0, 2]; 1 where either is zero    absolute error ~ d * 2^-24
 //   power        sum |x - c|^POWER                                                   nothing cancels
+//   inner prod.  -x . c                                                              error ~ d * 2^-24 * sum |x c|
 // The lanes of a row take every LANES-th quad of dimensions; their parts are added in order of lane.
 
 fn codeword_quad(code: u32, quad: u32) -> vec4f {
@@ -15,6 +16,9 @@ fn terms(row: u32, code: u32, quad: u32) -> vec3f {
     let c = within_row(codeword_quad(code, quad), quad);
     if METRIC == COSINE {
         return vec3f(dot(v, c), dot(v, v), dot(c, c));
+    }
+    if METRIC == INNER_PRODUCT {
+        return vec3f(-dot(v, c), 0.0, 0.0);
     }
     let difference = abs(v - c);
     if METRIC == POWERS {

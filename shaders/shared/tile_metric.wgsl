@@ -3,6 +3,7 @@
 const SQUARED_L2: u32 = 0u; // sum (x - c)^2
 const COSINE: u32 = 1u; // 1 - x . c / (|x| |c|); a vector whose |x|^2 is 0 in f32 has cosine 0
 const POWERS: u32 = 2u; // sum |x - c|^POWER; POWER = 1 is L1
+const INNER_PRODUCT: u32 = 3u; // -x . c
 override METRIC: u32 = SQUARED_L2;
 override POWER: u32 = 1u;
 

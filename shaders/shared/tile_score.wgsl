@@ -3,6 +3,7 @@
 //   squared L2   1/2 |c'|^2 - x' . c'     on data centred about the mean of the codewords
 //   cosine       -x . c / |c|             the length of x changes nothing within a row
 //   power        sum |x - c|^POWER        POWER = 1 is L1
+//   inner prod.  -x . c
 
 fn accumulate(sum: mat2x4f, x: mat2x4f, c: f32) -> mat2x4f {
     if METRIC == POWERS {

@@ -201,7 +201,8 @@ mod tests {
         let few = uniform(11, 7 * d);
         for k in [7, 32, 33, 100, 257] {
             let c: Vec<f32> = few.iter().copied().cycle().take(k * d).collect();
-            for metric in METRICS {
+            // By their inner products vectors need not be nearest to themselves.
+            for metric in METRICS.into_iter().filter(|&metric| metric != Metric::InnerProduct) {
                 for arch in archs() {
                     let (codes, _) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &few);
                     assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6], "{metric:?} {arch:?} k {k}");
@@ -211,7 +212,7 @@ mod tests {
         // Different codewords at the same distance: small integers about a mean of zero make every score exact.
         let c = oracle::integers_of_mean_zero(12, 200, 3);
         let x: Vec<f32> = uniform(13, 100 * 3).iter().map(|x| (x * 3.0).round()).collect();
-        for metric in [Metric::SquaredL2, Metric::L1, Metric::Power(3)] {
+        for metric in [Metric::SquaredL2, Metric::L1, Metric::Power(3), Metric::InnerProduct] {
             let (codes, _) = run(&PackedCodebook::new(metric, &c, 3).unwrap(), &x);
             for (x, &code) in x.chunks_exact(3).zip(&codes) {
                 assert_eq!(code, oracle::ranking(metric, x, &c)[0], "{metric:?} {x:?}");

@@ -12,10 +12,14 @@ use crate::metrics::Metric;
 #[inline(always)]
 pub(crate) fn distance<S: Simd>(simd: S, metric: Metric, x: &[f32], c: &[f32]) -> f32 {
     match metric {
-        Metric::SquaredL2 => sum(simd, x, c, |difference| simd.mul_f32s(difference, difference)),
-        Metric::L1 => sum(simd, x, c, |difference| simd.abs_f32s(difference)),
-        Metric::Power(m) => sum(simd, x, c, |difference| power(simd, simd.abs_f32s(difference), m)),
+        Metric::SquaredL2 => sum(simd, x, c, |x, c| {
+            let difference = simd.sub_f32s(x, c);
+            simd.mul_f32s(difference, difference)
+        }),
+        Metric::L1 => sum(simd, x, c, |x, c| simd.abs_f32s(simd.sub_f32s(x, c))),
+        Metric::Power(m) => sum(simd, x, c, |x, c| power(simd, simd.abs_f32s(simd.sub_f32s(x, c)), m)),
         Metric::Cosine => cosine(x, c),
+        Metric::InnerProduct => -sum(simd, x, c, |x, c| simd.mul_f32s(x, c)),
     }
 }
 
@@ -35,15 +39,15 @@ pub(crate) fn power<S: Simd>(simd: S, a: S::f32s, m: u32) -> S::f32s {
     }
 }
 
-/// Σ term(x_i − c_i): sixteen partial sums, then their tree.
+/// Σ term(x_i, c_i), where a term of zeros is zero: sixteen partial sums, then their tree.
 #[inline(always)]
-fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s) -> S::f32s) -> f32 {
+fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s, S::f32s) -> S::f32s) -> f32 {
     let mut sums = CacheLine::splat(0.0);
     let sums = S::as_mut_simd_f32s(sums.floats()).0;
     let mut add = |x: &[f32; 16], c: &[f32; 16]| {
         let (x, c) = (S::as_simd_f32s(x).0, S::as_simd_f32s(c).0);
         for ((sum, &x), &c) in sums.iter_mut().zip(x).zip(c) {
-            *sum = simd.add_f32s(*sum, term(simd.sub_f32s(x, c)));
+            *sum = simd.add_f32s(*sum, term(x, c));
         }
     };
     let (xs, x_rest) = x.as_chunks();

@@ -11,9 +11,9 @@ use crate::metrics::Metric;
 /// Writes the distances of the rows of `x` (n, d) and the codewords of `codebook` (k, d) to `out` (n, k), all
 /// row-major.
 ///
-/// They are sums of what the metric's definition adds up, never negative. With u = 2⁻²⁴ they are off by at most
-/// (d + 3)·u of the squared L2 distance, (d + 1)·u of the L1, (d + 2m)·u of the power m, and (d + 4)·u, in absolute
-/// terms, of the cosine's.
+/// They are sums of what the metric's definition adds up, never negative but for the inner product's. With u = 2⁻²⁴ they are off by at most
+/// (d + 3)·u of the squared L2 distance, (d + 1)·u of the L1, (d + 2m)·u of the power m, d·u of Σ |x·c| of the inner
+/// product, and (d + 4)·u, in absolute terms, of the cosine's.
 ///
 /// # Errors
 /// Those of [`PackedCodebook::new`], and if `x` is no whole number of rows or `out` is not n·k long.
@@ -46,10 +46,11 @@ fn distance_matrix_on(
         )));
     }
     let offset = if metric == Metric::Cosine { 1.0 } else { 0.0 };
+    let least = if metric == Metric::InnerProduct { f32::NEG_INFINITY } else { 0.0 };
     x.par_chunks(GROUP * d).zip(out.par_chunks_mut(GROUP * k)).for_each_init(
         Vec::new,
         |scratch, (rows, out)| {
-            codebook.score(Rows::whole(rows, d), scratch, &mut Store { out, k, offset, least: 0.0 })
+            codebook.score(Rows::whole(rows, d), scratch, &mut Store { out, k, offset, least })
         },
     );
     Ok(())

@@ -7,8 +7,8 @@ use crate::metrics::Metric;
 pub(crate) use crate::selftest::oracle::{check_distance, check_nearest, ranking};
 
 /// One of each kind.
-pub(crate) const METRICS: [Metric; 5] =
-    [Metric::SquaredL2, Metric::L1, Metric::Power(2), Metric::Power(3), Metric::Cosine];
+pub(crate) const METRICS: [Metric; 6] =
+    [Metric::SquaredL2, Metric::L1, Metric::Power(2), Metric::Power(3), Metric::Cosine, Metric::InnerProduct];
 
 /// (n, d, k) at and about the edges of tiles, panels and groups of rows.
 pub(crate) const SHAPES: [(usize, usize, usize); 14] = [

@@ -4,8 +4,8 @@ use pulp::Arch;
 
 use super::codebook_mean::codebook_mean;
 use super::tile::{
-    AbsoluteDifference, AsIs, CacheLine, Epilogue, NegatedAbout, Panels, PowerDifference, Product, Rows,
-    Scaled, SquaredDifference,
+    AbsoluteDifference, AsIs, CacheLine, Epilogue, Negated, NegatedAbout, Panels, PowerDifference, Product,
+    Rows, Scaled, SquaredDifference,
 };
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -16,7 +16,8 @@ use crate::metrics::Metric;
 /// - squared L2: `½‖c'‖² − x'·c'` with `x' = x − mean`, `c' = c − mean` and the codewords' mean. Centring keeps it small
 ///   where the data lie far from the origin; uncentred it would lose its digits there;
 /// - L1 and powers: the distance itself;
-/// - cosine: `−x̂·ĉ` for the unit vectors.
+/// - cosine: `−x̂·ĉ` for the unit vectors;
+/// - inner product: `−x·c`, the distance itself.
 ///
 /// Squares and powers of the data have to stay in the range of f32, but for the cosine's, which may leave it.
 pub(crate) struct PackedCodebook {
@@ -77,7 +78,9 @@ impl PackedCodebook {
                 let units: Vec<f32> = codewords.chunks_exact(d).flat_map(unit).collect();
                 Panels::new(arch, &units, d, &vec![0.0; k])
             }
-            Metric::L1 | Metric::Power(_) => Panels::new(arch, codewords, d, &vec![0.0; k]),
+            Metric::L1 | Metric::Power(_) | Metric::InnerProduct => {
+                Panels::new(arch, codewords, d, &vec![0.0; k])
+            }
         };
         Ok(Self { metric, d, k, codewords: codewords.to_vec(), mean, panels })
     }
@@ -121,6 +124,9 @@ impl PackedCodebook {
             Metric::Cosine => {
                 let scales: Vec<f64> = rows.iter().map(|x| -inverse_norm(x)).collect();
                 self.panels.run(Product, rows, Scaled(&scales), scratch, epilogue);
+            }
+            Metric::InnerProduct => {
+                self.panels.run(Product, rows, Negated, scratch, epilogue);
             }
             Metric::L1 | Metric::Power(1) => {
                 self.panels.run(AbsoluteDifference, rows, AsIs, scratch, epilogue)

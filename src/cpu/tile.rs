@@ -85,6 +85,17 @@ impl Prepare for AsIs {
     }
 }
 
+/// `−x`: so that products count down.
+#[derive(Clone, Copy)]
+pub(crate) struct Negated;
+
+impl Prepare for Negated {
+    #[inline(always)]
+    fn elements(self, _: usize, _: usize, x: &[f32], out: &mut [f32]) {
+        out.iter_mut().zip(x).for_each(|(out, &x)| *out = -x);
+    }
+}
+
 /// `mean − x`: centred, and negated so that products count down.
 #[derive(Clone, Copy)]
 pub(crate) struct NegatedAbout<'a>(pub &'a [f32]);

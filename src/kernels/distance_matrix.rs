@@ -21,7 +21,7 @@ impl Recorder<'_> {
     /// The distance of every vector to every codeword, by the codebook's metric.
     ///
     /// Differences are summed as they are: no distance is negative, and each is within about d roundings of
-    /// the exact one.
+    /// the exact one. The inner product's is negative where the product is not.
     ///
     /// Shapes: `x` (n, d), `distances` (n, k).
     ///

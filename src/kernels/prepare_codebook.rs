@@ -89,7 +89,7 @@ impl Form {
         match metric {
             Metric::SquaredL2 => Form::Centred,
             Metric::Cosine => Form::Unit,
-            Metric::L1 | Metric::Power(_) => Form::Raw,
+            Metric::L1 | Metric::Power(_) | Metric::InnerProduct => Form::Raw,
         }
     }
 }

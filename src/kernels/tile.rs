@@ -99,6 +99,7 @@ pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> 
         Metric::Cosine => (1.0, 1.0),
         Metric::L1 => (2.0, 1.0),
         Metric::Power(m) => (2.0, f64::from(m)),
+        Metric::InnerProduct => (3.0, 1.0),
     };
     Variant {
         prelude: prelude.into(),

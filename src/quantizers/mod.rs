@@ -21,6 +21,7 @@ mod vq;
 
 pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
+pub(crate) use codes::check_codes;
 pub use evaluation::Evaluation;
 pub use lattice::Lattice;
 pub use model::{Model, load};
@@ -28,6 +29,7 @@ pub use product::{Product, ProductBuilder};
 pub use residual::{Residual, ResidualBuilder};
 pub use rotation::Rotated;
 pub use spec::Spec;
+pub(crate) use stream::pipeline;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
 pub use training::{Trained, Training};
 pub use vq::{Vq, VqBuilder};

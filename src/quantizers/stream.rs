@@ -183,10 +183,10 @@ pub fn decode_batches(
 
 /// Runs `read` on a thread of its own, `start` and `finish` on this one with one batch in flight between them,
 /// and `sink` on a third; the first error stops all of them and is returned.
-fn pipeline<A: Send, F, B: Send>(
+pub(crate) fn pipeline<A: Send, F, B: Send>(
     batches: impl Iterator<Item = Range<usize>> + Send,
     read: impl Fn(Range<usize>) -> Result<A> + Send,
-    start: impl Fn(A) -> Result<F>,
+    mut start: impl FnMut(A) -> Result<F>,
     finish: impl Fn(F) -> Result<B>,
     mut sink: impl FnMut(B) -> Result<()> + Send,
 ) -> Result<()> {

@@ -21,7 +21,8 @@ pub(super) const SHAPES: [(usize, usize, usize); 9] = [
     (700, 100, 7),
 ];
 
-pub(super) const METRICS: [Metric; 4] = [Metric::SquaredL2, Metric::Cosine, Metric::L1, Metric::Power(3)];
+pub(super) const METRICS: [Metric; 5] =
+    [Metric::SquaredL2, Metric::Cosine, Metric::L1, Metric::Power(3), Metric::InnerProduct];
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
     for metric in METRICS {

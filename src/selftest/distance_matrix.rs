@@ -20,7 +20,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
             let pairs: Vec<_> = (0..n * k).map(|at| (x.row(at / k), codewords.row(at % k))).collect();
             let want: Vec<f64> = pairs.iter().map(|(x, c)| metric.distance(*x, *c)).collect();
             check.close(&format!("{metric:?}, n {n}, d {d}, k {k}"), distances.download()?, &want, |at| {
-                1.01 * oracle::error_of(metric, d, want[at])
+                1.01 * oracle::distance_error(metric, &pairs[at].0.to_vec(), &pairs[at].1.to_vec())
             });
         }
     }

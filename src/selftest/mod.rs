@@ -16,7 +16,10 @@ mod distance_matrix;
 mod elementwise;
 mod gather;
 mod histogram;
+mod keep_least;
 mod local_search;
+mod lut_build;
+mod lut_scan;
 mod multiply_add;
 mod normalize;
 pub(crate) mod oracle;
@@ -59,7 +62,10 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
+    Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },
     Kernel { shader: &kernels::local_search::SHADER, check: local_search::check },
+    Kernel { shader: &kernels::lut_build::SHADER, check: lut_build::check },
+    Kernel { shader: &kernels::lut_scan::SHADER, check: lut_scan::check },
     Kernel { shader: &kernels::multiply_add::SHADER, check: multiply_add::check },
     Kernel { shader: &kernels::normalize::SHADER, check: normalize::check },
     Kernel { shader: &kernels::prepare_codebook::SHADER, check: prepare_codebook::check },

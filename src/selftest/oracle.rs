@@ -85,7 +85,7 @@ pub(crate) fn score_error(metric: Metric, x: &[f32], c: &[f32], mean: &[f32]) ->
         // The products with a unit vector, whose elements have been rounded once each, in units of ‖x‖.
         Metric::Cosine => (d + 8.0) * U,
         // The scores are distances.
-        Metric::L1 | Metric::Power(_) => distance_error(metric, x, c),
+        Metric::L1 | Metric::Power(_) | Metric::InnerProduct => distance_error(metric, x, c),
     };
     // A device's mean is an f32 sum of its own: the centre is not exactly the one assumed here.
     first_order * 1.1
@@ -95,7 +95,7 @@ pub(crate) fn score_error(metric: Metric, x: &[f32], c: &[f32], mean: &[f32]) ->
 #[cfg(test)]
 pub(crate) fn check_distance(metric: Metric, x: &[f32], c: &[f32], got: f32) -> Result<(), String> {
     let (want, bound) = (distance(metric, x, c), 1.01 * distance_error(metric, x, c));
-    if got >= 0.0 && (f64::from(got) - want).abs() <= bound {
+    if (got >= 0.0 || metric == Metric::InnerProduct) && (f64::from(got) - want).abs() <= bound {
         Ok(())
     } else {
         Err(format!("{metric:?}: distance {got}, not {want} ± {bound:e}"))
@@ -105,12 +105,8 @@ pub(crate) fn check_distance(metric: Metric, x: &[f32], c: &[f32], got: f32) -> 
 /// How far rounding may move the distance of `x` and `c` that is summed from its definition, in any order, to first
 /// order.
 pub(crate) fn distance_error(metric: Metric, x: &[f32], c: &[f32]) -> f64 {
-    error_of(metric, x.len(), distance(metric, x, c))
-}
-
-/// How far rounding may move a `distance` in `d` dimensions.
-pub(crate) fn error_of(metric: Metric, d: usize, distance: f64) -> f64 {
-    let d = d as f64;
+    let d = x.len() as f64;
+    let distance = distance(metric, x, c);
     match metric {
         // A difference is rounded once, hence its m-th power by m roundings, which takes m − 1 products; then d
         // additions.
@@ -120,6 +116,10 @@ pub(crate) fn error_of(metric: Metric, d: usize, distance: f64) -> f64 {
         // Three sums of d products: x·c, and the two squared norms, whose errors count half. Then two square roots, a
         // product, a division and a difference; on a GPU a root or quotient is good to a few units in the last place.
         Metric::Cosine => (2.0 * d + 24.0) * U,
+        // A sum of d products, fused or rounded once each.
+        Metric::InnerProduct => {
+            (d + 1.0) * U * x.iter().zip(c).map(|(&x, &c)| (f64::from(x) * f64::from(c)).abs()).sum::<f64>()
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         let codeword = |at: usize| codewords.row((codes[[at / w, at % w]] as usize).min(k - 1));
         let want: Vec<f64> = (0..n * w).map(|at| metric.distance(x.row(at / w), codeword(at))).collect();
         check.close(&format!("{case}, distances"), distances.download()?, &want, |at| {
-            1.01 * oracle::error_of(metric, d, want[at])
+            1.01 * oracle::distance_error(metric, &x.row(at / w).to_vec(), &codeword(at).to_vec())
         });
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::coding::Method;
+use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::{Context, Engine, Error, Result, Spec};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
@@ -30,6 +31,10 @@ pub enum Command {
     Eval(Eval),
     /// Check every byte of a file of packed codes
     Test(Test),
+    /// Find the exact nearest neighbours of queries
+    Truth(Truth),
+    /// Find nearest neighbours among codes, and measure the recall
+    Search(Search),
     /// Train over a range of codebook sizes and name the knee
     Elbow(Elbow),
     /// Say what a model, codes or data file holds
@@ -195,6 +200,61 @@ pub struct Eval {
 }
 
 #[derive(Args, Debug)]
+pub struct Truth {
+    /// The vectors to search: a file, directory or glob
+    pub base: String,
+    /// The vectors to search for
+    pub queries: String,
+    /// Neighbours per query, 1 to 1024
+    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
+    pub k: usize,
+    /// What "near" means
+    #[arg(long, value_enum, default_value_t = MetricName::L2)]
+    pub metric: MetricName,
+    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
+    #[arg(short, long, value_name = "GT.ivecs")]
+    pub output: PathBuf,
+    /// Write the distances too, (queries, k): .fvecs or .npy
+    #[arg(long, value_name = "FILE.fvecs")]
+    pub distances: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum MetricName {
+    /// Squared Euclidean distance
+    L2,
+    /// The largest inner product; its distance is -x.q
+    #[value(name = "ip")]
+    InnerProduct,
+    /// 1 - cosine
+    Cosine,
+}
+
+#[derive(Args, Debug)]
+pub struct Search {
+    /// The vectors to search for
+    pub queries: String,
+    /// The codes to search
+    #[arg(long, value_name = "CODES.npy")]
+    pub codes: PathBuf,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// Neighbours per query, 1 to 1024
+    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
+    pub k: usize,
+    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
+    #[arg(short, long, value_name = "IDS.ivecs")]
+    pub output: Option<PathBuf>,
+    /// The true neighbours, as `truth` writes them, to measure the recall against
+    #[arg(long, value_name = "GT.ivecs")]
+    pub truth: Option<PathBuf>,
+    /// Measure the recall at these ranks, up to k [default: those of 1,10,100]
+    #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
+    pub recall_at: Option<Vec<usize>>,
+}
+
+#[derive(Args, Debug)]
 pub struct Demo {
     /// The folder for the report
     #[arg(short, long, value_name = "FOLDER", default_value = "wgvq-demo")]
@@ -310,6 +370,13 @@ fn parse_threshold(text: &str) -> Result<f64> {
     match text.parse::<f64>() {
         Ok(number) if !number.is_nan() => Ok(number),
         _ => Err(Error::input(format!("{text:?} is no number to hold an error against"))),
+    }
+}
+
+fn parse_neighbours(text: &str) -> Result<usize> {
+    match text.parse() {
+        Ok(k @ 1..=MOST_NEIGHBOURS) => Ok(k),
+        _ => Err(Error::input(format!("{text} neighbours; give 1 to {MOST_NEIGHBOURS}"))),
     }
 }
 

@@ -14,10 +14,12 @@ mod inspect;
 mod interrupt;
 mod plots;
 mod progress;
+mod search;
 mod selftest;
 mod stdout;
 mod test;
 mod train;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,8 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Encode(command) => encode::run(command, common),
         Command::Decode(command) => decode::run(command, common),
         Command::Eval(command) => eval::run(command, common),
+        Command::Truth(command) => truth::run(command, common),
+        Command::Search(command) => search::run(command, common),
         Command::Inspect(command) => inspect::run(command, common),
         Command::Devices => devices::run(common),
         Command::Selftest(command) => selftest::run(command, common),

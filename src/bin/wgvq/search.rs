@@ -1,0 +1,146 @@
+//! `wgvq search`
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Map, json};
+use wgvq::io::{IndexFile, RowElement, RowWriter};
+use wgvq::ndarray::Array2;
+use wgvq::search::{self, Search};
+use wgvq::{Context as _, Error, Result, io};
+
+use crate::args::{Common, Search as Options};
+use crate::codes::CodesFile;
+use crate::figures::print_json;
+use crate::progress::Progress;
+use crate::stdout::say;
+use crate::{Verdict, interrupt};
+
+pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
+    if let Some(output) = &command.output {
+        let truth = command.truth.as_deref();
+        let inputs = [Path::new(&command.queries), &command.codes, &command.model];
+        common.check_output(output, inputs.into_iter().chain(truth))?;
+    }
+    let model = wgvq::load(&command.model)?;
+    let codes = CodesFile::open(&command.codes, &model)?;
+    let queries = io::open(&command.queries)?;
+    let (n, count, k) = (codes.rows(), queries.rows(), command.k);
+    let truth = match &command.truth {
+        Some(path) => Some(Truth::read(path, command, count, n).context(|| path.display())?),
+        None => None,
+    };
+    let engine = common.engine()?;
+    let output = match &command.output {
+        Some(path) => Some(Rows::<i32>::create(path, count, k, common)?),
+        None => None,
+    };
+    interrupt::listen()?;
+
+    let start = Instant::now();
+    let search = Search::nearest(k).memory(common.memory()).watch(watch("search", common));
+    let found = search.codes(&engine, &*model.quantizer, n, |rows| codes.read(rows), &queries)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let recalls = match &truth {
+        Some(truth) => Some(truth.recalls(&found.ids)?),
+        None => None,
+    };
+    if let Some(output) = output {
+        output.write(found.ids.mapv(|id| id as i32))?;
+    }
+    let (spec, device) = (model.quantizer.spec().to_string(), engine.name());
+    let per_second = count as f64 / seconds;
+    if common.json {
+        let recalls = recalls.map(|recalls| {
+            recalls.into_iter().map(|(at, recall)| (at.to_string(), json!(recall))).collect::<Map<_, _>>()
+        });
+        print_json(&json!({
+            "spec": spec,
+            "n": n,
+            "queries": count,
+            "k": k,
+            "recall": recalls,
+            "seconds": seconds,
+            "queries_per_second": per_second,
+            "device": device,
+        }))?;
+        return Ok(Verdict::Done);
+    }
+    for (at, recall) in recalls.into_iter().flatten() {
+        say!("recall@{at:<10} {recall:.4}");
+    }
+    if !common.quiet {
+        say!("{k} neighbours of {count} queries among {n} codes of {spec} in {seconds:.3} s on {device}");
+    }
+    Ok(Verdict::Done)
+}
+
+/// The true neighbours, and where to ask for the recall.
+struct Truth {
+    ids: Array2<u32>,
+    at: Vec<usize>,
+}
+
+impl Truth {
+    /// Reads the true neighbours of `queries` queries among `n` vectors.
+    fn read(path: &Path, command: &Options, queries: usize, n: usize) -> Result<Self> {
+        let at = match &command.recall_at {
+            Some(at) => at.clone(),
+            None => [1, 10, 100].into_iter().filter(|&at| at <= command.k).collect(),
+        };
+        if let Some(wrong) = at.iter().find(|&&at| at == 0 || at > command.k) {
+            let k = command.k;
+            return Err(Error::input(format!(
+                "--recall-at {wrong} of {k} neighbours; give 1 to {k}, or a larger -k"
+            )));
+        }
+        let file = IndexFile::open(path)?;
+        if file.rows() != queries {
+            return Err(Error::input(format!(
+                "neighbours of {} queries, and there are {queries}",
+                file.rows()
+            )));
+        }
+        let ids = file.to_array()?;
+        if let Some(((row, column), id)) = ids.indexed_iter().find(|(_, id)| **id as usize >= n) {
+            return Err(Error::input(format!(
+                "the id at row {row}, column {column} is {id}; there are {n} codes"
+            )));
+        }
+        Ok(Self { ids, at })
+    }
+
+    fn recalls(&self, found: &Array2<u32>) -> Result<Vec<(usize, f64)>> {
+        let recall = |&at| Ok((at, search::recall(found.view(), self.ids.view(), at)?));
+        self.at.iter().map(recall).collect()
+    }
+}
+
+/// A file of rows that are written all at once; its name and place are tried before the work begins.
+pub struct Rows<T>(RowWriter<T>);
+
+impl<T: RowElement> Rows<T> {
+    pub fn create(path: &Path, rows: usize, columns: usize, common: &Common) -> Result<Self> {
+        Ok(Self(RowWriter::create(path, rows, columns, common.force)?))
+    }
+
+    pub fn write(mut self, rows: Array2<T>) -> Result<()> {
+        self.0.append(rows.as_slice().expect("results are in standard layout"))?;
+        self.0.finish()
+    }
+}
+
+/// Shows how far a search is, and lets Ctrl-C end it.
+pub fn watch(what: &'static str, common: &Common) -> impl FnMut(usize, usize) -> Result<()> + Send {
+    let mut shown: Option<(Progress, usize)> = None;
+    move |done, total| {
+        let (progress, before) =
+            shown.get_or_insert_with(|| (Progress::new(common, what, "vectors", total), 0));
+        progress.add(done - *before, String::new());
+        *before = done;
+        if interrupt::asked() && done < total {
+            return Err(Error::cancelled("stopped; nothing was written"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! Search of codes by tables: per query and codeword what the codeword adds to the distance.
+//!
+//! Where no two codebooks are of the same dimension (product quantization), the distance of q and y is the sum of
+//! the codewords' `‖q − c‖²`, each over its own dimensions. Where they overlap (residual and additive quantization),
+//! y is a sum of codewords and `‖q − y‖² = ‖q‖² − 2 Σ q·c + ‖y‖²`: the tables hold `−2 q·c`, every candidate starts at
+//! its own `‖y‖²`, and `‖q‖²`, the same for all, is added to the distances at the end. All of that is about the mean of
+//! the sums, so that it does not cancel where the data lie far from the origin.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+
+use super::flat::{codebook_of, decode};
+use super::scan::Candidates;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::Result;
+use crate::kernels::lut_build::{LANES, Place, Term};
+use crate::kernels::prepare_codebook::Codebook;
+use crate::metrics::Metric;
+use crate::quantizers::{Coder, Quantizer, check_codes};
+
+/// Codes from wherever `read` finds them, checked on their way.
+pub(super) struct CodeRows<R> {
+    pub n: usize,
+    pub sizes: Vec<usize>,
+    pub read: R,
+}
+
+impl<R: Fn(Range<usize>) -> Result<Array2<u32>>> CodeRows<R> {
+    pub fn read(&self, rows: Range<usize>) -> Result<Array2<u32>> {
+        let codes = (self.read)(rows.clone())?;
+        check_codes(codes.view(), &self.sizes, rows.start)?;
+        Ok(codes)
+    }
+
+    /// Bytes per row: a batch being read, one waiting, and two on the device with the copies that were uploaded.
+    pub fn bytes(&self) -> usize {
+        6 * 4 * self.sizes.len()
+    }
+}
+
+pub(super) struct Tables<'a, R> {
+    engine: &'a Engine,
+    codes: CodeRows<R>,
+    codebooks: Vec<(Matrix<f32>, Place)>,
+    /// The entry of each codebook's first codeword, (m, 1).
+    firsts: Matrix<u32>,
+    entries: usize,
+    /// Rᵀ of a quantizer of R·x.
+    turn: Option<Array2<f64>>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// No two codebooks are of the same dimension; `free` are the dimensions of none.
+    Disjoint { free: Vec<usize> },
+    /// Codewords add up.
+    Overlapping {
+        coder: Box<dyn Coder>,
+        /// The mean of the sums of codewords, (d), behind the rotation.
+        mean: Array1<f64>,
+        /// The same before the rotation, as a codebook of one.
+        origin: Box<Codebook>,
+    },
+}
+
+impl<'a, R> Tables<'a, R> {
+    pub fn new(engine: &'a Engine, quantizer: &dyn Quantizer, codes: CodeRows<R>) -> Result<Self> {
+        let (columns, codebooks) = (quantizer.columns(), quantizer.codebooks());
+        let mut covering = vec![0; quantizer.dim()];
+        columns.iter().for_each(|columns| covering[columns.clone()].iter_mut().for_each(|count| *count += 1));
+        let disjoint = covering.iter().all(|&count| count <= 1);
+        let turn = quantizer.rotation().map(|rotation| rotation.t().mapv(f64::from));
+
+        let mut mean = Array1::<f64>::zeros(quantizer.dim());
+        let (mut parts, mut firsts, mut entries) = (Vec::new(), Vec::new(), 0);
+        for (codebook, columns) in codebooks.into_iter().zip(columns) {
+            let place = Place { column: columns.start, first: entries };
+            firsts.push(entries as u32);
+            entries += codebook.nrows();
+            let codewords = if disjoint {
+                engine.upload(codebook.view())?
+            } else {
+                let codewords = codebook.mapv(f64::from);
+                let own = codewords.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(columns.len()));
+                let mut sum = mean.slice_mut(s![columns]);
+                sum += &own;
+                engine.upload((codewords - own).mapv(|value| value as f32).view())?
+            };
+            parts.push((codewords, place));
+        }
+        let kind = if disjoint {
+            let free = covering.iter().enumerate().filter(|(_, count)| **count == 0);
+            Kind::Disjoint { free: free.map(|(column, _)| column).collect() }
+        } else {
+            let origin = match &turn {
+                Some(turn) => turn.dot(&mean),
+                None => mean.clone(),
+            };
+            let mut recorder = engine.recorder();
+            let origin = origin.mapv(|value| value as f32).insert_axis(Axis(0));
+            let origin = codebook_of(&mut recorder, origin.view(), Metric::SquaredL2)?;
+            recorder.submit()?;
+            Kind::Overlapping { coder: quantizer.prepare(engine)?, mean, origin: Box::new(origin) }
+        };
+        let firsts = Array1::from_vec(firsts).insert_axis(Axis(1));
+        Ok(Self {
+            engine,
+            codes,
+            codebooks: parts,
+            firsts: engine.upload(firsts.view())?,
+            entries,
+            turn,
+            kind,
+        })
+    }
+
+    /// The queries as the codebooks see them: rotated, and about the mean. Computed in f64, where each is rounded once.
+    fn seen(&self, queries: ArrayView2<f32>) -> Array2<f32> {
+        let mut seen = queries.mapv(f64::from);
+        if let Some(turn) = &self.turn {
+            seen = seen.dot(turn);
+        }
+        if let Kind::Overlapping { mean, .. } = &self.kind {
+            seen -= mean;
+        }
+        seen.mapv(|value| value as f32)
+    }
+
+    /// What a query's distances have in common.
+    fn common(&self, seen: &Array2<f32>) -> Vec<f32> {
+        let square = |value: &f32| f64::from(*value) * f64::from(*value);
+        let of = |query: ndarray::ArrayView1<f32>| match &self.kind {
+            Kind::Disjoint { free } => free.iter().map(|&column| square(&query[column])).sum::<f64>() as f32,
+            Kind::Overlapping { .. } => query.iter().map(square).sum::<f64>() as f32,
+        };
+        seen.outer_iter().map(of).collect()
+    }
+}
+
+/// A tile of queries.
+pub(super) struct Probes {
+    /// (groups · entries, 16)
+    tables: Matrix<f32>,
+    /// One per query.
+    common: Vec<f32>,
+}
+
+/// A batch of candidates.
+pub(super) struct Loaded {
+    codes: Matrix<u32>,
+    /// What the sum of each begins with, (n, 1).
+    starts: Matrix<f32>,
+}
+
+impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Tables<'_, R> {
+    type Batch = Array2<u32>;
+    type Loaded = Loaded;
+    type Probes = Probes;
+
+    fn len(&self) -> usize {
+        self.codes.n
+    }
+
+    fn bytes(&self) -> usize {
+        let decoded = match &self.kind {
+            Kind::Disjoint { .. } => 0,
+            Kind::Overlapping { coder, .. } => 2 * 4 * coder.dim(),
+        };
+        decoded + self.codes.bytes()
+    }
+
+    fn table_bytes(&self) -> usize {
+        4 * self.entries
+    }
+
+    fn columns(&self, queries: usize) -> usize {
+        queries.next_multiple_of(LANES)
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Array2<u32>> {
+        self.codes.read(rows)
+    }
+
+    fn load(&self, recorder: &mut Recorder<'_>, batch: Array2<u32>) -> Result<Loaded> {
+        let codes = self.engine.upload(batch.view())?;
+        let starts = match &self.kind {
+            Kind::Disjoint { .. } => self.engine.zeros(codes.rows(), 1)?,
+            Kind::Overlapping { coder, origin, .. } => {
+                let decoded = decode(self.engine, &**coder, recorder, &codes)?;
+                let mut norms = self.engine.uninitialized(codes.rows(), 1)?;
+                recorder.distance_matrix(&decoded, origin, &mut norms)?;
+                norms
+            }
+        };
+        Ok(Loaded { codes, starts })
+    }
+
+    fn probe(&self, recorder: &mut Recorder<'_>, queries: ArrayView2<f32>) -> Result<Probes> {
+        let seen = self.seen(queries);
+        let term = match &self.kind {
+            Kind::Disjoint { .. } => Term::SquaredDifference,
+            Kind::Overlapping { .. } => Term::Product,
+        };
+        let groups = seen.nrows().div_ceil(LANES);
+        let mut tables = self.engine.uninitialized(groups * self.entries, LANES)?;
+        let queries = self.engine.upload(seen.view())?;
+        for (codewords, place) in &self.codebooks {
+            recorder.lut_build(&queries, codewords, term, *place, &mut tables)?;
+        }
+        Ok(Probes { tables, common: self.common(&seen) })
+    }
+
+    fn score(
+        &self,
+        recorder: &mut Recorder<'_>,
+        loaded: &Loaded,
+        probes: &Probes,
+        scores: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.lut_scan(&loaded.codes, &self.firsts, &probes.tables, &loaded.starts, scores)
+    }
+
+    fn distances(&self, probes: &Probes, scores: &mut Array2<f32>) {
+        for (mut row, common) in scores.outer_iter_mut().zip(&probes.common) {
+            // The overlapping ones cancel: what is 0 may come out a little below.
+            row.mapv_inplace(|score| (score + common).max(0.0));
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `wgvq truth` and `wgvq search`, end to end, on real files.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use wgvq::io::{IndexFile, RowWriter};
+use wgvq::ndarray::{Array2, array, s};
+
+struct Cli {
+    folder: tempfile::TempDir,
+    device: &'static str,
+}
+
+impl Cli {
+    fn new(device: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), device }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `wgvq` in the folder; arguments are split at spaces.
+    fn run(&self, arguments: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(self.folder.path())
+            .env("WGVQ_CACHE", self.folder.path().join("cache"))
+            .env_remove("WGVQ_DEVICE")
+            .args(arguments.split_whitespace())
+            .args(["--device", self.device])
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        let output = self.run(&format!("{arguments} --json"));
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Expects exit status 2 and one line on stderr that holds `part`.
+    fn refuse(&self, arguments: &str, part: &str) {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+        assert!(stderr.contains(part), "{arguments}: {stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{arguments}: {stderr}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    }
+
+    fn write(&self, name: &str, x: &Array2<f32>) {
+        let x = x.as_standard_layout();
+        let mut writer = RowWriter::<f32>::create(self.path(name), x.nrows(), x.ncols(), true).unwrap();
+        writer.append(x.as_slice().unwrap()).unwrap();
+        writer.finish().unwrap();
+    }
+
+    fn write_ids(&self, name: &str, ids: &Array2<i32>) {
+        let mut writer = RowWriter::<i32>::create(self.path(name), ids.nrows(), ids.ncols(), true).unwrap();
+        writer.append(ids.as_slice().unwrap()).unwrap();
+        writer.finish().unwrap();
+    }
+
+    fn ids(&self, name: &str) -> Array2<u32> {
+        IndexFile::open(self.path(name)).unwrap().to_array().unwrap()
+    }
+}
+
+/// The CPU and, where there is an adapter, the GPU.
+fn devices() -> Vec<&'static str> {
+    if common::engines().len() > 1 { vec!["cpu", "gpu"] } else { vec!["cpu"] }
+}
+
+#[test]
+fn truth_then_search_measures_the_recall() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        let x = common::clustered(1500, 12, 40, 3);
+        cli.write("base.npy", &x.slice(s![..1400, ..]).to_owned());
+        cli.write("queries.fvecs", &x.slice(s![1400.., ..]).to_owned());
+        let truth = cli.json("truth base.npy queries.fvecs -k 20 -o gt.ivecs --distances gt.fvecs");
+        for (key, value) in [("n", 1400), ("dim", 12), ("queries", 100), ("k", 20)] {
+            assert_eq!(truth[key], value, "{key}");
+        }
+        assert_eq!(truth["metric"], "squared_l2");
+        let ids = cli.ids("gt.ivecs");
+        let distances = wgvq::io::open(cli.path("gt.fvecs")).unwrap().to_array().unwrap();
+        for ((query, ids), distances) in
+            x.slice(s![1400.., ..]).outer_iter().zip(ids.outer_iter()).zip(distances.outer_iter())
+        {
+            let exact = |row| wgvq::metrics::Metric::SquaredL2.distance(query, x.row(row));
+            for (&id, &distance) in ids.iter().zip(distances) {
+                // Sums of 12 squares in f32: 15 roundings.
+                assert!((exact(id as usize) / f64::from(distance) - 1.0).abs() < 15.0 * 6e-8);
+            }
+            let least = (0..1400).map(exact).fold(f64::INFINITY, f64::min);
+            assert!(exact(ids[0] as usize) <= least * (1.0 + 30.0 * 6e-8));
+        }
+
+        cli.json("train base.npy --spec VQ40 --iters 5 -o m.safetensors");
+        cli.json("encode base.npy -m m.safetensors -o codes.npy");
+        let search =
+            "search queries.fvecs --codes codes.npy -m m.safetensors -k 200 -o ids.npy --truth gt.ivecs";
+        let found = cli.json(&format!("{search} --recall-at 1,50,200"));
+        for (key, value) in [("n", 1400), ("queries", 100), ("k", 200)] {
+            assert_eq!(found[key], value, "{key}");
+        }
+        assert_eq!(found["spec"], "VQ40");
+        for key in ["seconds", "queries_per_second", "device"] {
+            assert!(found.get(key).is_some(), "{key}");
+        }
+        let ids = cli.ids("ids.npy");
+        assert_eq!(ids.dim(), (100, 200));
+        let truth = cli.ids("gt.ivecs");
+        for at in [1, 50, 200] {
+            let recall = wgvq::search::recall(ids.view(), truth.view(), at).unwrap();
+            assert_eq!(found["recall"][at.to_string()], recall, "{at}");
+        }
+        // A code names a cluster of 35 vectors: the true neighbour is hardly ever the first of them, but is among them.
+        assert!(found["recall"]["1"].as_f64() < found["recall"]["200"].as_f64());
+        assert!(found["recall"]["200"].as_f64().unwrap() > 0.9, "{found}");
+
+        let usual = cli.json(&format!("{search} --force"));
+        assert_eq!(usual["recall"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1", "10", "100"]);
+        let text = cli.run(&format!("{search} --force --recall-at 7"));
+        assert!(String::from_utf8_lossy(&text.stdout).contains("recall@7"));
+        let unmeasured = cli.json("search queries.fvecs --codes codes.npy -m m.safetensors -k 3");
+        assert_eq!(unmeasured["recall"], Value::Null);
+    }
+}
+
+#[test]
+fn every_metric_has_its_order() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("base.npy", &array![[1.0, 0.0], [9.0, 9.0], [0.0, 0.5], [1.0, 0.0]]);
+        cli.write("queries.npy", &array![[2.0, 0.0]]);
+        for (metric, want) in [("l2", [0, 3, 2]), ("ip", [1, 0, 3]), ("cosine", [0, 3, 1])] {
+            cli.json(&format!("truth base.npy queries.npy -k 3 --metric {metric} -o {metric}.npy"));
+            assert_eq!(cli.ids(&format!("{metric}.npy")).row(0).to_vec(), want, "{metric}");
+        }
+        cli.json("truth base.npy queries.npy -k 1 --metric ip -o ip.ivecs --distances ip.fvecs");
+        assert_eq!(wgvq::io::open(cli.path("ip.fvecs")).unwrap().to_array().unwrap(), array![[-18.0]]);
+    }
+}
+
+#[test]
+fn no_result_depends_on_memory_or_threads() {
+    let cli = Cli::new("cpu");
+    let data = common::sample();
+    let data = data.to_str().unwrap();
+    cli.json(&format!("train {data} --spec VQ100 --iters 2 -o m.safetensors"));
+    cli.json(&format!("encode {data} -m m.safetensors -o codes.npy"));
+    for (number, options) in ["", "--memory 1MiB --threads 1"].into_iter().enumerate() {
+        cli.json(&format!("truth {data} {data} -k 4 -o truth{number}.ivecs {options}"));
+        cli.json(&format!(
+            "search {data} --codes codes.npy -m m.safetensors -k 4 -o ids{number}.ivecs {options}"
+        ));
+    }
+    let read = |name: &str| std::fs::read(cli.path(name)).unwrap();
+    assert_eq!(read("truth0.ivecs"), read("truth1.ivecs"));
+    assert_eq!(read("ids0.ivecs"), read("ids1.ivecs"));
+}
+
+#[test]
+fn bad_input_is_refused_in_one_line() {
+    let cli = Cli::new("cpu");
+    let x = common::clustered(50, 3, 5, 1);
+    cli.write("base.npy", &x);
+    cli.write("flat.npy", &Array2::zeros((4, 2)));
+    cli.write("huge.npy", &(&x * 1e20));
+    cli.write("nan.npy", &x);
+    let mut bytes = std::fs::read(cli.path("nan.npy")).unwrap();
+    let at = bytes.len() - 50 * 3 * 4 + (7 * 3 + 2) * 4;
+    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(cli.path("nan.npy"), bytes).unwrap();
+    cli.json("train base.npy --spec VQ4 -o m.safetensors");
+    cli.json("encode base.npy -m m.safetensors -o codes.npy");
+    cli.json("truth base.npy base.npy -k 2 -o gt.ivecs");
+    cli.write_ids("wild.ivecs", &array![[0, 1], [3, 4]]);
+    cli.write_ids("few.ivecs", &array![[0, 1]]);
+    cli.write_ids("far.ivecs", &Array2::from_shape_fn((50, 1), |(row, _)| if row == 9 { 50 } else { 0 }));
+    cli.write_ids("two.ivecs", &Array2::zeros((50, 2)));
+
+    cli.refuse("truth base.npy base.npy -k 51 -o x.ivecs", "the 51 nearest of 50 vectors; 1 to 50");
+    cli.refuse("truth base.npy base.npy -k 0 -o x.ivecs", "0 neighbours; give 1 to 1024");
+    cli.refuse("truth base.npy base.npy -k 1025 -o x.ivecs", "1025 neighbours; give 1 to 1024");
+    cli.refuse("truth base.npy flat.npy -k 1 -o x.ivecs", "2 dimensions");
+    cli.refuse("truth base.npy nan.npy -k 1 -o x.ivecs", "row 7, column 2");
+    cli.refuse("truth nan.npy base.npy -k 1 -o x.ivecs", "row 7, column 2");
+    cli.refuse("truth base.npy huge.npy -k 1 -o x.ivecs", "scale the vectors down");
+    cli.refuse("truth base.npy base.npy -k 1 -o x.fvecs", "x.fvecs");
+    cli.refuse("truth base.npy base.npy -k 1 -o gt.ivecs", "--force");
+    cli.refuse("truth base.npy base.npy -k 1 -o base.npy --force", "is an input");
+    cli.refuse("truth base.npy base.npy -k 1 -o x.npy --distances x.npy", "name another file");
+    cli.refuse("truth base.npy base.npy -k 1 -o x.ivecs --metric l7", "l7");
+    cli.refuse("truth missing.npy base.npy -o x.ivecs", "missing.npy");
+
+    let search = "search base.npy --codes codes.npy -m m.safetensors -o x.ivecs";
+    cli.refuse(&format!("{search} -k 51"), "the 51 nearest of 50");
+    cli.refuse(&format!("{search} -k 2 --truth gt.ivecs --recall-at 1,3"), "--recall-at 3 of 2");
+    cli.refuse(&format!("{search} -k 2 --truth gt.ivecs --recall-at 0"), "--recall-at 0 of 2");
+    cli.refuse(&format!("{search} -k 2 --recall-at 1"), "--truth");
+    cli.refuse(
+        &format!("{search} -k 2 --truth few.ivecs"),
+        "few.ivecs: neighbours of 1 queries, and there are 50",
+    );
+    cli.refuse(&format!("{search} -k 2 --truth far.ivecs"), "far.ivecs: the id at row 9, column 0 is 50");
+    cli.refuse(
+        "search flat.npy --codes codes.npy -m m.safetensors -k 2",
+        "2 dimensions, the decoded vectors 3",
+    );
+    cli.refuse("search nan.npy --codes codes.npy -m m.safetensors -k 2", "row 7, column 2");
+    cli.refuse("search base.npy --codes wild.ivecs -m m.safetensors -k 2", "2 codes per vector");
+    cli.refuse(
+        "search base.npy --codes far.ivecs -m m.safetensors -k 2",
+        "row 9, column 0 is 50; the codebook has 4",
+    );
+    cli.refuse("search base.npy --codes base.npy -m m.safetensors -k 2", "base.npy");
+    cli.refuse("search base.npy --codes codes.npy -m base.npy -k 2", "base.npy");
+    for name in ["x.ivecs", "x.npy"] {
+        assert!(!cli.path(name).exists());
+    }
+    let left = std::fs::read_dir(cli.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("partial")));
+}
+
+/// The published neighbours of SIFT vectors, where they are at hand: whole numbers, so not one may differ.
+#[test]
+fn the_published_truth_is_found() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sift");
+    if !data.exists() {
+        eprintln!("skipped: no {}", data.display());
+        return;
+    }
+    let cli = Cli::new("cpu");
+    let (base, queries) = (data.join("base.bvecs"), data.join("query.bvecs"));
+    cli.json(&format!("truth {} {} -o gt.ivecs", base.display(), queries.display()));
+    let published = IndexFile::open(data.join("groundtruth.ivecs")).unwrap().to_array().unwrap();
+    assert_eq!(cli.ids("gt.ivecs"), published);
+}
