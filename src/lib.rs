@@ -34,6 +34,7 @@ mod engine;
 mod error;
 pub mod io;
 mod kernels;
+mod lattice;
 pub mod metrics;
 mod quantizers;
 mod rng;
@@ -48,10 +49,12 @@ pub use kernels::elementwise::{Op, Operand, Unary};
 pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
+pub use lattice::Lattice;
 pub use quantizers::{
-    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, Lattice, Model, Part,
-    Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Spec, Trained, Training, Vq,
-    VqBuilder, decode_batches, encode_batches, load,
+    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, LatticeVq, LatticeVqBuilder,
+    Model, Part, Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Scalar,
+    ScalarBuilder, ScalarLevels, Spec, Trained, Training, Vq, VqBuilder, decode_batches, encode_batches,
+    load,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

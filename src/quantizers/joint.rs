@@ -42,7 +42,7 @@ pub(super) fn cluster(
     k: usize,
     seed: u64,
     engine: &Engine,
-    x: &Array2<f32>,
+    x: &dyn Vectors,
     observer: &mut dyn Observer,
 ) -> Result<Array2<f32>> {
     let trainer = trainer.clone().k(k).seed(seed).sample_per_codeword(None);

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Additive, Product, Quantizer, Residual, Rotated, Spec, Vq};
+use super::{Additive, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, Spec, Vq};
 use crate::error::{Context, Error, Result};
 use crate::io;
 
@@ -67,6 +67,8 @@ impl Parts<'_> {
             Spec::Additive { codebooks, .. } | Spec::LocalSearch { codebooks, .. } => {
                 Box::new(Additive::from_parts(self, codebooks)?)
             }
+            Spec::Lattice { lattice, scale } => Box::new(LatticeVq::from_parts(self, lattice, scale)?),
+            Spec::Scalar { bits } => Box::new(Scalar::from_parts(self, bits)?),
             _ => return Err(Error::input(format!("{spec} cannot be loaded yet"))),
         };
         if quantizer.spec() != spec {

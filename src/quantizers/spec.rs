@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::lattice::Lattice;
 use crate::error::{Error, Result};
+use crate::lattice::Lattice;
 
 /// What a quantizer is and how large. The grammar is that of FAISS's index factory where it has one.
 ///

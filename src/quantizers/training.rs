@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Additive, Product, Quantizer, Residual, Spec, Vq, joint};
+use super::{Additive, LatticeVq, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec, Vq, joint};
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -28,6 +28,9 @@ pub struct Training {
     beam: Option<usize>,
     refinements: Option<usize>,
     local_search: Option<usize>,
+    levels: Option<ScalarLevels>,
+    shared: bool,
+    rate: Option<f64>,
     seed: u64,
 }
 
@@ -39,6 +42,9 @@ pub struct Trained {
     pub sample: Array2<f32>,
 }
 
+/// Vectors that the figures of a quantizer without codebooks are of, at most.
+const SAMPLE: usize = 1 << 16;
+
 /// Rounds of fitting a rotation.
 const ROTATIONS: usize = 20;
 
@@ -48,7 +54,17 @@ const LOCAL_SEARCH: usize = 8;
 impl Training {
     /// The quantizer's own settings, seed 0.
     pub fn new(spec: Spec) -> Self {
-        Self { spec, trainer: None, beam: None, refinements: None, local_search: None, seed: 0 }
+        Self {
+            spec,
+            trainer: None,
+            beam: None,
+            refinements: None,
+            local_search: None,
+            levels: None,
+            shared: false,
+            rate: None,
+            seed: 0,
+        }
     }
 
     /// The settings of k-means, wherever codebooks come from it; k and seed are set for each.
@@ -75,6 +91,24 @@ impl Training {
         self
     }
 
+    /// Where the levels of SQ lie.
+    pub fn levels(mut self, levels: Option<ScalarLevels>) -> Self {
+        self.levels = levels;
+        self
+    }
+
+    /// Whether all dimensions share the levels of SQ.
+    pub fn shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// Bits of entropy per dimension that the scale of a lattice is chosen for, where the spec has none.
+    pub fn rate(mut self, rate: Option<f64>) -> Self {
+        self.rate = rate;
+        self
+    }
+
     /// The seed of everything random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -87,35 +121,59 @@ impl Training {
     /// [`Input`](crate::ErrorKind::Input) if the spec and the vectors do not go together, or a setting is for another
     /// quantizer; [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
     pub fn fit(&self, engine: &Engine, x: &dyn Vectors, observer: &mut dyn Observer) -> Result<Trained> {
-        let (has_beam, has_refinements, has_local_search, sizes) = match &self.spec {
-            Spec::Vq { k } => (false, false, false, vec![*k]),
-            Spec::Product { bits, .. } => (false, false, false, vec![1 << bits]),
-            Spec::OptimizedProduct { bits, .. } => (false, true, false, vec![1 << bits]),
-            Spec::Residual { bits } => (true, true, false, joint::sizes(bits)?),
-            Spec::ProductResidual { bits, .. } => (true, true, false, vec![1 << bits]),
-            Spec::Additive { bits, .. } => (true, true, false, vec![1 << bits]),
-            Spec::LocalSearch { bits, .. } => (true, true, true, vec![1 << bits]),
-            other => return Err(Error::input(format!("{other} cannot be trained yet"))),
-        };
-        for (given, has, name) in [
-            (self.beam.is_some(), has_beam, "a beam"),
-            (self.refinements.is_some(), has_refinements, "refinements"),
-            (self.local_search.is_some(), has_local_search, "local search"),
-        ] {
-            if given && !has {
-                return Err(Error::input(format!("{} has no {name}; leave the setting out", self.spec)));
+        self.check_settings()?;
+        let sizes = match &self.spec {
+            Spec::Vq { k } => vec![*k],
+            Spec::Residual { bits } => joint::sizes(bits)?,
+            Spec::Product { bits, .. }
+            | Spec::OptimizedProduct { bits, .. }
+            | Spec::ProductResidual { bits, .. }
+            | Spec::Additive { bits, .. }
+            | Spec::LocalSearch { bits, .. } => joint::sizes(&[*bits])?,
+            // These need no codebook, and see all vectors.
+            Spec::Scalar { .. } | Spec::Lattice { .. } => {
+                let quantizer = self.fit_all(engine, x, observer)?;
+                let sampler = KMeans::new(1).sample_per_codeword(Some(SAMPLE));
+                return Ok(Trained { quantizer, sample: joint::sample(&sampler, &[1], self.seed, x)? });
             }
-        }
+            other @ Spec::TreeResidual { .. } => {
+                return Err(Error::input(format!("{other} cannot be trained yet")));
+            }
+        };
         let sampler = self.trainer.clone().unwrap_or_else(|| KMeans::new(1));
         let sample = joint::sample(&sampler, &sizes, self.seed, x)?;
         let quantizer = self.fit_all(engine, &sample, observer)?;
         Ok(Trained { quantizer, sample })
     }
 
+    /// Fails for a setting that the quantizer has not.
+    fn check_settings(&self) -> Result<()> {
+        let spec = &self.spec;
+        let joint = spec.is_joint();
+        let rotated = matches!(spec, Spec::OptimizedProduct { .. });
+        let local = matches!(spec, Spec::LocalSearch { .. });
+        let scalar = matches!(spec, Spec::Scalar { .. });
+        let lattice = matches!(spec, Spec::Lattice { scale: None, .. });
+        for (given, has, name) in [
+            (self.trainer.is_some(), !scalar && !matches!(spec, Spec::Lattice { .. }), "k-means"),
+            (self.beam.is_some(), joint, "a beam"),
+            (self.refinements.is_some(), joint || rotated, "refinements"),
+            (self.local_search.is_some(), local, "local search"),
+            (self.levels.is_some(), scalar, "levels"),
+            (self.shared, scalar, "levels to share"),
+            (self.rate.is_some(), lattice, "a scale to choose for a rate"),
+        ] {
+            if given && !has {
+                return Err(Error::input(format!("{spec} has no {name}; leave the setting out")));
+            }
+        }
+        Ok(())
+    }
+
     fn fit_all(
         &self,
         engine: &Engine,
-        x: &Array2<f32>,
+        x: &dyn Vectors,
         observer: &mut dyn Observer,
     ) -> Result<Box<dyn Quantizer>> {
         let trainer = self.trainer.clone().map(|trainer| trainer.sample_per_codeword(None));
@@ -123,6 +181,22 @@ impl Training {
             Spec::Vq { k } => {
                 let trainer = trainer.unwrap_or_else(|| KMeans::new(*k));
                 Box::new(Vq::new(joint::cluster(&trainer, *k, self.seed, engine, x, observer)?)?)
+            }
+            Spec::Scalar { bits } => {
+                let levels = self.levels.unwrap_or_default();
+                let builder =
+                    Scalar::builder().bits(*bits).levels(levels).shared(self.shared).seed(self.seed);
+                Box::new(builder.fit(engine, x)?)
+            }
+            Spec::Lattice { lattice, scale } => {
+                let mut builder = LatticeVq::builder(*lattice).seed(self.seed);
+                if let Some(scale) = scale {
+                    builder = builder.scale(*scale);
+                }
+                if let Some(rate) = self.rate {
+                    builder = builder.rate(rate);
+                }
+                Box::new(builder.fit(engine, x)?)
             }
             Spec::Product { parts, bits } => {
                 let builder = self.product(*parts, 1, *bits, trainer);
@@ -166,7 +240,7 @@ impl Training {
                 }
                 Box::new(builder.fit_observed(engine, x, observer)?)
             }
-            other => return Err(Error::input(format!("{other} cannot be trained yet"))),
+            Spec::TreeResidual { .. } => unreachable!("refused by `fit`"),
         })
     }
 

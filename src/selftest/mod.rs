@@ -17,6 +17,8 @@ mod elementwise;
 mod gather;
 mod histogram;
 mod keep_least;
+mod lattice_decode;
+mod lattice_round;
 mod local_search;
 mod lut_build;
 mod lut_scan;
@@ -29,6 +31,8 @@ mod random_fill;
 mod reduce;
 mod residual;
 mod row_distances;
+mod scalar_decode;
+mod scalar_encode;
 mod scan;
 mod segment_mean;
 mod sum_codewords;
@@ -63,6 +67,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },
+    Kernel { shader: &kernels::lattice_decode::SHADER, check: lattice_decode::check },
+    Kernel { shader: &kernels::lattice_round::SHADER, check: lattice_round::check },
     Kernel { shader: &kernels::local_search::SHADER, check: local_search::check },
     Kernel { shader: &kernels::lut_build::SHADER, check: lut_build::check },
     Kernel { shader: &kernels::lut_scan::SHADER, check: lut_scan::check },
@@ -74,6 +80,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::reduce::SHADER, check: reduce::check },
     Kernel { shader: &kernels::residual::SHADER, check: residual::check },
     Kernel { shader: &kernels::row_distances::SHADER, check: row_distances::check },
+    Kernel { shader: &kernels::scalar_decode::SHADER, check: scalar_decode::check },
+    Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },

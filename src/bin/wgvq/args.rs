@@ -105,6 +105,15 @@ pub struct Train {
     /// Rounds of local search of LSQ, in encoding [default: 8]
     #[arg(long, value_name = "ROUNDS")]
     pub local_search: Option<usize>,
+    /// Levels of SQ: evenly spaced, or fitted to the data by Lloyd and Max
+    #[arg(long, value_enum)]
+    pub levels: Option<LevelsName>,
+    /// The same levels of SQ for all dimensions
+    #[arg(long)]
+    pub shared: bool,
+    /// Bits of entropy per dimension that a lattice without a scale is scaled for [default: 4]
+    #[arg(long, value_name = "BITS")]
+    pub rate: Option<f64>,
     /// Weights of the vectors, a file of one column
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
@@ -152,6 +161,12 @@ pub enum InitName {
     PlusPlus,
     #[value(name = "kmeans-parallel")]
     Parallel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LevelsName {
+    Uniform,
+    LloydMax,
 }
 
 #[derive(Args, Debug)]

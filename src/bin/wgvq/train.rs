@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::train::{Ended, Init, Iteration, KMeans, Observer};
-use wgvq::{Context, Error, Evaluation, Quantizer, Result, Spec, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
-use crate::args::{Common, InitName, KMeansOptions, SAMPLE, TOLERANCE, Train};
+use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
@@ -32,10 +32,13 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
         (command.beam.is_some(), "--beam"),
         (command.refine.is_some(), "--refine"),
         (command.local_search.is_some(), "--local-search"),
+        (command.levels.is_some(), "--levels"),
+        (command.shared, "--shared"),
+        (command.rate.is_some(), "--rate"),
     ] {
         if given {
             return Err(Error::input(format!(
-                "{name} is for quantizers of several codebooks; {} has one",
+                "{name} is for other quantizers than {}; leave it out",
                 command.spec
             )));
         }
@@ -113,6 +116,12 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Ver
         .beam(command.beam)
         .refinements(command.refine)
         .local_search(command.local_search)
+        .levels(command.levels.map(|levels| match levels {
+            LevelsName::Uniform => ScalarLevels::Uniform,
+            LevelsName::LloydMax => ScalarLevels::LloydMax,
+        }))
+        .shared(command.shared)
+        .rate(command.rate)
         .seed(common.seed);
     let training = if command.kmeans.is_default() {
         training

@@ -1,0 +1,225 @@
+//! Lattices: codewords on a regular grid, which need no codebook.
+
+use std::fmt;
+
+use ndarray::Array2;
+
+use crate::error::{Error, Result};
+
+/// A lattice whose nearest point is found in closed form (Conway and Sloane 1982).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lattice {
+    /// The integers.
+    Z,
+    /// The hexagonal lattice, in two dimensions.
+    A2,
+    /// The integer vectors of even sum, in n ≥ 2 dimensions (the checkerboard).
+    D(usize),
+    /// D8 and its copy shifted by one half, in 8 dimensions.
+    E8,
+    /// The Leech lattice, in 24 dimensions.
+    Leech24,
+}
+
+/// The most dimensions of a `Dn`.
+const MOST_DIMENSIONS: usize = 4096;
+
+impl Lattice {
+    /// The lattice that a spec calls so: `Z`, `A2`, `D4` (any `Dn` of 2 to 4096), `E8` or `Leech24`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "Z" => Some(Lattice::Z),
+            "A2" => Some(Lattice::A2),
+            "E8" => Some(Lattice::E8),
+            "Leech24" => Some(Lattice::Leech24),
+            _ => {
+                let n = name.strip_prefix('D').filter(|n| n.bytes().all(|byte| byte.is_ascii_digit()))?;
+                n.parse().ok().filter(|n| (2..=MOST_DIMENSIONS).contains(n)).map(Lattice::D)
+            }
+        }
+    }
+
+    /// How many dimensions one block of it has.
+    pub fn dim(&self) -> usize {
+        match self {
+            Lattice::Z => 1,
+            Lattice::A2 => 2,
+            Lattice::D(n) => *n,
+            Lattice::E8 => 8,
+            Lattice::Leech24 => 24,
+        }
+    }
+
+    /// The coordinates of its points are whole multiples of this: 1 for Z and Dn, 1/2 for E8 (least distances 1, √2,
+    /// √2), 1/√8 for the Leech lattice (least distance 2); for A2 1/2 and √3/2 (least distance 1).
+    pub(crate) fn step(&self, coordinate: usize) -> f64 {
+        match (self, coordinate) {
+            (Lattice::Z | Lattice::D(_), _) => 1.0,
+            (Lattice::A2, 0) | (Lattice::E8, _) => 0.5,
+            (Lattice::A2, _) => 0.75_f64.sqrt(),
+            (Lattice::Leech24, _) => 0.125_f64.sqrt(),
+        }
+    }
+
+    /// How many steps a coordinate of a vector is at most from that of the nearest point: half the extent of the
+    /// Voronoi cell.
+    pub(crate) fn reach(&self, coordinate: usize) -> f64 {
+        match (self, coordinate) {
+            (Lattice::Z, _) => 0.5,
+            (Lattice::A2, 1) => 2.0 / 3.0,
+            (Lattice::A2 | Lattice::D(_), _) => 1.0,
+            (Lattice::E8, _) => 2.0,
+            (Lattice::Leech24, _) => 4.0,
+        }
+    }
+
+    /// How many of the low bits of a coordinate, in steps, are known from the other coordinates of the block.
+    ///
+    /// Without them, the coordinates of the points are all tuples of integers, each once.
+    pub(crate) fn implied_bits(&self, coordinate: usize) -> u32 {
+        let last = coordinate + 1 == self.dim();
+        match self {
+            Lattice::Z => 0,
+            // Both coordinates are even or both odd.
+            Lattice::A2 => u32::from(coordinate == 0),
+            // The sum is even.
+            Lattice::D(_) => last.into(),
+            // All are even or all odd, and the sum is a multiple of 4.
+            Lattice::E8 => u32::from(coordinate > 0) + u32::from(last),
+            // All are even or all odd; the next bits are a word of the Golay code, known from 12 of them; the sum is 0
+            // or 4 modulo 8 as they are even or odd.
+            Lattice::Leech24 if coordinate == 0 => 0,
+            Lattice::Leech24 => 1 + u32::from(golay::FREE >> coordinate & 1 == 0) + u32::from(last),
+        }
+    }
+}
+
+impl fmt::Display for Lattice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lattice::Z => f.write_str("Z"),
+            Lattice::A2 => f.write_str("A2"),
+            Lattice::D(n) => write!(f, "D{n}"),
+            Lattice::E8 => f.write_str("E8"),
+            Lattice::Leech24 => f.write_str("Leech24"),
+        }
+    }
+}
+
+/// The binary Golay code of 24 bits, six columns of four as in Curtis's Miracle Octad Generator.
+///
+/// A word's columns are all of even weight or all of odd weight, and so is its first row; and the columns, each the sum
+/// over its ones of (0, 1, ω, ω̄) in GF(4), make a word of the hexacode. Conway and Sloane, *Sphere Packings, Lattices
+/// and Groups*, chapter 11. `shaders/shared/golay.wgsl` has the same words.
+pub(crate) mod golay {
+    /// The positions whose bits can be chosen; the other 12 follow.
+    pub(crate) const FREE: u32 = 0x0001_177f;
+
+    /// The word that has one of the free bits, for each of them in order.
+    const ROWS: [u32; 12] = [
+        0x24_e881, 0x72_2882, 0xb8_4884, 0x1e_8888, 0x5c_6090, 0xc6_a0a0, 0x6a_c0c0, 0x96_6900, 0xaa_aa00,
+        0xcc_cc00, 0xf0_f000, 0xff_0000,
+    ];
+
+    /// The word whose free bits are those of `bits`.
+    pub(crate) fn word(bits: u32) -> u32 {
+        let mut free = FREE;
+        ROWS.iter().fold(0, |word, row| {
+            let position = free.trailing_zeros();
+            free &= free - 1;
+            if bits >> position & 1 == 1 { word ^ row } else { word }
+        })
+    }
+}
+
+/// A scaled lattice laid over a box of the space of vectors, and the codes of its points there.
+///
+/// A vector is cut into blocks of the lattice's dimension, the last one filled up with zeros. The code of a coordinate is
+/// the nearest point's, in steps and without the implied bits, less the least one that the box allows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Grid {
+    pub lattice: Lattice,
+    pub d: usize,
+    /// A row for each code of a vector: offset, step, 1 / step, low, high and the least code.
+    pub table: Array2<f32>,
+    /// How many codes each coordinate has.
+    pub sizes: Vec<usize>,
+}
+
+/// Coordinates in steps stay below that, where `f32` still has every integer.
+const MOST_STEPS: f64 = (1 << 23) as f64;
+
+impl Grid {
+    /// Of the points `offset + scale · p` in or about the box from `low` to `high`, which all have d values.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the scale is not between 1e-30 and 1e30, or the box has too many points.
+    pub fn new(lattice: Lattice, scale: f32, offset: &[f32], low: &[f32], high: &[f32]) -> Result<Self> {
+        if !(1e-30..=1e30).contains(&scale) {
+            return Err(Error::input(format!(
+                "the scale of {lattice} is {scale}; it has to lie in 1e-30 to 1e30"
+            )));
+        }
+        let d = offset.len();
+        let columns = d.next_multiple_of(lattice.dim());
+        let mut table = Array2::zeros((columns, 6));
+        let mut sizes = Vec::with_capacity(columns);
+        for (column, mut row) in table.rows_mut().into_iter().enumerate() {
+            let coordinate = column % lattice.dim();
+            let of = |values: &[f32]| values.get(column).copied().unwrap_or(0.0);
+            let (offset, low, high) = (of(offset), of(low), of(high));
+            let step = (f64::from(scale) * lattice.step(coordinate)) as f32;
+            let steps = |value: f32| (f64::from(value) - f64::from(offset)) / f64::from(step);
+            // Rounding may carry a coordinate a little farther than its reach.
+            let reach = |steps: f64| lattice.reach(coordinate) + 1e-3 + steps.abs() / MOST_STEPS;
+            let (least, most) = (steps(low) - reach(steps(low)), steps(high) + reach(steps(high)));
+            if !(-MOST_STEPS < least && most < MOST_STEPS) {
+                return Err(Error::input(format!(
+                    "dimension {column} is {:.1e} steps of {lattice}:{scale} wide, and 2^24 is the most; raise the scale",
+                    most - least
+                )));
+            }
+            let code = |steps: f64| steps as i32 >> lattice.implied_bits(coordinate);
+            let (first, last) = (code(least.ceil()), code(most.floor()));
+            row.assign(&ndarray::aview1(&[offset, step, 1.0 / step, low, high, first as f32]));
+            sizes.push((last - first + 1) as usize);
+        }
+        Ok(Self { lattice, d, table, sizes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A linear code of 2^12 words of 24 bits, no two of which differ in fewer than 8: there is only one.
+    #[test]
+    fn the_words_are_the_golay_code() {
+        let mut weights = [0; 25];
+        (0..1 << 17_u32).filter(|bits| bits & !golay::FREE == 0).for_each(|bits| {
+            assert_eq!(golay::word(bits) & golay::FREE, bits);
+            weights[golay::word(bits).count_ones() as usize] += 1;
+        });
+        let known = [(0, 1), (8, 759), (12, 2576), (16, 759), (24, 1)];
+        assert!(known.iter().all(|&(weight, count)| weights[weight] == count), "{weights:?}");
+    }
+
+    /// The volume of a cell is the product of the steps that codes count in.
+    #[test]
+    fn no_code_is_wasted() {
+        let a2 = 0.75_f64.sqrt();
+        for (lattice, volume) in [
+            (Lattice::Z, 1.0),
+            (Lattice::A2, a2),
+            (Lattice::D(4), 2.0),
+            (Lattice::D(9), 2.0),
+            (Lattice::E8, 1.0),
+            (Lattice::Leech24, 1.0),
+        ] {
+            let step = |i| lattice.step(i) * f64::from(1 << lattice.implied_bits(i));
+            let found: f64 = (0..lattice.dim()).map(step).product();
+            assert!((found - volume).abs() < 1e-12, "{lattice}: {found}");
+        }
+    }
+}

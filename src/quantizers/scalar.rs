@@ -1,0 +1,441 @@
+//! Scalar quantization: every dimension by itself.
+
+use ndarray::{Array2, ArrayViewD, Axis};
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::extent::Extent;
+use super::lloyd_max::lloyd_max;
+use super::model::Parts;
+use super::{Coder, Quantizer, Spec};
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::kernels::scalar_encode::Levels;
+use crate::{Rng, Vectors};
+
+/// `2^bits` levels per dimension; a value becomes the number of its nearest level, the lower of two.
+///
+/// The levels of a dimension are its own or those of all dimensions, evenly spaced or fitted to the data:
+/// [`ScalarLevels`]. A model file has them as the tensors `low` and `step`, (d, 1) or (1, 1), where level c is
+/// `low + c · step`; or as `levels`, (d, 2^bits) or (1, 2^bits).
+///
+/// ```
+/// use wgvq::{Quantizer, Scalar};
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::array![[0.0_f32, 5.0], [8.0, 5.0], [3.5, 5.0]];
+/// let scalar = Scalar::builder().bits(2).fit(&engine, &x)?; // cells of 2 in column 0; column 1 has one value
+/// let codes = scalar.encode(&engine, &x)?;
+/// assert_eq!(codes.view(), ndarray::array![[0, 0], [3, 0], [1, 0]]);
+/// assert_eq!(scalar.decode(&engine, &codes)?, ndarray::array![[1.0, 5.0], [7.0, 5.0], [3.0, 5.0]]);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalar {
+    dim: usize,
+    bits: u32,
+    values: Values,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Values {
+    /// The lowest level and the step to the next: (d, 1) or (1, 1) each.
+    Uniform { low: Array2<f32>, step: Array2<f32> },
+    /// All levels in ascending order, (d, 2^bits) or (1, 2^bits).
+    Listed(Array2<f32>),
+}
+
+/// Where the levels of a [`Scalar`] lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScalarLevels {
+    /// In the middles of equal cells from the least training value to the greatest.
+    #[default]
+    Uniform,
+    /// Where they lose the least (Lloyd 1982, Max 1960), by a sample of the training vectors.
+    LloydMax,
+}
+
+/// How to train a [`Scalar`].
+#[derive(Clone, Debug)]
+pub struct ScalarBuilder {
+    bits: u32,
+    levels: ScalarLevels,
+    shared: bool,
+    seed: u64,
+}
+
+/// Vectors that Lloyd-Max levels are fitted to.
+const SAMPLE: usize = 65_536;
+
+/// Values that shared Lloyd-Max levels are fitted to.
+const SHARED_SAMPLE: usize = 1 << 22;
+
+impl Scalar {
+    /// A quantizer of `dim` dimensions whose level c is `low + c · step`: both (dim, 1), or (1, 1) for all dimensions.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no dimension, bits are not 1 to 16, the shapes are others, or a
+    /// step is negative or a level not finite.
+    pub fn uniform(dim: usize, bits: u32, low: Array2<f32>, step: Array2<f32>) -> Result<Self> {
+        check_shape(dim, bits, "low", &low, 1)?;
+        check_shape(dim, bits, "step", &step, 1)?;
+        if low.dim() != step.dim() {
+            return Err(Error::input("low and step are of different shapes; both are shared or neither is"));
+        }
+        let last = ((1_usize << bits) - 1) as f32;
+        let usable = |low: f32, step: f32| {
+            low.is_finite()
+                && (step == 0.0 || step.is_normal() && step > 0.0)
+                && (low + last * step).is_finite()
+        };
+        match low.iter().zip(&step).position(|(&low, &step)| !usable(low, step)) {
+            None => Ok(Self { dim, bits, values: Values::Uniform { low, step } }),
+            Some(j) => Err(Error::input(format!(
+                "the levels of dimension {j} start at {} with a step of {}; all have to be finite and ascend",
+                low[[j, 0]],
+                step[[j, 0]]
+            ))),
+        }
+    }
+
+    /// A quantizer of `dim` dimensions with these levels: (dim, 2^bits), or (1, 2^bits) for all dimensions.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no dimension, the shape is another, or a row has a level that is
+    /// not finite or below the one before.
+    pub fn with_levels(dim: usize, levels: Array2<f32>) -> Result<Self> {
+        let bits = levels.ncols().max(1).ilog2();
+        check_shape(dim, bits, "levels", &levels, 1 << bits)?;
+        for (j, row) in levels.rows().into_iter().enumerate() {
+            let ascend = row.iter().zip(row.iter().skip(1)).all(|(a, b)| a <= b);
+            if !ascend || !(row[row.len() - 1] - row[0]).is_finite() {
+                return Err(Error::input(format!(
+                    "the levels of dimension {j} are not finite numbers in ascending order"
+                )));
+            }
+        }
+        Ok(Self { dim, bits, values: Values::Listed(levels) })
+    }
+
+    pub(super) fn from_parts(parts: &mut Parts<'_>, bits: u32) -> Result<Self> {
+        let dim = parts.setting("dim")?;
+        match parts.setting::<String>("levels")?.as_str() {
+            "uniform" => Self::uniform(dim, bits, parts.tensor("low")?, parts.tensor("step")?),
+            "lloyd_max" => Self::with_levels(dim, parts.tensor("levels")?),
+            other => Err(Error::input(format!(
+                "its levels are {other:?}; known are \"uniform\" and \"lloyd_max\""
+            ))),
+        }
+    }
+
+    /// Says how to train one.
+    pub fn builder() -> ScalarBuilder {
+        ScalarBuilder { bits: 8, levels: ScalarLevels::default(), shared: false, seed: 0 }
+    }
+
+    /// All levels, (d, 2^bits), or (1, 2^bits) if the dimensions share them.
+    pub fn levels(&self) -> Array2<f32> {
+        match &self.values {
+            Values::Uniform { low, step } => {
+                Array2::from_shape_fn((low.nrows(), 1 << self.bits), |(j, c)| {
+                    low[[j, 0]] + c as f32 * step[[j, 0]]
+                })
+            }
+            Values::Listed(levels) => levels.clone(),
+        }
+    }
+}
+
+/// Fails unless `tensor` is (`dim` or 1, `columns`) and both `dim` and `bits` make sense.
+fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns: usize) -> Result<()> {
+    if dim == 0 {
+        return Err(Error::input("a scalar quantizer of 0 dimensions; at least 1 is needed"));
+    }
+    if !(1..=16).contains(&bits) {
+        return Err(Error::input(format!("{bits} bits per dimension; 1 to 16 can be had")));
+    }
+    let (rows, found) = tensor.dim();
+    if found != columns || (rows != dim && rows != 1) {
+        return Err(Error::input(format!(
+            "{name} is {rows} × {found}; {dim} × {columns}, or 1 × {columns} for all dimensions, is needed"
+        )));
+    }
+    Ok(())
+}
+
+impl ScalarBuilder {
+    /// Bits per dimension, 1 to 16; 8 if not said.
+    pub fn bits(mut self, bits: u32) -> Self {
+        self.bits = bits;
+        self
+    }
+
+    /// Where the levels lie; evenly spaced if not said.
+    pub fn levels(mut self, levels: ScalarLevels) -> Self {
+        self.levels = levels;
+        self
+    }
+
+    /// Whether all dimensions have the same levels; each has its own if not said.
+    pub fn shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// The seed of the sample that [`ScalarLevels::LloydMax`] takes; 0 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x` (n, d), n ≥ 1, on the host: uniform levels in one pass over all vectors, Lloyd-Max levels on a
+    /// random sample of 65,536 (shared ones of 2²² values).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there are no vectors or dimensions, bits are not 1 to 16, or the values
+    /// are farther apart than [`f32::MAX`] has a root; what reading `x` fails with.
+    pub fn fit(self, _engine: &Engine, x: &dyn Vectors) -> Result<Scalar> {
+        if !(1..=16).contains(&self.bits) {
+            return Err(Error::input(format!("{} bits per dimension; 1 to 16 can be had", self.bits)));
+        }
+        match self.levels {
+            ScalarLevels::Uniform => self.fit_uniform(x),
+            ScalarLevels::LloydMax => self.fit_lloyd_max(x),
+        }
+    }
+
+    fn fit_uniform(self, x: &dyn Vectors) -> Result<Scalar> {
+        let Extent { low, high, .. } = Extent::of(x)?;
+        let fold = |values: &[f32], pick: fn(f32, f32) -> f32| values.iter().copied().reduce(pick);
+        let ranges: Vec<_> = if self.shared {
+            fold(&low, f32::min).into_iter().zip(fold(&high, f32::max)).collect()
+        } else {
+            low.into_iter().zip(high).collect()
+        };
+        let cells = f64::from(1_u32 << self.bits);
+        let (mut lows, mut steps) = (Vec::with_capacity(ranges.len()), Vec::with_capacity(ranges.len()));
+        for (low, high) in ranges {
+            let (low, high) = (f64::from(low), f64::from(high));
+            let step = ((high - low) / cells) as f32;
+            // Values closer than that are one.
+            let step = if step.is_normal() { step } else { 0.0 };
+            lows.push(if step == 0.0 { (low + high) / 2.0 } else { low + f64::from(step) / 2.0 } as f32);
+            steps.push(step);
+        }
+        let column = |values: Vec<f32>| Array2::from_shape_vec((values.len(), 1), values).expect("one each");
+        Scalar::uniform(x.dim(), self.bits, column(lows), column(steps))
+    }
+
+    fn fit_lloyd_max(self, x: &dyn Vectors) -> Result<Scalar> {
+        let (n, d, k) = (x.len(), x.dim(), 1 << self.bits);
+        let limit = if self.shared { (SHARED_SAMPLE / d.max(1)).clamp(1, SAMPLE) } else { SAMPLE };
+        let sample = if n <= limit {
+            x.read_rows(0..n)?
+        } else {
+            x.read_each(&Rng::new(self.seed, 0).distinct(limit, n))?
+        };
+        Extent::of(&sample)?; // for its errors
+        let levels: Vec<f32> = if self.shared {
+            lloyd_max(sample.into_iter().collect(), k)
+        } else {
+            let columns = sample.axis_iter(Axis(1)).into_par_iter();
+            columns.flat_map_iter(|column| lloyd_max(column.to_vec(), k)).collect()
+        };
+        Scalar::with_levels(d, Array2::from_shape_vec((levels.len() / k, k), levels).expect("k levels each"))
+    }
+}
+
+impl Quantizer for Scalar {
+    fn spec(&self) -> Spec {
+        Spec::Scalar { bits: self.bits }
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![1 << self.bits; self.dim]
+    }
+
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        Vec::new()
+    }
+
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let named = match &self.values {
+            Values::Uniform { low, step } => vec![("low", low), ("step", step)],
+            Values::Listed(levels) => vec![("levels", levels)],
+        };
+        named.into_iter().map(|(name, values)| (name.into(), values.view().into_dyn())).collect()
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        let levels = match &self.values {
+            Values::Uniform { .. } => "uniform",
+            Values::Listed(_) => "lloyd_max",
+        };
+        Map::from_iter([("levels".into(), json!(levels))])
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        let levels = match &self.values {
+            Values::Uniform { low, step } => {
+                Levels::uniform(engine, self.dim, 1 << self.bits, low.view(), step.view())?
+            }
+            Values::Listed(levels) => Levels::listed(engine, self.dim, levels)?,
+        };
+        Ok(Box::new(ScalarCoder { levels }))
+    }
+}
+
+struct ScalarCoder {
+    levels: Levels,
+}
+
+impl Coder for ScalarCoder {
+    fn scratch_bytes(&self) -> usize {
+        4 * self.dim()
+    }
+
+    fn dim(&self) -> usize {
+        self.levels.d()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![self.levels.k(); self.levels.d()]
+    }
+
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.scalar_encode(x, &self.levels, codes)?;
+        let mut decoded = recorder.engine().uninitialized(x.rows(), x.cols())?;
+        recorder.scalar_decode(codes, &self.levels, &mut decoded)?;
+        recorder.row_distances(x, &decoded, distances)
+    }
+
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.scalar_decode(codes, &self.levels, decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics;
+    use ndarray::array;
+
+    fn normals(n: usize, d: usize) -> Array2<f32> {
+        let mut rng = Rng::new(4, 0);
+        Array2::from_shape_fn((n, d), |(_, j)| rng.normal() * (j + 1) as f32 + 10.0 * j as f32)
+    }
+
+    fn all_kinds() -> impl Iterator<Item = ScalarBuilder> {
+        let kinds = [ScalarLevels::Uniform, ScalarLevels::LloydMax];
+        kinds
+            .into_iter()
+            .flat_map(|levels| [false, true].map(|shared| Scalar::builder().levels(levels).shared(shared)))
+    }
+
+    fn loss(scalar: &Scalar, x: &Array2<f32>) -> f64 {
+        let engine = Engine::cpu();
+        let decoded = scalar.decode(&engine, &scalar.encode(&engine, x).unwrap()).unwrap();
+        metrics::mse(x.view(), decoded.view()).unwrap()
+    }
+
+    #[test]
+    fn every_kind_survives_its_file_and_both_engines_agree() {
+        let x = normals(3000, 5);
+        let folder = tempfile::tempdir().unwrap();
+        let cpu = Engine::cpu();
+        for (i, builder) in all_kinds().enumerate() {
+            for bits in [1, 4, 9] {
+                let scalar = builder.clone().bits(bits).fit(&cpu, &x).unwrap();
+                let path = folder.path().join(format!("{i}-{bits}.safetensors"));
+                scalar.save(&path, false, Value::Null).unwrap();
+                let model = crate::load(&path).unwrap();
+                assert_eq!(model.quantizer.spec(), Spec::Scalar { bits });
+                let codes = scalar.encode(&cpu, &x).unwrap();
+                assert_eq!(model.quantizer.encode(&cpu, &x).unwrap(), codes);
+                assert_eq!(codes.codebook_sizes(), vec![1 << bits; 5]);
+                let Some(gpu) = crate::test_gpu() else { continue };
+                let on_gpu = scalar.encode(&gpu, &x).unwrap();
+                // Only within rounding of a border may they differ: 2^bits borders, of some 2^-20 of the range each.
+                let differ = on_gpu.view().iter().zip(codes.view()).filter(|(a, b)| a != b).count();
+                assert!(differ <= 15, "{differ} of 15,000 codes differ");
+            }
+        }
+    }
+
+    #[test]
+    fn fitted_levels_lose_less_than_even_ones_and_own_less_than_shared_ones() {
+        let x = normals(20_000, 4);
+        let fit = |builder: ScalarBuilder| loss(&builder.bits(4).fit(&Engine::cpu(), &x).unwrap(), &x);
+        let losses: Vec<f64> = all_kinds().map(fit).collect();
+        let [own_even, shared_even, own_fitted, shared_fitted] = losses[..] else { panic!("four kinds") };
+        assert!(own_fitted < own_even && shared_fitted < shared_even, "{losses:?}");
+        assert!(own_even < shared_even && own_fitted < shared_fitted, "{losses:?}");
+        // Σ σ² times the least loss of 16 levels on a normal (Max 1960). A squared error there has a standard deviation
+        // of 3.4 times its mean, most of it from the tails: five standard errors over dimensions that weigh
+        // (1, 4, 9, 16) / 30 are 7.5 %.
+        assert!((own_fitted / (30.0 * 0.009497) - 1.0).abs() < 0.075, "{own_fitted}");
+    }
+
+    #[test]
+    fn even_levels_are_within_half_a_step_inside_and_the_last_outside() {
+        let x = normals(500, 3);
+        let engine = Engine::cpu();
+        let scalar = Scalar::builder().bits(6).fit(&engine, &x).unwrap();
+        let Values::Uniform { step, .. } = &scalar.values else { panic!("uniform by default") };
+        let decoded = scalar.decode(&engine, &scalar.encode(&engine, &x).unwrap()).unwrap();
+        for ((row, j), &value) in x.indexed_iter() {
+            // The rounding of numbers up to 64 is at most 2^-19.
+            assert!((value - decoded[[row, j]]).abs() <= step[[j, 0]] / 2.0 + 4e-6);
+        }
+        let far = array![[-1e30_f32, 1e30, 3.4e38]];
+        assert_eq!(scalar.encode(&engine, &far).unwrap().view(), array![[0, 63, 63]]);
+    }
+
+    #[test]
+    fn constant_and_few_values_lose_nothing() {
+        let x = array![[5.0_f32, 1.0, 0.0], [5.0, 2.0, 1e-40], [5.0, 1.0, 0.0]];
+        for builder in all_kinds() {
+            let scalar = builder.bits(3).fit(&Engine::cpu(), &x).unwrap();
+            let found = loss(&scalar, &x);
+            match &scalar.values {
+                // Cells of 5/8 or 1/8: half of one off at most.
+                Values::Uniform { .. } => assert!(found <= 3.0 * 0.3125 * 0.3125, "{found}"),
+                Values::Listed(_) => assert!(found < 1e-12, "{found}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let engine = Engine::cpu();
+        for builder in all_kinds() {
+            assert!(builder.clone().bits(0).fit(&engine, &normals(5, 2)).is_err());
+            assert!(builder.clone().bits(17).fit(&engine, &normals(5, 2)).is_err());
+            assert!(builder.clone().fit(&engine, &normals(0, 2)).is_err());
+            assert!(builder.clone().fit(&engine, &normals(5, 0)).is_err());
+            assert!(builder.clone().fit(&engine, &array![[f32::NAN]]).is_err());
+            assert!(builder.fit(&engine, &array![[3e38_f32], [-3e38]]).is_err());
+        }
+        assert!(Scalar::uniform(2, 3, array![[0.0]], array![[-1.0]]).is_err());
+        assert!(Scalar::uniform(2, 3, array![[0.0]], array![[1.0], [1.0]]).is_err());
+        assert!(Scalar::uniform(2, 16, array![[0.0]], array![[1e35]]).is_err());
+        assert!(Scalar::uniform(3, 3, array![[0.0], [0.0]], array![[1.0], [1.0]]).is_err());
+        assert!(Scalar::with_levels(1, array![[0.0, 2.0, 1.0, 3.0]]).is_err());
+        assert!(Scalar::with_levels(1, array![[0.0, 1.0, 2.0]]).is_err());
+        assert!(Scalar::with_levels(1, Array2::zeros((1, 0))).is_err());
+    }
+}
