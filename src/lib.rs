@@ -52,9 +52,8 @@ pub use kernels::random_fill::Distribution;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, LatticeVq, LatticeVqBuilder,
-    Model, Part, Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Scalar,
-    ScalarBuilder, ScalarLevels, Spec, Trained, Training, Vq, VqBuilder, decode_batches, encode_batches,
-    load,
+    Model, Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
+    ScalarLevels, Spec, Trained, Training, Vq, VqBuilder, decode_batches, encode_batches, load,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

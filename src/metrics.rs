@@ -118,20 +118,13 @@ impl Distortion {
         }
         let x = x.as_standard_layout();
         let values = x.as_slice().expect("standard layout");
-        let squares: Vec<f64> =
-            values.par_chunks(d).with_min_len(256).map(|row| squared_distance(row, origin)).collect();
-        self.square = squares.into_iter().fold(self.square, |sum, square| sum + square);
-        // A few columns at a time, so that threads share the rows' cache lines.
-        const COLUMNS: usize = 16;
-        self.sum.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, sums)| {
-            let columns = chunk * COLUMNS..chunk * COLUMNS + sums.len();
-            let origin = &origin[columns.clone()];
-            for row in values.chunks_exact(d) {
-                for ((sum, &value), &from) in sums.iter_mut().zip(&row[columns.clone()]).zip(origin) {
-                    *sum += f64::from(value) - from;
-                }
+        // A row at a time for both sums, while it is in the nearest cache.
+        for row in values.chunks_exact(d) {
+            for ((sum, &value), &from) in self.sum.iter_mut().zip(row).zip(origin) {
+                *sum += f64::from(value) - from;
             }
-        });
+            self.square += squared_distance(row, origin);
+        }
     }
 
     /// How many vectors there are.

@@ -196,7 +196,7 @@ fn bad_input_is_refused_in_one_line() {
     cli.refuse("encode nan.npy -m small.safetensors -o x.npy", "column 1");
     cli.refuse("train small.npy --spec VQ0 -o x.safetensors", "VQ0");
     cli.refuse("train small.npy --spec VQ6 -o x.safetensors", "k can be at most 5");
-    cli.refuse("train small.npy --spec PQ4x8 -o x.safetensors", "VQ1024");
+    cli.refuse("train small.npy --spec PQ4 -o x.safetensors", "PQ8x8");
     cli.refuse("train small.npy --spec VQ2 -o small.safetensors", "--force");
     cli.refuse("encode other.npy -m small.safetensors -o x.npy", "dimension");
     cli.refuse("encode small.npy -m noise.safetensors -o x.npy", "noise.safetensors");
@@ -301,4 +301,84 @@ fn no_result_depends_on_memory_or_threads() {
     cli.json(&format!("encode {data} -m m.safetensors -o a.npy"));
     cli.json(&format!("encode {data} -m m.safetensors -o b.npy --memory 1MiB --threads 1"));
     assert_eq!(read("a.npy"), read("b.npy"));
+}
+
+#[test]
+fn every_kind_of_quantizer_goes_the_whole_way_and_its_codes_pack() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        let x = wgvq::ndarray::Array2::from_shape_fn((300, 10), |(row, column)| {
+            ((row * (column + 7)) % 23) as f32 + 0.01 * row as f32
+        });
+        cli.write("x.npy", &x);
+        for spec in ["SQ4", "PQ3x4", "OPQ2,PQ2x4", "RQ1x5+2x3", "PRQ2x2x3", "AQ3x3", "LSQ3x3", "E8:2", "D4"] {
+            cli.json(&format!("train x.npy --spec {spec} --seed 1 -o m.safetensors --force"));
+            cli.json("encode x.npy -m m.safetensors -o codes.npy --force");
+            for method in ["packed", "huffman", "range"] {
+                let packed =
+                    cli.json(&format!("encode x.npy -m m.safetensors -o c.wgvq --pack={method} --force"));
+                assert!(packed["stored_bits_per_vector"].as_f64().unwrap() > 0.0);
+                let tested = cli.json("test c.wgvq");
+                assert_eq!((tested["intact"].as_bool(), tested["n"].as_u64()), (Some(true), Some(300)));
+                cli.json("decode c.wgvq -m m.safetensors -o packed.npy --force");
+                cli.json("decode codes.npy -m m.safetensors -o plain.npy --force");
+                let read = |name| std::fs::read(cli.path(name)).unwrap();
+                assert!(read("packed.npy") == read("plain.npy"), "{spec} {method}");
+            }
+            let plain = cli.json("eval x.npy -m m.safetensors --codes codes.npy");
+            let packed = cli.json("eval x.npy -m m.safetensors --codes c.wgvq");
+            assert_eq!(plain["mse"], packed["mse"], "{spec}");
+            let entropy = plain["entropy_bits"].as_f64().unwrap();
+            assert!(plain["range_coded_bits"].as_f64().unwrap() >= 0.99 * entropy - 1.0, "{spec}");
+        }
+    }
+}
+
+#[test]
+fn packed_codes_know_their_model_and_notice_damage() {
+    let cli = Cli::new("cpu");
+    let data = sample();
+    cli.json(&format!("train {data} --spec PQ8x4 --seed 1 --iters 3 -o m.safetensors"));
+    cli.json(&format!("train {data} --spec PQ8x4 --seed 2 --iters 3 -o other.safetensors"));
+    let encoded = cli.json(&format!("encode {data} -m m.safetensors -o c.wgvq"));
+    // Range coding comes within a hundredth of the entropy, besides the models of 8 codebooks of 16 codewords, which take
+    // less than 40 bytes each, and the file's own few hundred bytes.
+    let bits = encoded["stored_bits_per_vector"].as_f64().unwrap();
+    let entropy = encoded["entropy_bits"].as_f64().unwrap();
+    assert!(bits <= 1.01 * entropy + 8.0 * (8.0 * 40.0 + 1000.0) / 6000.0, "{bits} {entropy}");
+    cli.refuse("decode c.wgvq -m other.safetensors -o back.npy", "model");
+    cli.refuse(&format!("eval {data} -m other.safetensors --codes c.wgvq"), "model");
+    cli.refuse(&format!("encode {data} -m m.safetensors -o d.wgvq --resume"), "in one go");
+    let mut bytes = std::fs::read(cli.path("c.wgvq")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(cli.path("bad.wgvq"), &bytes).unwrap();
+    cli.refuse("test bad.wgvq", "chunk 1");
+    cli.refuse("decode bad.wgvq -m m.safetensors -o back.npy", "chunk 1");
+    std::fs::write(cli.path("short.wgvq"), &bytes[..middle]).unwrap();
+    cli.refuse("test short.wgvq", "short.wgvq");
+    assert!(!cli.path("back.npy").exists());
+}
+
+#[test]
+fn specs_and_settings_that_make_no_sense_are_refused() {
+    let cli = Cli::new("cpu");
+    let data = sample();
+    for (spec, part) in [
+        ("PQ8x0", "1 to 16"),
+        ("RQ8x17", "1 to 16"),
+        ("PQ500x8", "500 parts of 384 dimensions"),
+        ("HNSW32", "known are"),
+        ("OPQ4,PQ8x8", "both have to be the same"),
+        ("TRQ2x4", "cannot be trained yet"),
+    ] {
+        cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);
+    }
+    cli.refuse(&format!("train {data} --spec PQ8x4 --beam 5 -o m.safetensors"), "has no beam");
+    cli.refuse(&format!("train {data} --spec VQ16 --beam 5 -o m.safetensors"), "--beam");
+    cli.refuse(
+        &format!("train {data} --spec RQ2x4 --mini-batch 100 -o m.safetensors"),
+        "--mini-batch is for VQ",
+    );
+    assert!(!cli.path("m.safetensors").exists());
 }

@@ -27,44 +27,46 @@ pub(crate) fn assign(
             distances.len()
         )));
     }
-    let part = Part { stride: codebook.d(), first: 0, codes: 1, code: 0, add: false };
-    assign_part(x, part, codebook, codes, distances);
+    assign_parts(x, codebook.d(), &[0], &[codebook], codes, distances);
     Ok(())
 }
 
-/// Which columns of the vectors are quantized, and where the codes go.
-#[derive(Clone, Copy)]
-pub(crate) struct Part {
-    /// Columns of the vectors.
-    pub stride: usize,
-    /// The first that is quantized.
-    pub first: usize,
-    /// Columns of the codes.
-    pub codes: usize,
-    /// The one that is written.
-    pub code: usize,
-    /// Whether the distances are added to what is there.
-    pub add: bool,
-}
-
-/// [`assign`] of some columns of `x` (n, stride) to one column of `codes`.
-pub(crate) fn assign_part(
+/// [`assign`] of parts of the rows of `x` (n, stride): codebook j is for the columns from `columns[j]` on, its codes go to
+/// column j of `codes` (n, m), and the distances are sums over the parts.
+///
+/// All parts of a group of rows are done while the rows are in the cache.
+pub(crate) fn assign_parts(
     x: &[f32],
-    part: Part,
-    codebook: &PackedCodebook,
+    stride: usize,
+    columns: &[usize],
+    codebooks: &[&PackedCodebook],
     codes: &mut [u32],
     distances: &mut [f32],
 ) {
-    x.par_chunks(GROUP * part.stride)
-        .zip(codes.par_chunks_mut(GROUP * part.codes))
+    let m = codebooks.len();
+    x.par_chunks(GROUP * stride)
+        .zip(codes.par_chunks_mut(GROUP * m))
         .zip(distances.par_chunks_mut(GROUP))
         .for_each_init(Vec::new, |scratch, ((values, codes), distances)| {
-            let rows = Rows { values, stride: part.stride, first: part.first, d: codebook.d() };
-            let scores = [CacheLine::splat(f32::INFINITY); GROUP];
-            let indices = [CacheLine::splat(0.0); GROUP];
-            let mut nearest = Nearest { codebook, rows, part, codes, distances, scores, indices };
-            codebook.score(rows, scratch, &mut nearest);
+            for (j, (codebook, &first)) in codebooks.iter().zip(columns).enumerate() {
+                let rows = Rows { values, stride, first, d: codebook.d() };
+                let part = Part { codes: m, code: j };
+                let scores = [CacheLine::splat(f32::INFINITY); GROUP];
+                let indices = [CacheLine::splat(0.0); GROUP];
+                let (codes, distances) = (&mut *codes, &mut *distances);
+                let mut nearest = Nearest { codebook, rows, part, codes, distances, scores, indices };
+                codebook.score(rows, scratch, &mut nearest);
+            }
         });
+}
+
+/// Where the codes of a part go.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Columns of the codes.
+    codes: usize,
+    /// The one that is written; from the second on the distances are added to what is there.
+    code: usize,
 }
 
 /// Keeps the least score of every lane and its codeword, for each row.
@@ -116,7 +118,7 @@ impl Epilogue for Nearest<'_> {
             indices[0] = simd.select_u32s(best, indices[0], simd.splat_u32s(u32::MAX));
             *code = index.integers()[..S::F32_LANES].iter().fold(u32::MAX, |least, &index| least.min(index));
             let distance = distance(simd, self.codebook.metric(), row, self.codebook.codeword(*code));
-            *out = if self.part.add { *out + distance } else { distance };
+            *out = if self.part.code > 0 { *out + distance } else { distance };
         }
     }
 }

@@ -145,6 +145,7 @@ fn search<S: Simd>(simd: S, step: &Step, row: usize, w: usize, scratch: &mut Scr
         };
         for (v, &cost) in vectors.iter().enumerate() {
             let below = simd.less_than_f32s(cost, simd.splat_f32s(limit));
+            // Whether there is one: with AVX-512, which lane it is cannot be told from the result.
             if simd.first_true_m32s(below) < S::F32_LANES {
                 for (lane, &cost) in bytemuck::cast_slice::<_, f32>(&[cost]).iter().enumerate() {
                     offer(cost, v * S::F32_LANES + lane, &mut limit);

@@ -72,20 +72,19 @@ impl WithSimd for Block<'_> {
             .zip(search.shifts.iter().cycle())
             .map(|(&code, &shift)| (code + shift) % search.k as u32)
             .collect();
-        // Rows that a pass has left as they were are done.
+        // A row is done once m codes in a row have stayed: another pass could change nothing.
         let mut active: Vec<usize> = (0..costs.len()).collect();
-        let mut changed = vec![false; costs.len()];
-        for _ in 0..search.sweeps {
-            changed.fill(false);
-            for j in 0..m {
-                for &at in &active {
-                    let codes = &mut current[at * m..][..m];
-                    let best = best_code(simd, search, first_row + at, codes, j);
-                    changed[at] |= best != codes[j];
-                    codes[j] = best;
-                }
+        let mut stayed = vec![0; costs.len()];
+        for step in 0..search.sweeps * m {
+            let j = step % m;
+            for &at in &active {
+                let codes = &mut current[at * m..][..m];
+                let best = best_code(simd, search, first_row + at, codes, j);
+                // The code itself is the best one now, given the others.
+                stayed[at] = if best == codes[j] { stayed[at] + 1 } else { 1 };
+                codes[j] = best;
             }
-            active.retain(|&at| changed[at]);
+            active.retain(|&at| stayed[at] < m);
         }
         for (at, (codes, best)) in codes.chunks_exact_mut(m).zip(costs).enumerate() {
             let found = &current[at * m..][..m];

@@ -25,6 +25,7 @@ pub trait Element: bytemuck::Pod + Send + Sync + std::fmt::Debug + PartialEq + s
 impl Element for f32 {
     const NAME: &'static str = "f32";
     const POISON: Self = f32::NAN;
+    #[inline]
     fn acceptable(&self) -> bool {
         self.is_finite()
     }
@@ -34,6 +35,7 @@ impl Element for u32 {
     const NAME: &'static str = "u32";
     // The bits of a quiet NaN, so that one pattern poisons both types.
     const POISON: Self = 0x7fc0_0000;
+    #[inline]
     fn acceptable(&self) -> bool {
         true
     }

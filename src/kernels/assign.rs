@@ -73,45 +73,46 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// [`assign`](Self::assign) of the columns of `x` from `first` on, as many as the codebook has dimensions; the codes go
-    /// to column `code`, and with `add` the distances are added to what is there.
+    /// [`assign`](Self::assign) of every part of the vectors to a codebook of its own: codebook j quantizes as many columns
+    /// of `x` as it has dimensions, from `columns[j]` on. The distances are sums over the parts.
     ///
     /// Shapes: `x` (n, D), `codes` (n, m), `distances` (n, 1).
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the codebook is not prepared.
-    #[expect(clippy::too_many_arguments, reason = "which columns of what, and where to")]
-    pub(crate) fn assign_columns(
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or a codebook is not prepared.
+    pub(crate) fn assign_parts(
         &mut self,
         x: &Matrix<f32>,
-        first: usize,
-        codebook: &Codebook,
+        columns: &[usize],
+        codebooks: &[&Codebook],
         codes: &mut Matrix<u32>,
-        code: usize,
         distances: &mut Matrix<f32>,
-        add: bool,
     ) -> Result<()> {
-        let (n, d) = (x.rows(), codebook.d());
+        let (n, m) = (x.rows(), codebooks.len());
+        self.same_engine("assign_parts", &[x.engine(), codes.engine(), distances.engine()])?;
+        let end = columns.iter().zip(codebooks).map(|(first, codebook)| first + codebook.d()).max();
+        expect_shape("assign_parts", "x", x.shape(), (n, x.cols().max(end.unwrap_or(0))))?;
+        expect_shape("assign_parts", "codes", codes.shape(), (n, m))?;
+        expect_shape("assign_parts", "distances", distances.shape(), (n, 1))?;
         if self.gpu().is_none() {
-            self.same_engine("assign_columns", &[x.engine(), codes.engine(), distances.engine()])?;
-            expect_shape("assign_columns", "codes", codes.shape(), (n, codes.cols().max(code + 1)))?;
-            expect_shape("assign_columns", "x", x.shape(), (n, x.cols().max(first + d)))?;
-            expect_shape("assign_columns", "distances", distances.shape(), (n, 1))?;
-            let part = cpu::assign::Part { stride: x.cols(), first, codes: codes.cols(), code, add };
-            let packed = codebook.packed()?;
-            cpu::assign::assign_part(x.host(), part, packed, codes.host_mut(), distances.host_mut());
+            let packed = codebooks.iter().map(|codebook| codebook.packed()).collect::<Result<Vec<_>>>()?;
+            let (stride, x) = (x.cols(), x.host());
+            cpu::assign::assign_parts(x, stride, columns, &packed, codes.host_mut(), distances.host_mut());
             return Ok(());
         }
-        let mut own = self.engine().uninitialized(n, d)?;
-        let mut own_codes = self.engine().uninitialized(n, 1)?;
-        self.copy_columns(x, first..first + d, &mut own, 0)?;
-        if add {
-            let mut own_distances = self.engine().uninitialized(n, 1)?;
-            self.assign(&own, codebook, &mut own_codes, &mut own_distances)?;
-            self.update(Op::Add, distances, &own_distances)?;
-        } else {
-            self.assign(&own, codebook, &mut own_codes, distances)?;
+        let mut chosen = self.engine().uninitialized(n, 1)?;
+        let mut further = self.engine().uninitialized(n, 1)?;
+        for (j, (&first, codebook)) in columns.iter().zip(codebooks).enumerate() {
+            let mut part = self.engine().uninitialized(n, codebook.d())?;
+            self.copy_columns(x, first..first + codebook.d(), &mut part, 0)?;
+            if j == 0 {
+                self.assign(&part, codebook, &mut chosen, distances)?;
+            } else {
+                self.assign(&part, codebook, &mut chosen, &mut further)?;
+                self.update(Op::Add, distances, &further)?;
+            }
+            self.copy_columns(&chosen, 0..1, codes, j)?;
         }
-        self.copy_columns(&own_codes, 0..1, codes, code)
+        Ok(())
     }
 }

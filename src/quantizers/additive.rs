@@ -1,12 +1,12 @@
 //! Additive quantization: the sum of one codeword of each codebook, in no order.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis, concatenate, s};
 use serde_json::{Map, Value, json};
 
 use super::model::Parts;
 use super::residual::{bits_of, check_beam};
 use super::stack::{self, Stack};
-use super::{Coder, Quantizer, Residual, Spec, joint};
+use super::{Batching, Coder, Quantizer, Residual, Spec, joint};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::kernels::local_search::MOST_CODEBOOKS;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::rng::Rng;
-use crate::train::{KMeans, Observer};
+use crate::train::{Init, KMeans, Observer, least_squares};
 
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
 ///
@@ -87,7 +87,7 @@ impl Additive {
             beam: 5,
             rounds: 0,
             refinements: 25,
-            trainer: KMeans::new(256).iterations(10),
+            trainer: KMeans::new(256).init(Init::Random).iterations(10),
             seed: 0,
         }
     }
@@ -156,7 +156,7 @@ impl AdditiveBuilder {
         self
     }
 
-    /// Trains on `x` (n, d), n ≥ 2^bits: the codebooks start as those of a residual quantizer.
+    /// Trains on `x` (n, d), n ≥ 2^bits.
     ///
     /// # Errors
     /// As [`KMeans::fit`], and for numbers of codebooks or bits or a beam that cannot be.
@@ -176,27 +176,72 @@ impl AdditiveBuilder {
     ) -> Result<Additive> {
         let sizes = joint::sizes(&vec![self.bits; self.codebooks])?;
         let x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let (beam, rounds) = (self.beam, self.rounds);
+        // Fails before the work for what could not be made after it.
+        let blank = vec![Array2::zeros((sizes[0], x.ncols())); sizes.len()];
+        let blank = Additive::new(blank, beam, rounds)?;
+        if rounds > 0 {
+            let codebooks = self.fit_local(engine, &x, blank.codebooks, observer)?;
+            return Additive::new(codebooks, beam, rounds);
+        }
         let start = Residual::builder()
             .stage_bits(vec![self.bits; self.codebooks])
-            .beam(self.beam)
+            .beam(beam)
             .refinements(START)
             .trainer(self.trainer.clone().sample_per_codeword(None))
             .seed(self.seed)
             .fit_observed(engine, &x, observer)?;
-        let codebooks: Vec<_> = start.codebooks().into_iter().cloned().collect();
-        let (beam, rounds) = (self.beam, self.rounds);
-        // Fails here for what `new` refuses.
-        Additive::new(codebooks.clone(), beam, rounds)?;
-        let build = |codebooks| Additive { codebooks, beam, rounds: rounds.min(ROUNDS) };
+        let codebooks = start.codebooks().into_iter().cloned().collect();
+        let build = |codebooks| Additive { codebooks, beam, rounds };
         let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
         Additive::new(codebooks, beam, rounds)
     }
+
+    /// Local search and least squares in turn, from random codes on: codebooks that start alike end lower than those of a
+    /// residual quantizer, whose first ones keep the most to themselves. The codes are improved from fit to fit; the
+    /// codebooks that they are searched by are noisy, less and less so, which leads out of poor local optima (SR-D of
+    /// Martinez et al., ECCV 2018).
+    fn fit_local(
+        &self,
+        engine: &Engine,
+        x: &Array2<f32>,
+        mut codebooks: Vec<Array2<f32>>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Array2<f32>>> {
+        let (m, k) = (codebooks.len(), codebooks[0].nrows());
+        let mut rng = Rng::new(self.seed, NOISE);
+        let mut codes = Array2::from_shape_simple_fn((x.nrows(), m), || rng.below(k) as u32);
+        least_squares::update(&mut codebooks, codes.view(), x.view())?;
+        let deviation = x.std_axis(Axis(0), 0.0);
+        for number in 0..self.refinements {
+            let left = 1.0 - (number + 1) as f32 / self.refinements as f32;
+            let temperature = left.sqrt() / m as f32;
+            let noisy = codebooks.iter().map(|codebook| {
+                let mut noisy = codebook.clone();
+                for mut codeword in noisy.rows_mut() {
+                    codeword.zip_mut_with(&deviation, |c, &d| *c += temperature * d * rng.normal());
+                }
+                noisy
+            });
+            let noisy = Additive { codebooks: noisy.collect(), beam: 1, rounds: ROUNDS };
+            noisy.coder(engine, &mut rng)?.improve(engine, x, &mut codes)?;
+            let quantizer = Additive { codebooks, beam: 1, rounds: 0 };
+            let (errors, mse) = joint::errors(&quantizer, engine, x, &codes)?;
+            codebooks = quantizer.codebooks;
+            joint::tell(observer, number, mse)?;
+            least_squares::update(&mut codebooks, codes.view(), errors.view())?;
+        }
+        Ok(codebooks)
+    }
 }
+
+/// The stream of the noise on codebooks.
+const NOISE: u64 = 9;
 
 /// Joint refinements of the residual quantizer to start from.
 const START: usize = 2;
 
-/// Rounds of local search between two fits, at most: more improve the codebooks no further.
+/// Rounds of local search between two fits.
 const ROUNDS: usize = 4;
 
 impl Quantizer for Additive {
@@ -226,29 +271,36 @@ impl Quantizer for Additive {
     }
 
     fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        Ok(Box::new(self.coder(engine, &mut Rng::new(PERTURBATIONS, 0))?))
+    }
+}
+
+impl Additive {
+    /// A coder whose local search perturbs the codes as `rng` draws it.
+    fn coder(&self, engine: &Engine, rng: &mut Rng) -> Result<AdditiveCoder> {
         let (centred, mean) = stack::centre(&self.codebooks);
         let views: Vec<_> = centred.iter().map(|codebook| codebook.view()).collect();
-        let all = ndarray::concatenate(ndarray::Axis(0), &views).expect("codebooks of one dimension");
+        let all = concatenate(Axis(0), &views).expect("codebooks of one dimension");
         let (m, k) = (self.codebooks.len(), self.codebooks[0].nrows());
-        let mut rng = Rng::new(PERTURBATIONS, 0);
-        let shifts = (0..=self.rounds).map(|round| {
+        // The first round of a search starts from the codes as they are.
+        let rounds = if self.rounds == 0 { 0 } else { self.rounds + 1 };
+        let shifts = (0..rounds).map(|round| {
             let mut shifts = Array2::zeros((m, 1));
-            // The first round starts from what the beam has found.
             let perturbed = if round == 0 { 0 } else { PERTURBED.min(m) };
             for j in rng.distinct(perturbed, m) {
                 shifts[[j, 0]] = 1 + rng.below(k - 1) as u32;
             }
             engine.upload(shifts.view())
         });
-        let shifts = if self.rounds == 0 { Vec::new() } else { shifts.collect::<Result<_>>()? };
-        Ok(Box::new(AdditiveCoder {
+        let shifts = shifts.collect::<Result<_>>()?;
+        Ok(AdditiveCoder {
             gram: stack::inner_products(engine, &centred, &centred)?,
             union: Codebook::new(engine, all.view(), Metric::SquaredL2)?,
             mean: engine.upload(mean.view())?,
             stack: Stack::new(engine, &self.codebooks)?,
             beam: self.beam,
             shifts,
-        }))
+        })
     }
 }
 
@@ -265,6 +317,44 @@ struct AdditiveCoder {
 }
 
 impl AdditiveCoder {
+    /// ½‖c‖² − x·c of all codewords, (n, m·k).
+    fn record_scores(&self, recorder: &mut Recorder<'_>, x: &Matrix<f32>) -> Result<Matrix<f32>> {
+        let engine = recorder.engine().clone();
+        let mut centred = engine.uninitialized(x.rows(), x.cols())?;
+        recorder.elementwise(Op::Sub, x, &self.mean, &mut centred)?;
+        let mut scores = engine.uninitialized(x.rows(), self.union.k())?;
+        recorder.scores(&centred, &self.union, &mut scores)?;
+        Ok(scores)
+    }
+
+    fn record_local_search(
+        &self,
+        recorder: &mut Recorder<'_>,
+        scores: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+    ) -> Result<()> {
+        let mut costs = recorder.engine().uninitialized(codes.rows(), 1)?;
+        for (round, shifts) in self.shifts.iter().enumerate() {
+            recorder.local_search(scores, &self.gram, shifts, round == 0, codes, &mut costs)?;
+        }
+        Ok(())
+    }
+
+    /// Searches on from `codes` (n, m) of `x` (n, d).
+    fn improve(&self, engine: &Engine, x: &Array2<f32>, codes: &mut Array2<u32>) -> Result<()> {
+        let batches = Batching::of_coder(self).split(0..x.nrows());
+        for rows in batches {
+            let mut own = engine.upload(codes.slice(s![rows.clone(), ..]))?;
+            let x = engine.upload(x.slice(s![rows.clone(), ..]))?;
+            let mut recorder = engine.recorder();
+            let scores = self.record_scores(&mut recorder, &x)?;
+            self.record_local_search(&mut recorder, &scores, &mut own)?;
+            recorder.submit()?;
+            codes.slice_mut(s![rows, ..]).assign(&own.download()?);
+        }
+        Ok(())
+    }
+
     /// Entries that are kept after step `step`: there are no more than `binomial(m, step + 1) · k^(step + 1)` tuples.
     fn width(&self, step: usize) -> usize {
         let (m, k) = (self.stack.sizes().len(), self.stack.sizes()[0]);
@@ -296,10 +386,7 @@ impl Coder for AdditiveCoder {
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
         let engine = recorder.engine().clone();
-        let mut centred = engine.uninitialized(x.rows(), x.cols())?;
-        recorder.elementwise(Op::Sub, x, &self.mean, &mut centred)?;
-        let mut scores = engine.uninitialized(x.rows(), self.union.k())?;
-        recorder.scores(&centred, &self.union, &mut scores)?;
+        let scores = self.record_scores(recorder, x)?;
         let group = self.stack.sizes()[0];
         let candidates = Candidates { scores: &scores, gram: &self.gram, first: 0, group };
         let mut beam: Option<Beam> = None;
@@ -309,10 +396,7 @@ impl Coder for AdditiveCoder {
             beam = Some(next);
         }
         recorder.beam_codes(&beam.expect("there is a codebook"), self.stack.offsets(), codes)?;
-        let mut costs = engine.uninitialized(x.rows(), 1)?;
-        for (round, shifts) in self.shifts.iter().enumerate() {
-            recorder.local_search(&scores, &self.gram, shifts, round == 0, codes, &mut costs)?;
-        }
+        self.record_local_search(recorder, &scores, codes)?;
         self.stack.record_distances(recorder, x, codes, distances)
     }
 

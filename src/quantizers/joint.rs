@@ -1,10 +1,10 @@
 //! What the training of quantizers with several codebooks has in common.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 
-use super::{Batching, Quantizer, decode_batches, encode_batches};
+use super::{Batching, Coder, Quantizer, decode_batches, encode_batches};
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -68,7 +68,6 @@ pub(super) fn encode(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>
     let coder = quantizer.prepare(engine)?;
     let m = coder.codebook_sizes().len();
     let mut codes = Vec::with_capacity(x.nrows() * m);
-    let mut errors = Vec::with_capacity(x.len());
     let mut sum = 0.0;
     let batching = Batching::of_coder(&*coder);
     encode_batches(&*coder, engine, x, 0..x.nrows(), batching, |batch| {
@@ -77,17 +76,39 @@ pub(super) fn encode(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>
         Ok(())
     })?;
     let codes = Array2::from_shape_vec((x.nrows(), m), codes).expect("m codes per row");
-    let read = |rows: std::ops::Range<usize>| Ok(codes.slice(ndarray::s![rows, ..]).to_owned());
-    decode_batches(&*coder, engine, read, 0..x.nrows(), batching, |rows, _, decoded| {
-        let x = x.slice(ndarray::s![rows, ..]);
-        errors.extend(x.iter().zip(decoded.iter()).map(|(x, y)| x - y));
-        Ok(())
-    })?;
-    let errors = Array2::from_shape_vec(x.dim(), errors).expect("d errors per row");
     if !sum.is_finite() {
         return Err(Error::input("the squared errors are over what f32 holds; scale the vectors down"));
     }
+    let errors = subtract_decoded(&*coder, engine, x, &codes)?;
     Ok(Encoded { codes, errors, mse: sum / x.nrows().max(1) as f64 })
+}
+
+/// What `codes` (n, m) leave over of `x` (n, d), and its mean square.
+pub(super) fn errors(
+    quantizer: &dyn Quantizer,
+    engine: &Engine,
+    x: &Array2<f32>,
+    codes: &Array2<u32>,
+) -> Result<(Array2<f32>, f64)> {
+    let errors = subtract_decoded(&*quantizer.prepare(engine)?, engine, x, codes)?;
+    let sum: f64 = errors.iter().map(|&error| f64::from(error) * f64::from(error)).sum();
+    Ok((errors, sum / x.nrows().max(1) as f64))
+}
+
+fn subtract_decoded(
+    coder: &dyn Coder,
+    engine: &Engine,
+    x: &Array2<f32>,
+    codes: &Array2<u32>,
+) -> Result<Array2<f32>> {
+    let mut errors = Vec::with_capacity(x.len());
+    let read = |rows: Range<usize>| Ok(codes.slice(s![rows, ..]).to_owned());
+    decode_batches(coder, engine, read, 0..x.nrows(), Batching::of_coder(coder), |rows, _, decoded| {
+        let x = x.slice(s![rows, ..]);
+        errors.extend(x.iter().zip(decoded.iter()).map(|(x, y)| x - y));
+        Ok(())
+    })?;
+    Ok(Array2::from_shape_vec(x.dim(), errors).expect("d errors per row"))
 }
 
 /// Refits all codebooks jointly, `rounds` times at most: encode, least squares, repeat. The result is the best of all

@@ -47,7 +47,7 @@ use serde_json::Value;
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::kernels::prepare_codebook::Codebook;
 
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
 pub trait Quantizer: Send + Sync {
@@ -168,21 +168,6 @@ pub trait Quantizer: Send + Sync {
     }
 }
 
-/// Where a part of a product quantizer lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its first column among those of the vectors.
-    pub column: usize,
-    /// Its first code among those of a vector.
-    pub code: usize,
-}
-
-impl Part {
-    fn is_first(self) -> bool {
-        self.code == 0
-    }
-}
-
 /// A quantizer on a device: records the two directions of its work.
 pub trait Coder: Send + Sync {
     /// Dimensions of a vector.
@@ -214,32 +199,9 @@ pub trait Coder: Send + Sync {
         decoded: &mut Matrix<f32>,
     ) -> Result<()>;
 
-    /// [`record_encode`](Self::record_encode) as one part of wider vectors `x` (n, D): encodes the columns from `part.column`
-    /// on, writes the codes (n, m) from `part.code` on, and adds to the distances unless it is the first part.
-    ///
-    /// # Errors
-    /// As [`record_encode`](Self::record_encode).
-    fn record_encode_part(
-        &self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        part: Part,
-        codes: &mut Matrix<u32>,
-        distances: &mut Matrix<f32>,
-    ) -> Result<()> {
-        let (engine, n) = (recorder.engine().clone(), x.rows());
-        let (d, m) = (self.dim(), self.codebook_sizes().len());
-        let mut own = engine.uninitialized(n, d)?;
-        let mut own_codes = engine.uninitialized(n, m)?;
-        recorder.copy_columns(x, part.column..part.column + d, &mut own, 0)?;
-        if part.is_first() {
-            self.record_encode(recorder, &own, &mut own_codes, distances)?;
-        } else {
-            let mut own_distances = engine.uninitialized(n, 1)?;
-            self.record_encode(recorder, &own, &mut own_codes, &mut own_distances)?;
-            recorder.update(Op::Add, distances, &own_distances)?;
-        }
-        recorder.copy_columns(&own_codes, 0..m, codes, part.code)
+    /// The one codebook whose nearest codeword is the code, if that is all there is to it.
+    fn codebook(&self) -> Option<&Codebook> {
+        None
     }
 
     /// Bytes that encoding one vector takes on the device, besides the vector and its codes.

@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use super::model::Parts;
 use super::residual::{Residual, bits_of, check_beam};
 use super::rotation::{self, Rotated};
-use super::{Coder, Part, Quantizer, Spec, Vq, joint};
+use super::{Coder, Quantizer, Spec, Vq, joint};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::train::{KMeans, Observer};
+use crate::kernels::elementwise::Op;
+use crate::train::{Init, KMeans, Observer};
 
 /// The dimensions cut into parts that are quantized apart (Eq. 2.10): by one codebook each (PQ, Jégou et al., TPAMI
 /// 2011), or by a residual quantizer each (PRQ).
@@ -121,6 +122,12 @@ impl Product {
     }
 }
 
+/// Random starts: codebooks of a few hundred codewords for a few dimensions end as well from there, and k-means++ would
+/// take longer than all that follows.
+fn default_trainer(k: usize) -> KMeans {
+    KMeans::new(k).init(Init::Random)
+}
+
 /// How to train a [`Product`].
 #[derive(Clone, Debug)]
 pub struct ProductBuilder {
@@ -196,7 +203,7 @@ impl ProductBuilder {
     ) -> Result<Product> {
         let sizes = joint::sizes(&[self.bits])?;
         let columns = split(x.dim(), self.parts)?;
-        let trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(sizes[0]));
+        let trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(sizes[0]));
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
         let mut codebooks = Vec::new();
         for (part, columns) in columns.into_iter().enumerate() {
@@ -251,7 +258,7 @@ impl ProductBuilder {
         }
         let sizes = joint::sizes(&[self.bits])?;
         let columns = split(x.dim(), self.parts)?;
-        let trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(sizes[0]));
+        let trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(sizes[0]));
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
         let quick = self.clone().trainer(trainer.clone().iterations(rotation::ITERATIONS));
         let start = rotation::principal(&x, &columns)?;
@@ -277,9 +284,9 @@ impl ProductBuilder {
         let k = 1 << self.bits;
         let mut codebooks = Vec::new();
         for (part, columns) in columns.iter().enumerate() {
-            let mut trainer = self.trainer.clone().unwrap_or_else(|| KMeans::new(k));
+            let mut trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(k));
             if let Some(before) = &before {
-                trainer = trainer.init(crate::train::Init::From(before.codebooks()[part].clone()));
+                trainer = trainer.init(Init::From(before.codebooks()[part].clone()));
             }
             let seed = self.seed.wrapping_add((part as u64) << 40);
             let part = x.slice(s![.., columns.clone()]).to_owned();
@@ -344,11 +351,27 @@ impl Coder for ProductCoder {
         codes: &mut Matrix<u32>,
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
+        let codebooks: Vec<_> = self.parts.iter().filter_map(|(_, coder)| coder.codebook()).collect();
+        if codebooks.len() == self.parts.len() {
+            let columns: Vec<_> = self.parts.iter().map(|(columns, _)| columns.start).collect();
+            return recorder.assign_parts(x, &columns, &codebooks, codes, distances);
+        }
+        let (engine, n) = (recorder.engine().clone(), x.rows());
+        let mut further = engine.uninitialized(n, 1)?;
         let mut code = 0;
         for (columns, coder) in &self.parts {
-            let part = Part { column: columns.start, code };
-            coder.record_encode_part(recorder, x, part, codes, distances)?;
-            code += coder.codebook_sizes().len();
+            let m = coder.codebook_sizes().len();
+            let mut part = engine.uninitialized(n, columns.len())?;
+            let mut chosen = engine.uninitialized(n, m)?;
+            recorder.copy_columns(x, columns.clone(), &mut part, 0)?;
+            if code == 0 {
+                coder.record_encode(recorder, &part, &mut chosen, distances)?;
+            } else {
+                coder.record_encode(recorder, &part, &mut chosen, &mut further)?;
+                recorder.update(Op::Add, distances, &further)?;
+            }
+            recorder.copy_columns(&chosen, 0..m, codes, code)?;
+            code += m;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::kernels::beam_step::{Beam, Candidates, MOST_ENTRIES};
 use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
-use crate::train::{KMeans, Observer};
+use crate::train::{Init, KMeans, Observer};
 
 /// m codebooks of (K_j, d), one per stage: a vector becomes the sum of one codeword of each (Eq. 2.9).
 ///
@@ -62,7 +62,7 @@ impl Residual {
             bits: vec![8; 8],
             beam: 5,
             refinements: 10,
-            trainer: KMeans::new(256).iterations(10),
+            trainer: KMeans::new(256).init(Init::Random).iterations(10),
             seed: 0,
         }
     }

@@ -40,7 +40,9 @@ impl Rotated {
             return Err(Error::input(format!("a rotation in front of {}; PQ is known", product.spec())));
         }
         let off = rotation.dot(&rotation.t()) - Array2::<f32>::eye(d);
-        if let Some(((row, column), value)) = off.indexed_iter().find(|(_, v)| !(v.abs() < ORTHOGONAL)) {
+        if let Some(((row, column), value)) =
+            off.indexed_iter().find(|(_, v)| v.is_nan() || v.abs() >= ORTHOGONAL)
+        {
             return Err(Error::input(format!(
                 "the rotation is not orthogonal: rows {row} and {column} are off by {value}"
             )));

@@ -40,14 +40,14 @@ impl Batching {
         /// Scratch memory that stays in a cache of the last level, or near.
         const CACHED: u64 = 8 << 20;
         /// Larger batches keep the device no busier, and leave less to overlap.
-        const MOST: u64 = 1 << 15;
+        const MOST: u64 = 1 << 12;
         let scratch = coder.scratch_bytes() as u64;
         let row = 4 * (coder.dim() + coder.codebook_sizes().len() + 16) as u64;
         let fitting = bytes / (COPIES * row + 2 * scratch);
         Self::of(fitting.min(MOST).min((CACHED / scratch.max(1)).max(1024)) as usize)
     }
 
-    fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    pub(super) fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let end = rows.end;
         rows.step_by(self.rows).map(move |first| first..first.saturating_add(self.rows).min(end))
     }

@@ -156,12 +156,12 @@ impl Training {
         let lattice = matches!(spec, Spec::Lattice { scale: None, .. });
         for (given, has, name) in [
             (self.trainer.is_some(), !scalar && !matches!(spec, Spec::Lattice { .. }), "k-means"),
-            (self.beam.is_some(), joint, "a beam"),
+            (self.beam.is_some(), joint, "beam"),
             (self.refinements.is_some(), joint || rotated, "refinements"),
             (self.local_search.is_some(), local, "local search"),
             (self.levels.is_some(), scalar, "levels"),
             (self.shared, scalar, "levels to share"),
-            (self.rate.is_some(), lattice, "a scale to choose for a rate"),
+            (self.rate.is_some(), lattice, "scale to choose for a rate"),
         ] {
             if given && !has {
                 return Err(Error::input(format!("{spec} has no {name}; leave the setting out")));

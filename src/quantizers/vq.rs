@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::model::Parts;
-use super::{Coder, Part, Quantizer, Spec};
+use super::{Coder, Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
@@ -132,6 +132,10 @@ struct VqCoder {
 }
 
 impl Coder for VqCoder {
+    fn codebook(&self) -> Option<&Codebook> {
+        Some(&self.codebook)
+    }
+
     fn dim(&self) -> usize {
         self.codebook.d()
     }
@@ -148,18 +152,6 @@ impl Coder for VqCoder {
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
         recorder.assign(x, &self.codebook, codes, distances)
-    }
-
-    fn record_encode_part(
-        &self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        part: Part,
-        codes: &mut Matrix<u32>,
-        distances: &mut Matrix<f32>,
-    ) -> Result<()> {
-        let add = !part.is_first();
-        recorder.assign_columns(x, part.column, &self.codebook, codes, part.code, distances, add)
     }
 
     fn record_decode(

@@ -16,7 +16,7 @@ pub const PACKED: &str = "wgvq";
 /// Codes to be read.
 pub enum CodesFile {
     Plain { file: IndexFile, bytes: u64 },
-    Packed(Reader),
+    Packed(Box<Reader>),
 }
 
 impl CodesFile {
@@ -25,7 +25,7 @@ impl CodesFile {
         if is_packed(path)? {
             let reader = Reader::open(path)?;
             reader.check_model(&model.hash)?;
-            return Ok(Self::Packed(reader));
+            return Ok(Self::Packed(Box::new(reader)));
         }
         let bytes = fs::metadata(path).context(|| path.display())?.len();
         Ok(Self::Plain { file: IndexFile::open(path)?, bytes })
