@@ -342,7 +342,7 @@ impl AdditiveCoder {
 
     /// Searches on from `codes` (n, m) of `x` (n, d).
     fn improve(&self, engine: &Engine, x: &Array2<f32>, codes: &mut Array2<u32>) -> Result<()> {
-        let batches = Batching::of_coder(self).split(0..x.nrows());
+        let batches = Batching::of_coder(self, engine).split(0..x.nrows());
         for rows in batches {
             let mut own = engine.upload(codes.slice(s![rows.clone(), ..]))?;
             let x = engine.upload(x.slice(s![rows.clone(), ..]))?;

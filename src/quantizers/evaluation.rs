@@ -43,7 +43,7 @@ impl Evaluation {
     /// As [`encode_batches`].
     pub fn of(coder: &dyn Coder, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
         let mut found = Self::new(&coder.codebook_sizes());
-        encode_batches(coder, engine, x, 0..x.len(), Batching::of_coder(coder), |batch| {
+        encode_batches(coder, engine, x, 0..x.len(), Batching::of_coder(coder, engine), |batch| {
             found.add_encoded(&batch);
             Ok(())
         })?;

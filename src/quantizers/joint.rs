@@ -69,7 +69,7 @@ pub(super) fn encode(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>
     let m = coder.codebook_sizes().len();
     let mut codes = Vec::with_capacity(x.nrows() * m);
     let mut sum = 0.0;
-    let batching = Batching::of_coder(&*coder);
+    let batching = Batching::of_coder(&*coder, engine);
     encode_batches(&*coder, engine, x, 0..x.nrows(), batching, |batch| {
         sum += batch.distances.iter().map(|&distance| f64::from(distance)).sum::<f64>();
         codes.extend(batch.codes.iter());
@@ -103,11 +103,18 @@ fn subtract_decoded(
 ) -> Result<Array2<f32>> {
     let mut errors = Vec::with_capacity(x.len());
     let read = |rows: Range<usize>| Ok(codes.slice(s![rows, ..]).to_owned());
-    decode_batches(coder, engine, read, 0..x.nrows(), Batching::of_coder(coder), |rows, _, decoded| {
-        let x = x.slice(s![rows, ..]);
-        errors.extend(x.iter().zip(decoded.iter()).map(|(x, y)| x - y));
-        Ok(())
-    })?;
+    decode_batches(
+        coder,
+        engine,
+        read,
+        0..x.nrows(),
+        Batching::of_coder(coder, engine),
+        |rows, _, decoded| {
+            let x = x.slice(s![rows, ..]);
+            errors.extend(x.iter().zip(decoded.iter()).map(|(x, y)| x - y));
+            Ok(())
+        },
+    )?;
     Ok(Array2::from_shape_vec(x.dim(), errors).expect("d errors per row"))
 }
 

@@ -129,7 +129,7 @@ pub trait Quantizer: Send + Sync {
         let sizes = self.codebook_sizes();
         let mut values = Vec::with_capacity(x.len() * sizes.len());
         let coder = self.prepare(engine)?;
-        encode_batches(&*coder, engine, x, 0..x.len(), Batching::of_coder(&*coder), |batch| {
+        encode_batches(&*coder, engine, x, 0..x.len(), Batching::of_coder(&*coder, engine), |batch| {
             values.extend(batch.codes.iter());
             Ok(())
         })?;
@@ -158,7 +158,7 @@ pub trait Quantizer: Send + Sync {
             engine,
             read,
             0..codes.len(),
-            Batching::of_coder(&*coder),
+            Batching::of_coder(&*coder, engine),
             |_, _, decoded| {
                 values.extend(decoded.iter());
                 Ok(())

@@ -118,7 +118,7 @@ impl Product {
 
     /// Says how to train one.
     pub fn builder() -> ProductBuilder {
-        ProductBuilder { parts: 8, stages: 1, bits: 8, beam: 5, refinements: 10, trainer: None, seed: 0 }
+        ProductBuilder { parts: 8, stages: 1, bits: 8, beam: 5, refinements: 16, trainer: None, seed: 0 }
     }
 }
 

@@ -61,7 +61,7 @@ impl Residual {
         ResidualBuilder {
             bits: vec![8; 8],
             beam: 5,
-            refinements: 10,
+            refinements: 16,
             trainer: KMeans::new(256).init(Init::Random).iterations(10),
             seed: 0,
         }
@@ -148,7 +148,7 @@ impl ResidualBuilder {
         self
     }
 
-    /// How often, at most, all codebooks are refitted jointly by least squares after the last stage is trained; 10 if not
+    /// How often, at most, all codebooks are refitted jointly by least squares after the last stage is trained; 16 if not
     /// said. With 0 each codebook stays as it was trained, for the residuals of those before.
     pub fn refinements(mut self, refinements: usize) -> Self {
         self.refinements = refinements;

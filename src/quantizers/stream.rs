@@ -26,25 +26,27 @@ impl Batching {
         Self { rows: rows.max(1) }
     }
 
-    /// Batches that suit a coder where memory is no concern.
-    pub fn of_coder(coder: &dyn Coder) -> Self {
-        Self::within(u64::MAX, coder)
+    /// Batches that suit a coder and its device where memory is no concern.
+    pub fn of_coder(coder: &dyn Coder, engine: &Engine) -> Self {
+        Self::within(u64::MAX, coder, engine)
     }
 
     /// Batches so that all copies of vectors, codes and scratch memory of `coder` together stay within `bytes`.
     ///
     /// At most eight batches exist at once: one being read and one waiting, two on the device and their two
     /// copies on the way there, one waiting on its way out and one being written.
-    pub fn within(bytes: u64, coder: &dyn Coder) -> Self {
+    pub fn within(bytes: u64, coder: &dyn Coder, engine: &Engine) -> Self {
         const COPIES: u64 = 8;
-        /// Scratch memory that stays in a cache of the last level, or near.
-        const CACHED: u64 = 8 << 20;
-        /// Larger batches keep the device no busier, and leave less to overlap.
-        const MOST: u64 = 1 << 12;
+        // A CPU is fastest while a batch stays in its caches; a GPU wants enough rows for all its lanes.
+        let (vectors, scratch_room) =
+            if engine.is_gpu() { (32 << 20, 512 << 20) } else { (2 << 20, 8 << 20) };
+        /// Smaller batches cost more in passing them on than they gain.
+        const LEAST: u64 = 512;
         let scratch = coder.scratch_bytes() as u64;
         let row = 4 * (coder.dim() + coder.codebook_sizes().len() + 16) as u64;
         let fitting = bytes / (COPIES * row + 2 * scratch);
-        Self::of(fitting.min(MOST).min((CACHED / scratch.max(1)).max(1024)) as usize)
+        let best = (vectors / row).min(scratch_room / scratch.max(1)).max(LEAST);
+        Self::of(fitting.min(best) as usize)
     }
 
     pub(super) fn split(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {

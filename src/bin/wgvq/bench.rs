@@ -197,7 +197,7 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
             let x = x.download()?;
             let coder = Vq::new(codewords)?.prepare(engine)?;
             time_host(repeat, || {
-                encode_batches(&*coder, engine, &x, 0..n, Batching::of_coder(&*coder), |_| Ok(()))
+                encode_batches(&*coder, engine, &x, 0..n, Batching::of_coder(&*coder, engine), |_| Ok(()))
             })?
         }
         Measurement::Upload => {

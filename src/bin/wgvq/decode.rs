@@ -24,7 +24,7 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
 
     let mut progress = Progress::new(common, "decode", "vectors", n);
     let start = Instant::now();
-    let batching = Batching::within(common.memory(), &*coder);
+    let batching = Batching::within(common.memory(), &*coder, &engine);
     decode_batches(
         &*coder,
         &engine,

@@ -78,7 +78,7 @@ fn run_size(engine: &Engine, data: &Dataset, k: usize, seed: u64, folder: &Path)
     let mut values = Vec::with_capacity(data.rows());
     let mut out = RowWriter::<u16>::create(folder.join("codes.npy"), data.rows(), 1, true)?;
     let start = Instant::now();
-    encode_batches(&*coder, engine, data, 0..data.rows(), Batching::of_coder(&*coder), |batch| {
+    encode_batches(&*coder, engine, data, 0..data.rows(), Batching::of_coder(&*coder, engine), |batch| {
         measured.add_encoded(&batch);
         values.extend(batch.codes.iter().copied());
         out.append(&batch.codes.iter().map(|&code| code as u16).collect::<Vec<_>>())

@@ -33,7 +33,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
     progress.skip(done);
     let mut found = Evaluation::new(&coder.codebook_sizes());
-    let batching = Batching::within(common.memory(), &*coder);
+    let batching = Batching::within(common.memory(), &*coder, &engine);
     let start = Instant::now();
     let encoded = encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
         out.append(&batch.codes)?;

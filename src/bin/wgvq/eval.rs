@@ -53,7 +53,7 @@ fn judge(
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&coder.codebook_sizes());
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
-    let batching = Batching::within(common.memory(), &*coder);
+    let batching = Batching::within(common.memory(), &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
         found.add_encoded(&batch);
         progress.add(batch.rows.len(), String::new());
@@ -89,7 +89,7 @@ fn judge_codes(
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&coder.codebook_sizes());
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
-    let batching = Batching::within(common.memory(), &*coder);
+    let batching = Batching::within(common.memory(), &*coder, engine);
     let read = |rows| codes.read(rows);
     decode_batches(&*coder, engine, read, 0..data.len(), batching, |rows, codes, decoded| {
         let x = data.read_rows(rows.clone())?;
