@@ -15,7 +15,7 @@ use crate::lattice::Lattice;
 /// | `PQ8x8` | 8 parts of the dimensions, 8 bits each |
 /// | `OPQ8,PQ8x8` | the same after a learned rotation |
 /// | `RQ8x8` | 8 stages of 8 bits, each on the residual of those before; `RQ1x10+7x8` is one of 10 bits and seven of 8 |
-/// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
+/// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next; a name only, it cannot be trained yet |
 /// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
 /// | `AQ8x8`, `LSQ8x8` | the sum of 8 codewords of 8 bits, found by beam search or by local search |
 /// | `Z`, `A2`, `D4` (any `Dn`), `E8`, `Leech24` | a lattice, scaled to about 4 bits a dimension; `E8:0.5` has the scale 0.5 |
@@ -60,7 +60,7 @@ pub enum Spec {
         /// Bits of each stage.
         bits: Vec<u32>,
     },
-    /// `TRQ4x6`: a residual quantizer whose next codebook is chosen by the last code.
+    /// `TRQ4x6`: a residual quantizer whose next codebook is chosen by the last code. It cannot be trained yet.
     TreeResidual {
         /// Stages.
         stages: usize,
@@ -122,7 +122,7 @@ const MOST_BITS: u32 = 16;
 /// The most parts, stages or codebooks: vectors of more dimensions than this are hardly vectors.
 const MOST_CODEBOOKS: usize = 4096;
 
-const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, TRQ4x6, PRQ2x4x8, AQ8x8, \
+const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, PRQ2x4x8, AQ8x8, \
                        LSQ8x8, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
 
 impl FromStr for Spec {
