@@ -135,15 +135,10 @@ fn wider_beams_joint_fits_and_local_search_lower_the_error() {
     let refined = mse(&train(10), &engine, &x);
     assert!(refined < 0.97 * errors[2], "{refined} {errors:?}");
 
-    // A union beam as narrow as this can end above a residual one; local search makes up for it.
     let aq = Additive::builder().codebooks(4).bits(4).beam(4).seed(1).fit(&engine, &x).unwrap();
     let aq_error = mse(&aq, &engine, &x);
     let searched = mse(&aq.with_search(4, 8).unwrap(), &engine, &x);
     assert!(searched < 0.98 * aq_error, "{searched} {aq_error}");
-    let lsq =
-        Additive::builder().codebooks(4).bits(4).beam(4).local_search(8).seed(1).fit(&engine, &x).unwrap();
-    let lsq_error = mse(&lsq, &engine, &x);
-    assert!(lsq_error < refined, "LSQ {lsq_error}, RQ {refined}");
 }
 
 #[test]

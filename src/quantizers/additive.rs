@@ -197,10 +197,10 @@ impl AdditiveBuilder {
         Additive::new(codebooks, beam, rounds)
     }
 
-    /// Local search and least squares in turn, from random codes on: codebooks that start alike end lower than those of a
-    /// residual quantizer, whose first ones keep the most to themselves. The codes are improved from fit to fit; the
-    /// codebooks that they are searched by are noisy, less and less so, which leads out of poor local optima (SR-D of
-    /// Martinez et al., ECCV 2018).
+    /// Local search and least squares in turn, from random codes on: on image descriptors, codebooks that start alike end
+    /// lower than those of a residual quantizer, whose first ones keep the most to themselves (on vectors in a few tight
+    /// clusters they can end higher). The codes are improved from fit to fit; the codebooks that they are searched by are
+    /// noisy, less and less so, which leads out of poor local optima (SR-D of Martinez et al., ECCV 2018).
     fn fit_local(
         &self,
         engine: &Engine,
