@@ -264,6 +264,13 @@ mod tests {
     }
 
     #[test]
+    fn the_entropy_is_that_of_the_thesis_example() {
+        // Eq. 2.13: probabilities .5, .15, .3 and .05 take 1.648 bits in place of 2.
+        let entropy = Usage::from_counts(vec![50, 15, 30, 5]).entropy();
+        assert!((entropy - 1.648).abs() < 5e-4, "{entropy}");
+    }
+
+    #[test]
     fn a_uniform_code_has_full_perplexity_and_an_unused_one_none() {
         let mut usage = Usage::new(4);
         usage.add([0, 1, 2, 3]);
