@@ -193,9 +193,14 @@ impl Usage {
         &self.counts
     }
 
+    /// All uses.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
     /// The entropy of the codes in bits (Eq. 2.12).
     pub fn entropy(&self) -> f64 {
-        let total: u64 = self.counts.iter().sum();
+        let total = self.total();
         let share = |&count: &u64| count as f64 / total as f64;
         self.counts.iter().filter(|&&count| count > 0).map(share).fold(0.0, |bits, p| bits - p * p.log2())
     }

@@ -12,6 +12,7 @@ pub(crate) mod counting_sort;
 pub(crate) mod distance;
 pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
+pub(crate) mod extend_codes;
 pub(crate) mod gather;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;

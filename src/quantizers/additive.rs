@@ -211,7 +211,7 @@ impl AdditiveBuilder {
         let (m, k) = (codebooks.len(), codebooks[0].nrows());
         let mut rng = Rng::new(self.seed, NOISE);
         let mut codes = Array2::from_shape_simple_fn((x.nrows(), m), || rng.below(k) as u32);
-        least_squares::update(&mut codebooks, codes.view(), x.view())?;
+        least_squares::update(&mut codebooks, codes.view(), x.view(), false)?;
         let deviation = x.std_axis(Axis(0), 0.0);
         for number in 0..self.refinements {
             let left = 1.0 - (number + 1) as f32 / self.refinements as f32;
@@ -229,7 +229,7 @@ impl AdditiveBuilder {
             let (errors, mse) = joint::errors(&quantizer, engine, x, &codes)?;
             codebooks = quantizer.codebooks;
             joint::tell(observer, number, mse)?;
-            least_squares::update(&mut codebooks, codes.view(), errors.view())?;
+            least_squares::update(&mut codebooks, codes.view(), errors.view(), false)?;
         }
         Ok(codebooks)
     }
@@ -395,7 +395,7 @@ impl Coder for AdditiveCoder {
             recorder.beam_step(beam.as_ref(), &candidates, &mut next)?;
             beam = Some(next);
         }
-        recorder.beam_codes(&beam.expect("there is a codebook"), self.stack.offsets(), codes)?;
+        recorder.beam_codes(&beam.expect("there is a codebook"), self.stack.offsets(codes.cols()), codes)?;
         self.record_local_search(recorder, &scores, codes)?;
         self.stack.record_distances(recorder, x, codes, distances)
     }

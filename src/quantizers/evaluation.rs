@@ -24,16 +24,18 @@ use crate::metrics::{Distortion, Usage};
 pub struct Evaluation {
     /// What is lost.
     pub distortion: Distortion,
-    /// How each codebook is used.
+    /// How each codebook is used. [Ragged](Coder::is_ragged) codes are counted up to the first that says stop.
     pub usage: Vec<Usage>,
+    ragged: bool,
 }
 
 impl Evaluation {
-    /// Of nothing yet, for codebooks of these sizes.
-    pub fn new(codebook_sizes: &[usize]) -> Self {
+    /// Of nothing yet, for the codes of `coder`.
+    pub fn new(coder: &dyn Coder) -> Self {
         Self {
             distortion: Distortion::default(),
-            usage: codebook_sizes.iter().map(|&k| Usage::new(k)).collect(),
+            usage: coder.codebook_sizes().into_iter().map(Usage::new).collect(),
+            ragged: coder.is_ragged(),
         }
     }
 
@@ -42,7 +44,7 @@ impl Evaluation {
     /// # Errors
     /// As [`encode_batches`].
     pub fn of(coder: &dyn Coder, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
-        let mut found = Self::new(&coder.codebook_sizes());
+        let mut found = Self::new(coder);
         encode_batches(coder, engine, x, 0..x.len(), Batching::of_coder(coder, engine), |batch| {
             found.add_encoded(&batch);
             Ok(())
@@ -62,9 +64,36 @@ impl Evaluation {
         self.distortion.add(x, decoded);
     }
 
+    /// The mean number of bits of a vector without entropy coding: log2 K_j for each code that is counted.
+    pub fn bits_per_vector(&self) -> f64 {
+        self.mean_over_codes(|usage| (usage.counts().len() as f64).log2())
+    }
+
+    /// The mean number of bits of a vector by the entropies of the codes (Eq. 2.12), each codebook by itself.
+    pub fn entropy_bits(&self) -> f64 {
+        self.mean_over_codes(Usage::entropy)
+    }
+
+    /// The sum over the codebooks of `bits` times the share of vectors that have a code of it.
+    fn mean_over_codes(&self, bits: impl Fn(&Usage) -> f64) -> f64 {
+        let rows = self.usage.first().map_or(0, Usage::total).max(1) as f64;
+        self.usage.iter().map(|usage| bits(usage) * usage.total() as f64 / rows).sum()
+    }
+
     fn count(&mut self, codes: ArrayView2<u32>) {
-        for (usage, column) in self.usage.iter_mut().zip(codes.columns()) {
-            usage.add(column.iter().copied());
+        if !self.ragged {
+            for (usage, column) in self.usage.iter_mut().zip(codes.columns()) {
+                usage.add(column.iter().copied());
+            }
+            return;
+        }
+        for codes in codes.rows() {
+            for (usage, &code) in self.usage.iter_mut().zip(codes) {
+                usage.add([code]);
+                if code as usize == usage.counts().len() - 1 {
+                    break;
+                }
+            }
         }
     }
 }

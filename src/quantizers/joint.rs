@@ -155,7 +155,12 @@ pub(super) fn refine<Q: Quantizer>(
         if number == rounds || (last.is_finite() && gained < SETTLED * last) {
             break;
         }
-        least_squares::update(&mut current, encoded.codes.view(), encoded.errors.view())?;
+        least_squares::update(
+            &mut current,
+            encoded.codes.view(),
+            encoded.errors.view(),
+            quantizer.is_ragged(),
+        )?;
     }
     best.map(|(_, codebooks)| codebooks).ok_or_else(|| Error::input("the error is no number"))
 }

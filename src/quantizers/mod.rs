@@ -27,7 +27,7 @@ pub use codes::Codes;
 pub(crate) use codes::check_codes;
 pub use evaluation::Evaluation;
 pub use lattice::{LatticeVq, LatticeVqBuilder};
-pub use model::{Model, load};
+pub use model::{Model, load, load_with};
 pub use product::{Product, ProductBuilder};
 pub use residual::{Residual, ResidualBuilder};
 pub use rotation::Rotated;
@@ -81,6 +81,12 @@ pub trait Quantizer: Send + Sync {
         let codebooks = codebooks.map(|(j, codebook)| (format!("codebook.{j}"), codebook.view().into_dyn()));
         let rotation = self.rotation().map(|rotation| ("rotation".to_string(), rotation.view().into_dyn()));
         codebooks.chain(rotation).collect()
+    }
+
+    /// Whether the last codeword of each codebook says that a vector has no more codes: every later code of it says so
+    /// too, and only the first of them counts for the rate.
+    fn is_ragged(&self) -> bool {
+        false
     }
 
     /// What a model file has to say of the quantizer besides its spec, size and tensors, as an object of JSON.
@@ -198,6 +204,11 @@ pub trait Coder: Send + Sync {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()>;
+
+    /// As [`Quantizer::is_ragged`].
+    fn is_ragged(&self) -> bool {
+        false
+    }
 
     /// The one codebook whose nearest codeword is the code, if that is all there is to it.
     fn codebook(&self) -> Option<&Codebook> {

@@ -14,6 +14,9 @@ use crate::io;
 /// The version of the description; a reader refuses what is newer than itself.
 const FORMAT: u64 = 1;
 
+/// What every description says; the rest are settings.
+const DESCRIPTION: [&str; 5] = ["format", "spec", "dim", "codebook_sizes", "training"];
+
 /// A quantizer as loaded from a file.
 pub struct Model {
     /// The quantizer.
@@ -30,8 +33,40 @@ pub struct Model {
 /// [`Input`](crate::ErrorKind::Input), naming the file, if it is no model of ours or does not hold what its
 /// description promises; [`Io`](crate::ErrorKind::Io).
 pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+    load_with(path, &Map::new())
+}
+
+/// [`load`] with other settings of the search, such as `beam`, than those that the file has: an object of JSON whose keys
+/// are among those of [`Quantizer::settings`]. What the codes stand for does not depend on them.
+///
+/// ```
+/// use wgvq::serde_json::{Map, Value, json};
+/// use wgvq::{Quantizer, Residual};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("rq.safetensors");
+/// let codebook = ndarray::array![[0.0_f32, 1.0], [2.0, 3.0]];
+/// Residual::new(vec![codebook], 1)?.save(&path, false, Value::Null)?;
+/// let model = wgvq::load_with(&path, &Map::from_iter([("beam".to_string(), json!(2))]))?;
+/// assert_eq!(model.quantizer.settings()["beam"], 2);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`load`], and [`Input`](crate::ErrorKind::Input) for a setting that the model does not have.
+pub fn load_with(path: impl AsRef<Path>, settings: &Map<String, Value>) -> Result<Model> {
     let path = path.as_ref();
-    let file = io::read_model(path)?;
+    let mut file = io::read_model(path)?;
+    for (name, value) in settings {
+        let Some(setting) = file.description.get_mut(name).filter(|_| !DESCRIPTION.contains(&&name[..]))
+        else {
+            return Err(Error::input(format!(
+                "{}: a model of {} has no setting {name}; leave it out",
+                path.display(),
+                file.description.get("spec").and_then(Value::as_str).unwrap_or("no spec")
+            )));
+        };
+        *setting = value.clone();
+    }
     let mut parts = Parts { description: &file.description, tensors: file.tensors };
     let quantizer = parts.quantizer().context(|| path.display())?;
     Ok(Model { quantizer, description: file.description, hash: file.hash })
@@ -98,9 +133,14 @@ impl Parts<'_> {
 
     /// What the description says under `name`.
     pub fn setting<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let value = self.description.get(name).ok_or_else(|| Error::input(format!("no setting {name}")))?;
-        serde_json::from_value(value.clone())
-            .map_err(|error| Error::input(format!("the setting {name} cannot be read: {error}")))
+        self.optional_setting(name)?.ok_or_else(|| Error::input(format!("no setting {name}")))
+    }
+
+    /// What the description says under `name`, if it says anything.
+    pub fn optional_setting<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let read = |value: &Value| serde_json::from_value(value.clone());
+        let value = self.description.get(name).map(read).transpose();
+        value.map_err(|error| Error::input(format!("the setting {name} cannot be read: {error}")))
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Stack {
     sizes: Vec<usize>,
     /// (Σ K_j, d)
     codewords: Matrix<f32>,
-    /// Where each codebook starts, and the end: (m + 1, 1).
-    offsets: Matrix<u32>,
+    /// Of the first 1, 2 … m codebooks: where each starts, and the end.
+    offsets: Vec<Matrix<u32>>,
 }
 
 impl Stack {
@@ -38,10 +38,11 @@ impl Stack {
         let sizes: Vec<usize> = codebooks.iter().map(Array2::nrows).collect();
         let views: Vec<_> = codebooks.iter().map(|codebook| codebook.view()).collect();
         let codewords = concatenate(Axis(0), &views).expect("codebooks of one dimension");
-        let offsets = Array2::from_shape_fn((sizes.len() + 1, 1), |(j, _)| offset(&sizes, j) as u32);
+        let starts = |count| Array2::from_shape_fn((count + 1, 1), |(j, _)| offset(&sizes, j) as u32);
+        let offsets = (1..=sizes.len()).map(|count| engine.upload(starts(count).view()));
         Ok(Self {
             codewords: engine.upload(codewords.view())?,
-            offsets: engine.upload(offsets.view())?,
+            offsets: offsets.collect::<Result<_>>()?,
             sizes,
         })
     }
@@ -54,8 +55,9 @@ impl Stack {
         &self.sizes
     }
 
-    pub fn offsets(&self) -> &Matrix<u32> {
-        &self.offsets
+    /// Where each of the first `count` codebooks starts, and the end: (count + 1, 1).
+    pub fn offsets(&self, count: usize) -> &Matrix<u32> {
+        &self.offsets[count - 1]
     }
 
     /// Where codebook `j` starts.
@@ -63,17 +65,17 @@ impl Stack {
         offset(&self.sizes, j)
     }
 
-    /// The sums of the codewords that `codes` (n, m) name, (n, d).
+    /// The sums of the codewords that `codes` (n, count) name of the first `count` codebooks, (n, d).
     pub fn record_decode(
         &self,
         recorder: &mut Recorder<'_>,
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
-        recorder.sum_codewords(codes, &self.offsets, &self.codewords, decoded)
+        recorder.sum_codewords(codes, self.offsets(codes.cols()), &self.codewords, decoded)
     }
 
-    /// The squared distance of each of `x` (n, d) to what its codes (n, m) decode to, (n, 1).
+    /// The squared distance of each of `x` (n, d) to what its codes (n, count) decode to, (n, 1).
     pub fn record_distances(
         &self,
         recorder: &mut Recorder<'_>,

@@ -28,6 +28,7 @@ pub struct Training {
     beam: Option<usize>,
     refinements: Option<usize>,
     local_search: Option<usize>,
+    max_error: Option<f32>,
     levels: Option<ScalarLevels>,
     shared: bool,
     rate: Option<f64>,
@@ -60,6 +61,7 @@ impl Training {
             beam: None,
             refinements: None,
             local_search: None,
+            max_error: None,
             levels: None,
             shared: false,
             rate: None,
@@ -88,6 +90,12 @@ impl Training {
     /// Rounds of local search of LSQ.
     pub fn local_search(mut self, rounds: Option<usize>) -> Self {
         self.local_search = rounds;
+        self
+    }
+
+    /// The squared error at which RQ gives a vector no more codes.
+    pub fn max_error(mut self, max_error: Option<f32>) -> Self {
+        self.max_error = max_error;
         self
     }
 
@@ -159,6 +167,7 @@ impl Training {
             (self.beam.is_some(), joint, "beam"),
             (self.refinements.is_some(), joint || rotated, "refinements"),
             (self.local_search.is_some(), local, "local search"),
+            (self.max_error.is_some(), matches!(spec, Spec::Residual { .. }), "variable rate"),
             (self.levels.is_some(), scalar, "levels"),
             (self.shared, scalar, "levels to share"),
             (self.rate.is_some(), lattice, "scale to choose for a rate"),
@@ -218,6 +227,9 @@ impl Training {
                 }
                 if let Some(refinements) = self.refinements {
                     builder = builder.refinements(refinements);
+                }
+                if let Some(max_error) = self.max_error {
+                    builder = builder.max_error(max_error);
                 }
                 if let Some(trainer) = trainer {
                     builder = builder.trainer(trainer);

@@ -14,6 +14,7 @@ mod copy_columns;
 mod counting_sort;
 mod distance_matrix;
 mod elementwise;
+mod extend_codes;
 mod gather;
 mod histogram;
 mod keep_least;
@@ -64,6 +65,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
+    Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },

@@ -13,7 +13,8 @@ const RIDGE: f64 = 0.01;
 /// Moves all codewords so that the squared errors of the vectors, given their codes, become least: the normal equations
 /// BᵀB Δ = BᵀE of Babenko and Lempitsky (CVPR 2014), with a small ridge on the move Δ.
 ///
-/// `codes` (n, m), `errors` (n, d): each vector less what its codes decode to.
+/// `codes` (n, m), `errors` (n, d): each vector less what its codes decode to. Of `ragged` codebooks the last codeword is
+/// 0 and stays so.
 ///
 /// # Errors
 /// [`Input`](crate::ErrorKind::Input) if the equations cannot be solved, which takes errors that are not finite.
@@ -21,18 +22,21 @@ pub(crate) fn update(
     codebooks: &mut [Array2<f32>],
     codes: ArrayView2<u32>,
     errors: ArrayView2<f32>,
+    ragged: bool,
 ) -> Result<()> {
     let sizes: Vec<usize> = codebooks.iter().map(Array2::nrows).collect();
     let offsets: Vec<usize> = (0..=sizes.len()).map(|j| sizes[..j].iter().sum()).collect();
     let total = offsets[sizes.len()];
     let d = errors.ncols();
+    // Without an equation, and with the ridge, a codeword stays where it is.
+    let moves = |j: usize, code: u32| !(ragged && code as usize == sizes[j] - 1);
 
     // BᵀB counts how often two codewords meet; only its lower half is read.
     let mut normal = Mat::<f64>::zeros(total, total);
     for codes in codes.outer_iter() {
-        for (j, &code) in codes.iter().enumerate() {
+        for (j, &code) in codes.iter().enumerate().filter(|&(j, &code)| moves(j, code)) {
             let row = offsets[j] + code as usize;
-            for (i, &other) in codes.iter().take(j + 1).enumerate() {
+            for (i, &other) in codes.iter().take(j + 1).enumerate().filter(|&(i, &other)| moves(i, other)) {
                 normal[(row, offsets[i] + other as usize)] += 1.0;
             }
         }
@@ -45,7 +49,8 @@ pub(crate) fn update(
         .into_par_iter()
         .map(|j| {
             let mut sums = Array2::<f64>::zeros((sizes[j], d));
-            for (&code, error) in codes.column(j).iter().zip(errors.outer_iter()) {
+            let rows = codes.column(j).into_iter().zip(errors.outer_iter());
+            for (&code, error) in rows.filter(|&(&code, _)| moves(j, code)) {
                 let mut sum = sums.row_mut(code as usize);
                 sum.zip_mut_with(&error, |sum, &error| *sum += f64::from(error));
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::coding::Method;
 use wgvq::search::MOST_NEIGHBOURS;
+use wgvq::serde_json::{Map, Value};
 use wgvq::{Context, Engine, Error, Result, Spec};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
@@ -96,15 +97,11 @@ pub struct Train {
     pub output: PathBuf,
     #[command(flatten)]
     pub kmeans: KMeansOptions,
-    /// Width of the beam of RQ, PRQ, AQ and LSQ, in training and encoding [default: 5]
-    #[arg(long, value_name = "WIDTH")]
-    pub beam: Option<usize>,
+    #[command(flatten)]
+    pub effort: Effort,
     /// Joint fits of the codebooks of RQ, PRQ, AQ and LSQ, or of the rotation of OPQ, at most
     #[arg(long, value_name = "ROUNDS")]
     pub refine: Option<usize>,
-    /// Rounds of local search of LSQ, in encoding [default: 8]
-    #[arg(long, value_name = "ROUNDS")]
-    pub local_search: Option<usize>,
     /// Levels of SQ: evenly spaced, or fitted to the data by Lloyd and Max
     #[arg(long, value_enum)]
     pub levels: Option<LevelsName>,
@@ -120,6 +117,33 @@ pub struct Train {
     /// Go on from this model's codebook
     #[arg(long, value_name = "MODEL", conflicts_with = "init")]
     pub start: Option<PathBuf>,
+}
+
+/// How hard the codes of a vector are searched for. A model remembers what it was trained with, and that is the default of
+/// all who use it.
+#[derive(Args, Debug)]
+pub struct Effort {
+    /// Width of the beam of RQ, PRQ, AQ and LSQ [default of training: 5]
+    #[arg(long, value_name = "WIDTH")]
+    pub beam: Option<usize>,
+    /// Rounds of local search of LSQ [default of training: 8]
+    #[arg(long, value_name = "ROUNDS")]
+    pub local_search: Option<usize>,
+    /// Squared error of a vector at which an RQ gives it no more codes; a model is trained with or without
+    #[arg(long, value_name = "ERROR")]
+    pub max_error: Option<f32>,
+}
+
+impl Effort {
+    /// As the settings of a model.
+    pub fn settings(&self) -> Map<String, Value> {
+        let settings = [
+            ("beam", self.beam.map(Value::from)),
+            ("local_search", self.local_search.map(Value::from)),
+            ("max_error", self.max_error.map(Value::from)),
+        ];
+        settings.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+    }
 }
 
 /// The default of `--tolerance`.
@@ -179,6 +203,8 @@ pub struct Encode {
     /// The codes file to write: (n, m) unsigned integers, or packed if the name ends in .wgvq
     #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub effort: Effort,
     /// Pack the codes into a checked container: packed, huffman or range
     #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
     pub pack: Option<Method>,
@@ -206,8 +232,10 @@ pub struct Eval {
     /// The model file
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub model: PathBuf,
+    #[command(flatten)]
+    pub effort: Effort,
     /// Judge these codes instead of encoding anew
-    #[arg(long, value_name = "CODES.npy")]
+    #[arg(long, value_name = "CODES.npy", conflicts_with_all = ["beam", "local_search", "max_error"])]
     pub codes: Option<PathBuf>,
     /// Exit with status 1 if the mean squared error is above this
     #[arg(long, value_parser = parse_threshold)]

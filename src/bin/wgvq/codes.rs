@@ -74,6 +74,7 @@ pub fn header(model: &Model, engine: &Engine, method: Method) -> Header {
     header.spec = model.quantizer.spec().to_string();
     header.model_hash = model.hash.clone();
     header.dim = model.quantizer.dim();
+    header.ragged = model.quantizer.is_ragged();
     header.device = Some(engine.name().into());
     header
 }
@@ -111,8 +112,9 @@ impl CodesWriter {
         let sizes = model.quantizer.codebook_sizes();
         // Codes of another model, of other files or from another device are never continued.
         let (n, d) = (data.len(), data.dim());
-        let what =
-            format!("codes of {}, {n} × {d}, by the model {} on {}", job.names, model.hash, engine.name());
+        let settings = serde_json::json!(model.quantizer.settings());
+        let (names, hash, device) = (&job.names, &model.hash, engine.name());
+        let what = format!("codes of {names}, {n} × {d}, by the model {hash} with {settings} on {device}");
         let shape = (n, sizes.len());
         Ok(match sizes.into_iter().max().unwrap_or(1) {
             0..=0x100 => Self::U8(job.open_plain(shape, &what)?),

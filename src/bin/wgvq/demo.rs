@@ -74,7 +74,7 @@ fn run_size(engine: &Engine, data: &Dataset, k: usize, seed: u64, folder: &Path)
     vq.save(&folder.join("model.safetensors"), true, json!({ "trainer": "kmeans" }))?;
 
     let coder = vq.prepare(engine)?;
-    let mut measured = Evaluation::new(&[k]);
+    let mut measured = Evaluation::new(&*coder);
     let mut values = Vec::with_capacity(data.rows());
     let mut out = RowWriter::<u16>::create(folder.join("codes.npy"), data.rows(), 1, true)?;
     let start = Instant::now();

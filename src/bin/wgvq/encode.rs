@@ -14,7 +14,7 @@ use crate::{Verdict, interrupt};
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().map(std::path::Path::new);
     common.check_output(&command.output, inputs.chain([command.model.as_path()]))?;
-    let model = wgvq::load(&command.model)?;
+    let model = wgvq::load_with(&command.model, &command.effort.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;
@@ -32,7 +32,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let done = out.written();
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
     progress.skip(done);
-    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let mut found = Evaluation::new(&*coder);
     let batching = Batching::within(common.memory(), &*coder, &engine);
     let start = Instant::now();
     let encoded = encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {

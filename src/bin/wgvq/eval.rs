@@ -12,7 +12,7 @@ use crate::figures::Figures;
 use crate::progress::Progress;
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
-    let model = wgvq::load(&command.model)?;
+    let model = wgvq::load_with(&command.model, &command.effort.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let start = Instant::now();
@@ -51,7 +51,7 @@ fn judge(
     common: &Common,
 ) -> Result<Evaluation> {
     let coder = model.quantizer.prepare(engine)?;
-    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let mut found = Evaluation::new(&*coder);
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
@@ -87,7 +87,7 @@ fn judge_codes(
         )));
     }
     let coder = model.quantizer.prepare(engine)?;
-    let mut found = Evaluation::new(&coder.codebook_sizes());
+    let mut found = Evaluation::new(&*coder);
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     let read = |rows| codes.read(rows);

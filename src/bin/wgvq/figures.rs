@@ -45,7 +45,13 @@ impl From<&Distortion> for Loss {
 
 impl Figures {
     pub fn new(engine: &Engine, quantizer: &dyn Quantizer, found: &Evaluation, seconds: f64) -> Self {
-        Self::of_loss(engine, quantizer, Loss::from(&found.distortion), &found.usage, seconds)
+        let loss = Loss::from(&found.distortion);
+        let mut figures = Self::of_loss(engine, quantizer, loss, &found.usage, seconds);
+        if quantizer.is_ragged() {
+            figures.bits_per_vector = found.bits_per_vector();
+            figures.entropy_bits = found.entropy_bits();
+        }
+        figures
     }
 
     pub fn of_loss(

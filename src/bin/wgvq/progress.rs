@@ -21,14 +21,29 @@ pub struct Progress {
 impl Progress {
     /// Progress over `total` `unit`s.
     pub fn new(common: &Common, what: &'static str, unit: &'static str, total: usize) -> Self {
+        let template =
+            format!("{what} {{bar:30}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
+        Self::with(common, what, unit, ProgressBar::new(total as u64), &template)
+    }
+
+    /// Progress over `unit`s, of which only the end shows how many there are.
+    pub fn open_ended(common: &Common, what: &'static str, unit: &'static str) -> Self {
+        let template = format!("{what} {{spinner}} {{human_pos}} {unit} {{per_sec}} {{msg}}");
+        Self::with(common, what, unit, ProgressBar::no_length(), &template)
+    }
+
+    fn with(
+        common: &Common,
+        what: &'static str,
+        unit: &'static str,
+        bar: ProgressBar,
+        template: &str,
+    ) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = ProgressBar::new(total as u64);
         if common.quiet || !terminal {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        let template =
-            format!("{what} {{bar:30}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         let lines = (!common.quiet && !terminal).then(Instant::now);
@@ -48,16 +63,15 @@ impl Progress {
             && last.elapsed() >= LINE_EVERY
         {
             *last = Instant::now();
-            let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            eprintln!(
-                "{} {}/{} {}, {:.0} per second, {} left {note}",
-                self.what,
-                HumanCount(done),
-                HumanCount(total),
-                self.unit,
-                self.bar.per_sec(),
-                HumanDuration(self.bar.eta()),
-            );
+            let (what, unit, rate) = (self.what, self.unit, self.bar.per_sec());
+            let done = HumanCount(self.bar.position());
+            match self.bar.length() {
+                Some(total) => {
+                    let (total, left) = (HumanCount(total), HumanDuration(self.bar.eta()));
+                    eprintln!("{what} {done}/{total} {unit}, {rate:.0} per second, {left} left {note}");
+                }
+                None => eprintln!("{what} {done} {unit}, {rate:.0} per second, {note}"),
+            }
         }
         self.bar.set_message(note);
     }

@@ -29,9 +29,10 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
 /// One codebook, with all that k-means has to offer.
 fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
     for (given, name) in [
-        (command.beam.is_some(), "--beam"),
+        (command.effort.beam.is_some(), "--beam"),
+        (command.effort.max_error.is_some(), "--max-error"),
         (command.refine.is_some(), "--refine"),
-        (command.local_search.is_some(), "--local-search"),
+        (command.effort.local_search.is_some(), "--local-search"),
         (command.levels.is_some(), "--levels"),
         (command.shared, "--shared"),
         (command.rate.is_some(), "--rate"),
@@ -113,9 +114,10 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Ver
         }
     }
     let training = Training::new(command.spec.clone())
-        .beam(command.beam)
+        .beam(command.effort.beam)
+        .max_error(command.effort.max_error)
         .refinements(command.refine)
-        .local_search(command.local_search)
+        .local_search(command.effort.local_search)
         .levels(command.levels.map(|levels| match levels {
             LevelsName::Uniform => ScalarLevels::Uniform,
             LevelsName::LloydMax => ScalarLevels::LloydMax,
@@ -134,8 +136,7 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Ver
     interrupt::listen()?;
 
     let start = Instant::now();
-    // How many iterations there will be is known only at the end.
-    let mut watch = Watch::new(Progress::new(common, "train", "iterations", 0));
+    let mut watch = Watch::new(Progress::open_ended(common, "train", "iterations"));
     let trained = training.fit(&engine, data, &mut watch)?;
     let seconds = start.elapsed().as_secs_f64();
     let iterations = watch.iterations;

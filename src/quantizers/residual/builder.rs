@@ -1,0 +1,147 @@
+//! Training of residual quantizers.
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+
+use super::{Residual, check_beam, check_max_error};
+use crate::Vectors;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::quantizers::joint;
+use crate::train::{Init, KMeans, Observer};
+
+/// How to train a [`Residual`].
+#[derive(Clone, Debug)]
+pub struct ResidualBuilder {
+    bits: Vec<u32>,
+    beam: usize,
+    refinements: usize,
+    max_error: Option<f32>,
+    trainer: KMeans,
+    seed: u64,
+}
+
+impl Default for ResidualBuilder {
+    fn default() -> Self {
+        Self {
+            bits: vec![8; 8],
+            beam: 5,
+            refinements: 16,
+            max_error: None,
+            trainer: KMeans::new(256).init(Init::Random).iterations(10),
+            seed: 0,
+        }
+    }
+}
+
+impl ResidualBuilder {
+    /// How many stages, all of as many bits as the first; 8 if not said.
+    pub fn stages(mut self, stages: usize) -> Self {
+        let bits = self.bits.first().copied().unwrap_or(8);
+        self.bits = vec![bits; stages];
+        self
+    }
+
+    /// Bits of every stage; 8 if not said.
+    pub fn bits(mut self, bits: u32) -> Self {
+        self.bits.fill(bits);
+        self
+    }
+
+    /// Bits of each stage by itself, and so the number of stages.
+    pub fn stage_bits(mut self, bits: Vec<u32>) -> Self {
+        self.bits = bits;
+        self
+    }
+
+    /// The width of the beam, in training and afterwards; 5 if not said. 1 is greedy.
+    pub fn beam(mut self, beam: usize) -> Self {
+        self.beam = beam;
+        self
+    }
+
+    /// How often, at most, all codebooks are refitted jointly by least squares after the last stage is trained; 16 if not
+    /// said. With 0 each codebook stays as it was trained, for the residuals of those before.
+    pub fn refinements(mut self, refinements: usize) -> Self {
+        self.refinements = refinements;
+        self
+    }
+
+    /// Makes codes of variable length: a vector gets no further codes once its squared error is at most `limit`. Every
+    /// codebook then keeps its last codeword to say so; later stages are trained on the vectors that go on.
+    pub fn max_error(mut self, limit: f32) -> Self {
+        self.max_error = Some(limit);
+        self
+    }
+
+    /// The settings of each stage's k-means; k and seed are taken from this builder.
+    pub fn trainer(mut self, trainer: KMeans) -> Self {
+        self.trainer = trainer;
+        self
+    }
+
+    /// The seed of everything random; 0 if not said.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Trains on `x` (n, d), n ≥ the largest codebook.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`], and for a number of stages or bits or a beam that cannot be.
+    pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Residual> {
+        self.fit_observed(engine, x, &mut ())
+    }
+
+    /// [`fit`](Self::fit), telling `observer` of each iteration of each stage.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
+    pub fn fit_observed(
+        self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Residual> {
+        let beam = check_beam(self.beam)?;
+        let max_error = self.max_error.map(check_max_error).transpose()?;
+        let sizes = joint::sizes(&self.bits)?;
+        let x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let build = |codebooks| Residual { codebooks, beam, max_error };
+        let mut codebooks = Vec::new();
+        let mut residuals = x.clone();
+        for (stage, &k) in sizes.iter().enumerate() {
+            let seed = self.seed.wrapping_add((stage as u64) << 32);
+            codebooks.push(match max_error {
+                None => joint::cluster(&self.trainer, k, seed, engine, &residuals, observer)?,
+                Some(limit) => {
+                    let going_on = rows_over(residuals.view(), limit, k - 1);
+                    let found = joint::cluster(&self.trainer, k - 1, seed, engine, &going_on, observer)?;
+                    with_stop(found)
+                }
+            });
+            if stage + 1 < sizes.len() {
+                residuals = joint::encode(&build(codebooks.clone()), engine, &x)?.errors;
+            }
+        }
+        let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
+        let quantizer = Residual::new(codebooks, beam)?;
+        match max_error {
+            Some(limit) => quantizer.with_max_error(limit),
+            None => Ok(quantizer),
+        }
+    }
+}
+
+/// The residuals (n, d) whose square is over `limit`, or all if those are fewer than `least`.
+fn rows_over(residuals: ArrayView2<f32>, limit: f32, least: usize) -> Array2<f32> {
+    let square = |row: usize| residuals.row(row).iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+    let rows: Vec<usize> = (0..residuals.nrows()).filter(|&row| square(row) > limit.into()).collect();
+    if rows.len() < least { residuals.to_owned() } else { residuals.select(Axis(0), &rows) }
+}
+
+/// The codewords and, as the last, the 0 that says stop.
+fn with_stop(codewords: Array2<f32>) -> Array2<f32> {
+    let stop = Array2::zeros((1, codewords.ncols()));
+    concatenate(Axis(0), &[codewords.view(), stop.view()]).expect("rows of one length")
+}
