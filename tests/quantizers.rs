@@ -142,6 +142,21 @@ fn wider_beams_joint_fits_and_local_search_lower_the_error() {
 }
 
 #[test]
+fn local_search_is_never_behind_a_residual_quantizer() {
+    // Tight clusters, where codebooks from random codes end in a poor optimum.
+    let x = vectors(2000, 12);
+    let engine = Engine::cpu();
+    for seed in 0..3 {
+        let error = |spec: &str| {
+            let training = Training::new(spec.parse().unwrap()).seed(seed);
+            mse(&*training.fit(&engine, &x, &mut ()).unwrap().quantizer, &engine, &x)
+        };
+        let (lsq, rq) = (error("LSQ4x4"), error("RQ4x4"));
+        assert!(lsq <= rq, "LSQ {lsq}, RQ {rq}, seed {seed}");
+    }
+}
+
+#[test]
 fn a_rotation_helps_where_parts_share_the_variance_badly() {
     // All variance in the first half of the dimensions.
     let mut x = vectors(1000, 8);

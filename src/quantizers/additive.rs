@@ -21,7 +21,8 @@ use crate::train::{Init, KMeans, Observer, least_squares};
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
 ///
 /// Encoding is a beam search over the union of all codebooks: it starts from the best codewords of any, extends each
-/// tuple by the codewords of the codebooks it lacks, and keeps the best distinct tuples. With rounds of local search
+/// tuple by the codewords of the codebooks it lacks, and keeps the best distinct tuples. A codebook that a tuple lacks
+/// counts as the mean of its codewords, which finds better codes than to count it as 0. With rounds of local search
 /// (LSQ, Martinez et al., ECCV 2016), what the beam finds is perturbed and improved code by code, that many times.
 ///
 /// ```
@@ -180,27 +181,32 @@ impl AdditiveBuilder {
         // Fails before the work for what could not be made after it.
         let blank = vec![Array2::zeros((sizes[0], x.ncols())); sizes.len()];
         let blank = Additive::new(blank, beam, rounds)?;
-        if rounds > 0 {
-            let codebooks = self.fit_local(engine, &x, blank.codebooks, observer)?;
-            return Additive::new(codebooks, beam, rounds);
-        }
+        let build = |codebooks| Additive { codebooks, beam, rounds };
+        let refinements = if rounds == 0 { START } else { self.refinements };
         let start = Residual::builder()
             .stage_bits(vec![self.bits; self.codebooks])
             .beam(beam)
-            .refinements(START)
+            .refinements(refinements)
             .trainer(self.trainer.clone().sample_per_codeword(None))
             .seed(self.seed)
             .fit_observed(engine, &x, observer)?;
-        let codebooks = start.codebooks().into_iter().cloned().collect();
-        let build = |codebooks| Additive { codebooks, beam, rounds };
-        let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
-        Additive::new(codebooks, beam, rounds)
+        let start = start.codebooks().into_iter().cloned().collect();
+        if rounds == 0 {
+            let codebooks = joint::refine(&build, start, self.refinements, engine, &x, observer)?;
+            return Additive::new(codebooks, beam, rounds);
+        }
+        let found = build(self.fit_local(engine, &x, blank.codebooks, observer)?);
+        let judges = x.slice(s![..;x.nrows().div_ceil(JUDGES), ..]).to_owned();
+        let mse = |quantizer: &Additive| Ok::<_, Error>(joint::encode(quantizer, engine, &judges)?.mse);
+        let residual = build(start);
+        Ok(if mse(&found)? <= mse(&residual)? { found } else { residual })
     }
 
     /// Local search and least squares in turn, from random codes on: on image descriptors, codebooks that start alike end
-    /// lower than those of a residual quantizer, whose first ones keep the most to themselves (on vectors in a few tight
-    /// clusters they can end higher). The codes are improved from fit to fit; the codebooks that they are searched by are
-    /// noisy, less and less so, which leads out of poor local optima (SR-D of Martinez et al., ECCV 2018).
+    /// lower than those of a residual quantizer, whose first ones keep the most to themselves. (On vectors in a few tight
+    /// clusters they end higher, so the residual quantizer's are tried too.) The codes are improved from fit to fit; the
+    /// codebooks that they are searched by are noisy, less and less so, which leads out of poor local optima (SR-D of
+    /// Martinez et al., ECCV 2018).
     fn fit_local(
         &self,
         engine: &Engine,
@@ -238,8 +244,11 @@ impl AdditiveBuilder {
 /// The stream of the noise on codebooks.
 const NOISE: u64 = 9;
 
-/// Joint refinements of the residual quantizer to start from.
+/// Joint refinements of the residual quantizer that AQ starts from.
 const START: usize = 2;
+
+/// Vectors that decide, about, between two ways to train.
+const JUDGES: usize = 8192;
 
 /// Rounds of local search between two fits.
 const ROUNDS: usize = 4;

@@ -20,7 +20,7 @@ pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
     if command.file.ends_with(".safetensors")
         && let Ok(model) = io::read_model(&command.file)
     {
-        facts["model"] = model.description;
+        facts["model"] = facts["files"][0]["model"].take();
         facts["hash"] = json!(model.hash);
     }
     if common.json {
@@ -55,12 +55,28 @@ fn print_facts(indent: &str, facts: &Value) {
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 say!("{indent}{key}");
+                let indent = format!("{indent}  ");
                 for item in items {
-                    print_facts(&format!("{indent}  "), item);
+                    match one_line(item) {
+                        Some(line) => say!("{indent}{line}"),
+                        None => print_facts(&indent, item),
+                    }
                 }
             }
             Value::String(text) => say!("{indent}{key:<16} {text}"),
             other => say!("{indent}{key:<16} {other}"),
         }
     }
+}
+
+/// Facts that need no lines of their own: none of them has facts in turn.
+fn one_line(facts: &Value) -> Option<String> {
+    let fact = |(key, value): (&String, &Value)| match value {
+        Value::Object(_) => None,
+        Value::Array(items) if items.iter().any(Value::is_object) => None,
+        Value::String(text) => Some(format!("{key} {text}")),
+        other => Some(format!("{key} {other}")),
+    };
+    let facts: Option<Vec<String>> = facts.as_object()?.iter().map(fact).collect();
+    Some(facts?.join(", "))
 }
