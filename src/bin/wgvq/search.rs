@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use wgvq::io::{IndexFile, RowElement, RowWriter};
 use wgvq::ndarray::Array2;
 use wgvq::search::{self, Search};
-use wgvq::{Context as _, Error, Result, io};
+use wgvq::{Error, Result, io};
 
 use crate::args::{Common, Search as Options};
 use crate::codes::CodesFile;
@@ -27,7 +27,7 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     let queries = io::open(&command.queries)?;
     let (n, count, k) = (codes.rows(), queries.rows(), command.k);
     let truth = match &command.truth {
-        Some(path) => Some(Truth::read(path, command, count, n).context(|| path.display())?),
+        Some(path) => Some(Truth::read(path, command, count, n)?),
         None => None,
     };
     let engine = common.engine()?;
@@ -96,15 +96,16 @@ impl Truth {
         }
         let file = IndexFile::open(path)?;
         if file.rows() != queries {
+            let (path, rows) = (path.display(), file.rows());
             return Err(Error::input(format!(
-                "neighbours of {} queries, and there are {queries}",
-                file.rows()
+                "{path}: neighbours of {rows} queries, and there are {queries}"
             )));
         }
         let ids = file.to_array()?;
         if let Some(((row, column), id)) = ids.indexed_iter().find(|(_, id)| **id as usize >= n) {
+            let path = path.display();
             return Err(Error::input(format!(
-                "the id at row {row}, column {column} is {id}; there are {n} codes"
+                "{path}: the id at row {row}, column {column} is {id}; there are {n} codes"
             )));
         }
         Ok(Self { ids, at })
