@@ -53,7 +53,8 @@ pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, LatticeVq, LatticeVqBuilder,
     Model, Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
-    ScalarLevels, Spec, Trained, Training, Vq, VqBuilder, decode_batches, encode_batches, load, load_with,
+    ScalarLevels, Spec, Trained, Training, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches,
+    encode_batches, load, load_with,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

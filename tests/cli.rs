@@ -311,7 +311,9 @@ fn every_kind_of_quantizer_goes_the_whole_way_and_its_codes_pack() {
             ((row * (column + 7)) % 23) as f32 + 0.01 * row as f32
         });
         cli.write("x.npy", &x);
-        for spec in ["SQ4", "PQ3x4", "OPQ2,PQ2x4", "RQ1x5+2x3", "PRQ2x2x3", "AQ3x3", "LSQ3x3", "E8:2", "D4"] {
+        for spec in
+            ["SQ4", "PQ3x4", "OPQ2,PQ2x4", "RQ1x5+2x3", "TRQ3x3", "PRQ2x2x3", "AQ3x3", "LSQ3x3", "E8:2", "D4"]
+        {
             cli.json(&format!("train x.npy --spec {spec} --seed 1 -o m.safetensors --force"));
             cli.json("encode x.npy -m m.safetensors -o codes.npy --force");
             for method in ["packed", "huffman", "range"] {
@@ -331,6 +333,31 @@ fn every_kind_of_quantizer_goes_the_whole_way_and_its_codes_pack() {
             let entropy = plain["entropy_bits"].as_f64().unwrap();
             assert!(plain["range_coded_bits"].as_f64().unwrap() >= 0.99 * entropy - 1.0, "{spec}");
         }
+    }
+}
+
+#[test]
+fn a_tree_of_rq_is_trq() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &common::clustered(500, 6, 20, 1));
+        let tree = cli.json("train x.npy --spec RQ3x3 --tree -o tree.safetensors");
+        let named = cli.json("train x.npy --spec TRQ3x3 -o named.safetensors");
+        assert_eq!((&tree["spec"], &tree["mse"]), (&"TRQ3x3".into(), &named["mse"]));
+        let read = |name: &str| std::fs::read(cli.path(name)).unwrap();
+        assert_eq!(read("tree.safetensors"), read("named.safetensors"));
+        assert_eq!(cli.json("inspect tree.safetensors")["model"]["spec"], "TRQ3x3");
+
+        cli.json("encode x.npy -m tree.safetensors -o codes.npy");
+        cli.json("truth x.npy x.npy -k 1 -o truth.ivecs");
+        let search =
+            "search x.npy --codes codes.npy -m tree.safetensors -k 50 --truth truth.ivecs --recall-at 50";
+        let recall = cli.json(search)["recall"]["50"].as_f64().unwrap();
+        assert!(recall > 0.9, "{recall}");
+        cli.refuse(
+            "train x.npy --spec VQ4 --start tree.safetensors -o vq.safetensors",
+            "has not one codebook",
+        );
     }
 }
 
@@ -370,7 +397,12 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("PQ500x8", "500 parts of 384 dimensions"),
         ("HNSW32", "known are"),
         ("OPQ4,PQ8x8", "both have to be the same"),
-        ("TRQ2x4", "cannot be trained yet"),
+        ("TRQ2x13", "12 bits can be had"),
+        ("TRQ99x10", "take fewer bits"),
+        ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),
+        ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
+        ("RQ2x4 --tree --beam 5", "TRQ2x4 has no beam"),
+        ("TRQ2x4 --refine 3", "TRQ2x4 has no refinements"),
     ] {
         cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);
     }

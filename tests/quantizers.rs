@@ -26,13 +26,14 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 13] = [
+const SPECS: [&str; 14] = [
     "VQ16",
     "SQ3",
     "PQ3x4",
     "OPQ3,PQ3x4",
     "RQ3x4",
     "RQ1x5+2x3",
+    "TRQ3x3",
     "PRQ2x2x3",
     "AQ3x3",
     "LSQ3x3",
@@ -85,7 +86,7 @@ fn every_kind_is_saved_loaded_and_gives_the_same_codes_in_any_batches() {
 fn threads_change_no_code() {
     let x = vectors(300, 8);
     let engine = Engine::cpu();
-    for spec in ["RQ3x4", "AQ3x3", "LSQ3x3", "OPQ2,PQ2x4"] {
+    for spec in ["RQ3x4", "TRQ3x3", "AQ3x3", "LSQ3x3", "OPQ2,PQ2x4"] {
         let run = |threads| {
             let pool = rayon_pool(threads);
             pool.install(|| {

@@ -12,6 +12,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
 pub(crate) mod gather;
+pub(crate) mod grouped_assign;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;
 pub(crate) mod lattice_decode;
@@ -34,10 +35,14 @@ pub(crate) mod segment_mean;
 pub(crate) mod sum_codewords;
 pub(crate) mod tile;
 pub(crate) mod top_w;
+pub(crate) mod tree_rows;
 pub(crate) mod weighted_pick;
 
 /// `shaders/shared/grid.wgsl`, for the kernels that use it.
 pub(crate) const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
+
+/// `shaders/shared/least.wgsl`, for the kernels whose workgroups look for a minimum.
+pub(crate) const LEAST: &str = include_str!("../../shaders/shared/least.wgsl");
 
 /// Invocations per workgroup of the kernels that give each invocation one element: `WORKGROUP` in
 /// `shaders/shared/grid.wgsl`; the contract test compares the two.

@@ -47,10 +47,13 @@ pub(super) fn cluster(
 ) -> Result<Array2<f32>> {
     let trainer = trainer.clone().k(k).seed(seed).sample_per_codeword(None);
     let found = trainer.fit_observed(engine, x, None, observer)?;
-    if found.ended == Ended::Cancelled {
-        return Err(cancelled());
-    }
+    check_ended(found.ended)?;
     Ok(found.codebook)
+}
+
+/// Fails if the run was cancelled.
+pub(super) fn check_ended(ended: Ended) -> Result<()> {
+    if ended == Ended::Cancelled { Err(cancelled()) } else { Ok(()) }
 }
 
 /// Vectors encoded.

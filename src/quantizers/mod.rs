@@ -20,6 +20,7 @@ mod spec;
 mod stack;
 mod stream;
 mod training;
+mod tree_residual;
 mod vq;
 
 pub use additive::{Additive, AdditiveBuilder};
@@ -36,6 +37,7 @@ pub use spec::Spec;
 pub(crate) use stream::pipeline;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
 pub use training::{Trained, Training};
+pub use tree_residual::{TreeResidual, TreeResidualBuilder};
 pub use vq::{Vq, VqBuilder};
 
 use std::ops::Range;

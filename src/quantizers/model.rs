@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Additive, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, Spec, Vq};
+use super::{Additive, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, Spec, TreeResidual, Vq};
 use crate::error::{Context, Error, Result};
 use crate::io;
 
@@ -104,7 +104,7 @@ impl Parts<'_> {
             }
             Spec::Lattice { lattice, scale } => Box::new(LatticeVq::from_parts(self, lattice, scale)?),
             Spec::Scalar { bits } => Box::new(Scalar::from_parts(self, bits)?),
-            _ => return Err(Error::input(format!("{spec} cannot be loaded yet"))),
+            Spec::TreeResidual { stages, .. } => Box::new(TreeResidual::from_parts(self, stages)?),
         };
         if quantizer.spec() != spec {
             return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));

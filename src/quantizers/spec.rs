@@ -15,7 +15,7 @@ use crate::lattice::Lattice;
 /// | `PQ8x8` | 8 parts of the dimensions, 8 bits each |
 /// | `OPQ8,PQ8x8` | the same after a learned rotation |
 /// | `RQ8x8` | 8 stages of 8 bits, each on the residual of those before; `RQ1x10+7x8` is one of 10 bits and seven of 8 |
-/// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next; a name only, it cannot be trained yet |
+/// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
 /// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
 /// | `AQ8x8`, `LSQ8x8` | the sum of 8 codewords of 8 bits, found by beam search or by local search |
 /// | `Z`, `A2`, `D4` (any `Dn`), `E8`, `Leech24` | a lattice, scaled to about 4 bits a dimension; `E8:0.5` has the scale 0.5 |
@@ -60,7 +60,7 @@ pub enum Spec {
         /// Bits of each stage.
         bits: Vec<u32>,
     },
-    /// `TRQ4x6`: a residual quantizer whose next codebook is chosen by the last code. It cannot be trained yet.
+    /// `TRQ4x6`: a residual quantizer whose next codebook is chosen by the last code.
     TreeResidual {
         /// Stages.
         stages: usize,
@@ -110,6 +110,29 @@ impl Spec {
                 | Spec::LocalSearch { .. }
         )
     }
+
+    /// The tree-structured residual quantizer of the same stages as this residual one.
+    ///
+    /// ```
+    /// let spec: wgvq::Spec = "RQ4x6".parse()?;
+    /// assert_eq!(spec.into_tree()?.to_string(), "TRQ4x6");
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if this is no residual quantizer, or its stages differ in bits or have more
+    /// than 12.
+    pub fn into_tree(self) -> Result<Self> {
+        match &self {
+            Spec::TreeResidual { .. } => Ok(self),
+            Spec::Residual { bits } if bits.iter().all(|&other| other == bits[0]) => {
+                format!("TRQ{}x{}", bits.len(), bits[0]).parse()
+            }
+            _ => Err(Error::input(format!(
+                "{self} cannot be a tree; RQ with all stages of the same bits can, such as RQ4x6"
+            ))),
+        }
+    }
 }
 
 /// The largest codebook: codes are `u32` on the device, and one more than this would be past 64 GiB at
@@ -119,11 +142,14 @@ const LARGEST: usize = 1 << 24;
 /// The most bits of a codebook that a multi-codebook quantizer may have.
 const MOST_BITS: u32 = 16;
 
+/// The most bits of a stage with a family of codebooks: beyond that there are more codewords than vectors to learn from.
+pub(super) const MOST_TREE_BITS: u32 = 12;
+
 /// The most parts, stages or codebooks: vectors of more dimensions than this are hardly vectors.
 const MOST_CODEBOOKS: usize = 4096;
 
-const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, PRQ2x4x8, AQ8x8, \
-                       LSQ8x8, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
+const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, TRQ4x6, PRQ2x4x8, \
+                       AQ8x8, LSQ8x8, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
 
 impl FromStr for Spec {
     type Err = Error;
@@ -174,9 +200,9 @@ impl FromStr for Spec {
             "TRQ" => {
                 let [stages, bits] = numbers(rest).ok_or_else(|| example("TRQ4x6"))?;
                 let (stages, bits) = (check_count(text, "stages", stages)?, check_bits(text, bits)?);
-                if bits > 12 {
+                if bits > MOST_TREE_BITS {
                     return Err(Error::input(format!(
-                        "{text}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; 12 bits can be had at most, such as in TRQ4x10"
+                        "{text}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; {MOST_TREE_BITS} bits can be had at most, such as in TRQ4x10"
                     )));
                 }
                 Ok(Spec::TreeResidual { stages, bits })

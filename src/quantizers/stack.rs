@@ -55,6 +55,10 @@ impl Stack {
         &self.sizes
     }
 
+    pub fn codewords(&self) -> &Matrix<f32> {
+        &self.codewords
+    }
+
     /// Where each of the first `count` codebooks starts, and the end: (count + 1, 1).
     pub fn offsets(&self, count: usize) -> &Matrix<u32> {
         &self.offsets[count - 1]

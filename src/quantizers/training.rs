@@ -2,7 +2,10 @@
 
 use ndarray::Array2;
 
-use super::{Additive, LatticeVq, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec, Vq, joint};
+use super::{
+    Additive, LatticeVq, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec, TreeResidual, Vq, joint,
+    tree_residual,
+};
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -130,26 +133,26 @@ impl Training {
     /// quantizer; [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
     pub fn fit(&self, engine: &Engine, x: &dyn Vectors, observer: &mut dyn Observer) -> Result<Trained> {
         self.check_settings()?;
-        let sizes = match &self.spec {
-            Spec::Vq { k } => vec![*k],
-            Spec::Residual { bits } => joint::sizes(bits)?,
+        let sampler = self.trainer.clone().unwrap_or_else(|| KMeans::new(1));
+        let of_sizes = |sizes: &[usize]| joint::sample(&sampler, sizes, self.seed, x);
+        let sample = match &self.spec {
+            Spec::Vq { k } => of_sizes(&[*k])?,
+            Spec::Residual { bits } => of_sizes(&joint::sizes(bits)?)?,
+            Spec::TreeResidual { stages, bits } => {
+                tree_residual::sample(&sampler, *stages, *bits, self.seed, x)?
+            }
             Spec::Product { bits, .. }
             | Spec::OptimizedProduct { bits, .. }
             | Spec::ProductResidual { bits, .. }
             | Spec::Additive { bits, .. }
-            | Spec::LocalSearch { bits, .. } => joint::sizes(&[*bits])?,
+            | Spec::LocalSearch { bits, .. } => of_sizes(&joint::sizes(&[*bits])?)?,
             // These need no codebook, and see all vectors.
             Spec::Scalar { .. } | Spec::Lattice { .. } => {
                 let quantizer = self.fit_all(engine, x, observer)?;
                 let sampler = KMeans::new(1).sample_per_codeword(Some(SAMPLE));
                 return Ok(Trained { quantizer, sample: joint::sample(&sampler, &[1], self.seed, x)? });
             }
-            other @ Spec::TreeResidual { .. } => {
-                return Err(Error::input(format!("{other} cannot be trained yet")));
-            }
         };
-        let sampler = self.trainer.clone().unwrap_or_else(|| KMeans::new(1));
-        let sample = joint::sample(&sampler, &sizes, self.seed, x)?;
         let quantizer = self.fit_all(engine, &sample, observer)?;
         Ok(Trained { quantizer, sample })
     }
@@ -252,7 +255,13 @@ impl Training {
                 }
                 Box::new(builder.fit_observed(engine, x, observer)?)
             }
-            Spec::TreeResidual { .. } => unreachable!("refused by `fit`"),
+            Spec::TreeResidual { stages, bits } => {
+                let mut builder = TreeResidual::builder().stages(*stages).bits(*bits).seed(self.seed);
+                if let Some(trainer) = trainer {
+                    builder = builder.trainer(trainer);
+                }
+                Box::new(builder.fit_observed(engine, x, observer)?)
+            }
         })
     }
 

@@ -16,6 +16,7 @@ mod distance_matrix;
 mod elementwise;
 mod extend_codes;
 mod gather;
+mod grouped_assign;
 mod histogram;
 mod keep_least;
 mod lattice_decode;
@@ -38,6 +39,7 @@ mod scan;
 mod segment_mean;
 mod sum_codewords;
 mod top_w;
+mod tree_rows;
 mod weighted_pick;
 
 pub use check::Check;
@@ -67,6 +69,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
+    Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },
     Kernel { shader: &kernels::lattice_decode::SHADER, check: lattice_decode::check },
@@ -88,6 +91,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
+    Kernel { shader: &kernels::tree_rows::SHADER, check: tree_rows::check },
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
 ];
 

@@ -2,6 +2,7 @@
 
 mod elbow;
 mod empty;
+pub(crate) mod family;
 mod init;
 mod kmeans;
 pub(crate) mod least_squares;

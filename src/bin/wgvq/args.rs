@@ -89,9 +89,12 @@ pub struct Data {
 pub struct Train {
     #[command(flatten)]
     pub data: Data,
-    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, PRQ2x4x8, AQ8x8, LSQ8x8 or a lattice such as E8
+    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8 or a lattice such as E8
     #[arg(long)]
     pub spec: Spec,
+    /// Let the code of each stage of RQ choose the codebook of the next: RQ4x6 becomes TRQ4x6
+    #[arg(long)]
+    pub tree: bool,
     /// The model file to write
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub output: PathBuf,
@@ -167,7 +170,7 @@ pub struct KMeansOptions {
     /// Runs from different starts, of which the best is kept
     #[arg(long, default_value_t = 1)]
     pub restarts: usize,
-    /// Training vectors per codeword at most, drawn at random; 0 for all
+    /// Training vectors per codeword (of TRQ, per codeword of a stage's K codebooks) at most, drawn at random; 0 for all
     #[arg(long, default_value_t = SAMPLE)]
     pub sample: usize,
     /// Unit-length vectors and codewords (cosine)

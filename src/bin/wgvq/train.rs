@@ -20,9 +20,10 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         return Err(Error::input(format!("{output}: a model file's name ends in .safetensors")));
     }
     let data = io::open_all(&command.data.data)?;
-    match command.spec {
+    let spec = command.spec.clone();
+    match if command.tree { spec.into_tree().context(|| "--tree")? } else { spec } {
         Spec::Vq { k } => train_vq(command, common, &data, k),
-        _ => train_any(command, common, &data),
+        spec => train_any(command, common, &data, spec),
     }
 }
 
@@ -47,7 +48,10 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
     let mut trainer = command.kmeans.trainer(k, common.seed);
     if let Some(path) = &command.start {
         let model = wgvq::load(path).context(|| "--start")?;
-        trainer = trainer.init(Init::From(model.quantizer.codebooks()[0].clone()));
+        let [codebook] = model.quantizer.codebooks()[..] else {
+            return Err(Error::input(format!("--start: {} has not one codebook", model.quantizer.spec())));
+        };
+        trainer = trainer.init(Init::From(codebook.clone()));
     }
     let weights = match &command.weights {
         Some(path) => Some(read_weights(path).context(|| "--weights")?),
@@ -102,7 +106,7 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
 }
 
 /// Any other quantizer: its figures are those of the vectors it was trained on.
-fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {
+fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> Result<Verdict> {
     for (given, name) in [
         (command.weights.is_some(), "--weights"),
         (command.start.is_some(), "--start"),
@@ -110,10 +114,10 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Ver
         (command.kmeans.mini_batch.is_some(), "--mini-batch"),
     ] {
         if given {
-            return Err(Error::input(format!("{name} is for VQ; leave it out with {}", command.spec)));
+            return Err(Error::input(format!("{name} is for VQ; leave it out with {spec}")));
         }
     }
-    let training = Training::new(command.spec.clone())
+    let training = Training::new(spec.clone())
         .beam(command.effort.beam)
         .max_error(command.effort.max_error)
         .refinements(command.refine)
@@ -128,7 +132,7 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Ver
     let training = if command.kmeans.is_default() {
         training
     } else {
-        let iterations = if command.spec.is_joint() { JOINT_ITERATIONS } else { ITERATIONS };
+        let iterations = if spec.is_joint() { JOINT_ITERATIONS } else { ITERATIONS };
         let trainer = command.kmeans.trainer(1, common.seed);
         training.kmeans(trainer.iterations(command.kmeans.iters.unwrap_or(iterations)))
     };

@@ -1,0 +1,59 @@
+// grouped_assign: the nearest codeword of every vector in the codebook of the vector's group.
+//
+//   codes[i]     = argmin over j < k of |x_i - codewords[first + groups[i] k + j]|^2
+//   rows[i]      = first + groups[i] k + codes[i]: where the codeword is
+//   distances[i] = its squared distance
+//
+// x (n, d); codewords (any, d): from row `first` on, k codewords of each group after the other; groups, codes, rows (n)
+// u32; distances (n). Every group is there: the host's contract.
+// Grid: one workgroup per vector, whose invocations take the codewords in turn (shared/least.wgsl).
+// Ties: the lowest code. Numbers: sums of squares in the order of the dimensions; of two codewords closer than the
+// rounding of such sums either may win. Where every distance overflows, code 0.
+
+struct Params {
+    n: u32,
+    d: u32,
+    k: u32,
+    first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> codewords: array<f32>;
+@group(0) @binding(3) var<storage, read> groups: array<u32>;
+@group(0) @binding(4) var<storage, read_write> codes: array<u32>;
+@group(0) @binding(5) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(6) var<storage, read_write> distances: array<f32>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_workgroup(workgroup, grid);
+    if row >= params.n {
+        return;
+    }
+    let start = params.first + groups[row] * params.k;
+    var best = FAR;
+    var best_code = 0u;
+    for (var code = local; code < params.k; code += THREADS) {
+        let codeword = (start + code) * params.d;
+        var sum = 0.0;
+        for (var j = 0u; j < params.d; j++) {
+            let difference = x[row * params.d + j] - codewords[codeword + j];
+            sum = fma(difference, difference, sum);
+        }
+        if sum < best {
+            best = sum;
+            best_code = code;
+        }
+    }
+    find_least(local, best, best_code);
+    if local == 0u {
+        codes[row] = least_key[0];
+        rows[row] = start + least_key[0];
+        distances[row] = least_value[0];
+    }
+}
