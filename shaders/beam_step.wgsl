@@ -33,16 +33,12 @@ struct Params {
 
 override W_OUT: u32 = 1u;
 override CACHED: u32 = 0u;
-const THREADS: u32 = 64u;
 // Costs that fit in workgroup memory beside the rest.
 const CACHE: u32 = 3072u;
 const MOST_ENTRIES: u32 = 128u;
 const NONE: u32 = 0xffffffffu;
-const FAR: f32 = 3.0e38;
 
 var<workgroup> cache: array<f32, CACHE>;
-var<workgroup> least_cost: array<f32, THREADS>;
-var<workgroup> least_key: array<u32, THREADS>;
 var<workgroup> chosen: array<u32, MOST_ENTRIES>;
 
 fn id_of(row: u32, entry: u32, position: u32) -> u32 {
@@ -141,21 +137,8 @@ fn main(
                 }
             }
         }
-        least_cost[local] = best;
-        least_key[local] = best_key;
-        workgroupBarrier();
-        for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-            if local < half {
-                let cost = least_cost[local + half];
-                let key = least_key[local + half];
-                if cost < least_cost[local] || (cost == least_cost[local] && key < least_key[local]) {
-                    least_cost[local] = cost;
-                    least_key[local] = key;
-                }
-            }
-            workgroupBarrier();
-        }
-        last_cost = least_cost[0];
+        find_least(local, best, best_key);
+        last_cost = least_value[0];
         // Past the last tuple there is only what overflowed: the first stands in.
         last_key = select(least_key[0], 0u, least_key[0] == NONE);
         if local == 0u {

@@ -18,30 +18,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read> grid: array<f32>;
 @group(0) @binding(3) var<storage, read_write> decoded: array<f32>;
 
-const Z: u32 = 0u;
-const A2: u32 = 1u;
-const D: u32 = 2u;
-const E8: u32 = 3u;
-const LEECH24: u32 = 4u;
-override LATTICE: u32 = Z;
-
-// The vector, and the first column of the block.
-var<private> vector: u32;
-var<private> first: u32;
-
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let block = linear_workgroup(workgroup, workgroups) * WORKGROUP + local;
-    let blocks = params.columns / params.dim;
-    if block >= params.n * blocks {
+    if !find_block(linear_workgroup(workgroup, workgroups) * WORKGROUP + local) {
         return;
     }
-    vector = block / blocks;
-    first = block % blocks * params.dim;
     switch LATTICE {
         case Z: {
             put(0u, free_bits(0u));

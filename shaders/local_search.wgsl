@@ -26,13 +26,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> costs: array<f32>;
 
-const THREADS: u32 = 64u;
 const MOST_CODEBOOKS: u32 = 64u;
-const FAR: f32 = 3.0e38;
 
 var<workgroup> current: array<u32, MOST_CODEBOOKS>;
-var<workgroup> least_cost: array<f32, THREADS>;
-var<workgroup> least_code: array<u32, THREADS>;
 var<workgroup> changed: u32;
 
 // What code `c` of codebook `j` costs, given the codes of the others.
@@ -90,22 +86,9 @@ fn main(
                     best_code = c;
                 }
             }
-            least_cost[local] = best;
-            least_code[local] = best_code;
-            workgroupBarrier();
-            for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-                if local < half {
-                    let cost = least_cost[local + half];
-                    let code = least_code[local + half];
-                    if cost < least_cost[local] || (cost == least_cost[local] && code < least_code[local]) {
-                        least_cost[local] = cost;
-                        least_code[local] = code;
-                    }
-                }
-                workgroupBarrier();
-            }
-            if local == 0u && least_code[0] != current[j] && least_cost[0] < FAR {
-                current[j] = least_code[0];
+            find_least(local, best, best_code);
+            if local == 0u && least_key[0] != current[j] && least_value[0] < FAR {
+                current[j] = least_key[0];
                 changed = 1u;
             }
             workgroupBarrier();

@@ -3,64 +3,10 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::cli::{Cli, devices};
 use serde_json::Value;
-use wgvq::io::{IndexFile, RowWriter};
-
-struct Cli {
-    folder: tempfile::TempDir,
-    device: &'static str,
-}
-
-impl Cli {
-    fn new(device: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), device }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs `wgvq` in the folder; arguments are split at spaces.
-    fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wgvq"))
-            .current_dir(self.folder.path())
-            .env("WGVQ_CACHE", self.folder.path().join("cache"))
-            .env_remove("WGVQ_DEVICE")
-            .args(arguments.split_whitespace())
-            .args(["--device", self.device])
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, arguments: &str) -> Value {
-        let output = self.run(&format!("{arguments} --json"));
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Expects exit status 2 and one line on stderr that holds `part`.
-    fn refuse(&self, arguments: &str, part: &str) {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-        assert!(stderr.contains(part), "{arguments}: {stderr}");
-        assert_eq!(stderr.trim().lines().count(), 1, "{arguments}: {stderr}");
-        assert!(output.stdout.is_empty(), "{arguments}");
-    }
-
-    fn write(&self, name: &str, x: &wgvq::ndarray::Array2<f32>) {
-        let mut writer = RowWriter::<f32>::create(self.path(name), x.nrows(), x.ncols(), true).unwrap();
-        writer.append(x.as_slice().unwrap()).unwrap();
-        writer.finish().unwrap();
-    }
-}
-
-/// The CPU and, where there is an adapter, the GPU.
-fn devices() -> Vec<&'static str> {
-    if common::engines().len() > 1 { vec!["cpu", "gpu"] } else { vec!["cpu"] }
-}
+use wgvq::io::IndexFile;
 
 fn sample() -> String {
     common::sample().to_str().unwrap().to_string()
@@ -183,9 +129,7 @@ fn bad_input_is_refused_in_one_line() {
     let at = bytes.len() - 15 * 4 + 7 * 4;
     bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     std::fs::write(cli.path("nan.npy"), bytes).unwrap();
-    let mut codes = RowWriter::<u16>::create(cli.path("wild.npy"), 2, 1, false).unwrap();
-    codes.append(&[1, 9]).unwrap();
-    codes.finish().unwrap();
+    cli.write("wild.npy", &wgvq::ndarray::array![[1_u16], [9]]);
 
     cli.refuse("train empty.npy --spec VQ2 -o x.safetensors", "empty.npy");
     cli.refuse("train short.npy --spec VQ2 -o x.safetensors", "short.npy");
@@ -212,11 +156,7 @@ fn bad_input_is_refused_in_one_line() {
     cli.refuse("eval small.npy -m small.safetensors --max-mse nan", "nan");
     cli.refuse("elbow small.npy --k 2..9", "k can be at most 5");
     cli.refuse("elbow small.npy --k 2..4 --plot elbow.png", ".svg");
-    let output = Command::new(env!("CARGO_BIN_EXE_wgvq"))
-        .args(["devices", "--device", "cpu", "--threads", "0"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    cli.refuse("devices --threads 0", "--threads 0");
     assert!(!cli.path("x.npy").exists() && !cli.path("x.safetensors").exists());
     assert!(partials(cli.folder.path()).is_empty(), "{:?}", partials(cli.folder.path()));
 }

@@ -3,76 +3,11 @@
 mod common;
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
+use common::cli::{Cli, devices};
 use serde_json::Value;
-use wgvq::io::{IndexFile, RowWriter};
+use wgvq::io::IndexFile;
 use wgvq::ndarray::{Array2, array, s};
-
-struct Cli {
-    folder: tempfile::TempDir,
-    device: &'static str,
-}
-
-impl Cli {
-    fn new(device: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), device }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs `wgvq` in the folder; arguments are split at spaces.
-    fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wgvq"))
-            .current_dir(self.folder.path())
-            .env("WGVQ_CACHE", self.folder.path().join("cache"))
-            .env_remove("WGVQ_DEVICE")
-            .args(arguments.split_whitespace())
-            .args(["--device", self.device])
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, arguments: &str) -> Value {
-        let output = self.run(&format!("{arguments} --json"));
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Expects exit status 2 and one line on stderr that holds `part`.
-    fn refuse(&self, arguments: &str, part: &str) {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-        assert!(stderr.contains(part), "{arguments}: {stderr}");
-        assert_eq!(stderr.trim().lines().count(), 1, "{arguments}: {stderr}");
-        assert!(output.stdout.is_empty(), "{arguments}");
-    }
-
-    fn write(&self, name: &str, x: &Array2<f32>) {
-        let x = x.as_standard_layout();
-        let mut writer = RowWriter::<f32>::create(self.path(name), x.nrows(), x.ncols(), true).unwrap();
-        writer.append(x.as_slice().unwrap()).unwrap();
-        writer.finish().unwrap();
-    }
-
-    fn write_ids(&self, name: &str, ids: &Array2<i32>) {
-        let mut writer = RowWriter::<i32>::create(self.path(name), ids.nrows(), ids.ncols(), true).unwrap();
-        writer.append(ids.as_slice().unwrap()).unwrap();
-        writer.finish().unwrap();
-    }
-
-    fn ids(&self, name: &str) -> Array2<u32> {
-        IndexFile::open(self.path(name)).unwrap().to_array().unwrap()
-    }
-}
-
-/// The CPU and, where there is an adapter, the GPU.
-fn devices() -> Vec<&'static str> {
-    if common::engines().len() > 1 { vec!["cpu", "gpu"] } else { vec!["cpu"] }
-}
 
 #[test]
 fn truth_then_search_measures_the_recall() {
@@ -136,8 +71,8 @@ fn truth_then_search_measures_the_recall() {
 fn every_metric_has_its_order() {
     for device in devices() {
         let cli = Cli::new(device);
-        cli.write("base.npy", &array![[1.0, 0.0], [9.0, 9.0], [0.0, 0.5], [1.0, 0.0]]);
-        cli.write("queries.npy", &array![[2.0, 0.0]]);
+        cli.write("base.npy", &array![[1.0_f32, 0.0], [9.0, 9.0], [0.0, 0.5], [1.0, 0.0]]);
+        cli.write("queries.npy", &array![[2.0_f32, 0.0]]);
         for (metric, want) in [("l2", [0, 3, 2]), ("ip", [1, 0, 3]), ("cosine", [0, 3, 1])] {
             cli.json(&format!("truth base.npy queries.npy -k 3 --metric {metric} -o {metric}.npy"));
             assert_eq!(cli.ids(&format!("{metric}.npy")).row(0).to_vec(), want, "{metric}");
@@ -170,7 +105,7 @@ fn bad_input_is_refused_in_one_line() {
     let cli = Cli::new("cpu");
     let x = common::clustered(50, 3, 5, 1);
     cli.write("base.npy", &x);
-    cli.write("flat.npy", &Array2::zeros((4, 2)));
+    cli.write("flat.npy", &Array2::<f32>::zeros((4, 2)));
     cli.write("huge.npy", &(&x * 1e20));
     cli.write("nan.npy", &x);
     let mut bytes = std::fs::read(cli.path("nan.npy")).unwrap();
@@ -180,10 +115,10 @@ fn bad_input_is_refused_in_one_line() {
     cli.json("train base.npy --spec VQ4 -o m.safetensors");
     cli.json("encode base.npy -m m.safetensors -o codes.npy");
     cli.json("truth base.npy base.npy -k 2 -o gt.ivecs");
-    cli.write_ids("wild.ivecs", &array![[0, 1], [3, 4]]);
-    cli.write_ids("few.ivecs", &array![[0, 1]]);
-    cli.write_ids("far.ivecs", &Array2::from_shape_fn((50, 1), |(row, _)| if row == 9 { 50 } else { 0 }));
-    cli.write_ids("two.ivecs", &Array2::zeros((50, 2)));
+    cli.write("wild.ivecs", &array![[0_i32, 1], [3, 4]]);
+    cli.write("few.ivecs", &array![[0_i32, 1]]);
+    cli.write("far.ivecs", &Array2::from_shape_fn((50, 1), |(row, _)| if row == 9 { 50_i32 } else { 0 }));
+    cli.write("two.ivecs", &Array2::<i32>::zeros((50, 2)));
 
     cli.refuse("truth base.npy base.npy -k 51 -o x.ivecs", "the 51 nearest of 50 vectors; 1 to 50");
     cli.refuse("truth base.npy base.npy -k 0 -o x.ivecs", "0 neighbours; give 1 to 1024");

@@ -1,49 +1,10 @@
 //! What the tests of this folder share.
 
-use std::path::PathBuf;
-
 use ndarray::{Array2, ArrayView2};
 
 use super::{Header, Method, Writer};
 use crate::Rng;
-use crate::error::Result;
-
-/// A folder that is removed at the end of its test.
-pub(super) struct Folder(tempfile::TempDir);
-
-impl Folder {
-    pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes a file and tells where it is.
-    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    /// The names of what is in the folder, sorted.
-    pub fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-/// The sentence of the error that has to be there; it is a single line.
-#[track_caller]
-pub(super) fn refused<T>(result: Result<T>) -> String {
-    let sentence = result.err().expect("an error").to_string();
-    assert!(!sentence.contains('\n'), "{sentence}");
-    sentence
-}
+pub(super) use crate::io::testing::{Folder, refused};
 
 /// Every method, with codes that are ragged and not.
 pub(super) fn variants() -> impl Iterator<Item = (Method, bool)> {

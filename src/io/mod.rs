@@ -31,7 +31,7 @@ mod writer;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use dataset::{Dataset, open, open_all};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};

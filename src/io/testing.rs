@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A folder that is removed at the end of its test.
-pub(super) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
     pub fn new() -> Self {
@@ -36,7 +36,7 @@ impl Folder {
 
 /// The sentence of the error that has to be there; it is a single line.
 #[track_caller]
-pub(super) fn refused<T>(result: Result<T, Error>) -> String {
+pub(crate) fn refused<T>(result: Result<T>) -> String {
     let sentence = result.err().expect("an error").to_string();
     assert!(!sentence.contains('\n'), "{sentence}");
     sentence

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "beam_step",
-    source: &[super::GRID, include_str!("../../shaders/beam_step.wgsl")],
+    source: &[super::GRID, super::LEAST, include_str!("../../shaders/beam_step.wgsl")],
     reads: &["scores", "gram", "ids_in", "costs_in"],
     writes: &["ids", "costs"],
     params: Params::FIELDS,

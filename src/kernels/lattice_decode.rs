@@ -11,6 +11,7 @@ pub(crate) static SHADER: Shader = Shader {
     source: &[
         super::GRID,
         include_str!("../../shaders/shared/golay.wgsl"),
+        include_str!("../../shaders/shared/lattice.wgsl"),
         include_str!("../../shaders/lattice_decode.wgsl"),
     ],
     reads: &["codes", "grid"],

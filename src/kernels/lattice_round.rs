@@ -11,6 +11,7 @@ pub(crate) static SHADER: Shader = Shader {
     source: &[
         super::GRID,
         include_str!("../../shaders/shared/golay.wgsl"),
+        include_str!("../../shaders/shared/lattice.wgsl"),
         include_str!("../../shaders/shared/leech24.wgsl"),
         include_str!("../../shaders/lattice_round.wgsl"),
     ],
@@ -20,7 +21,7 @@ pub(crate) static SHADER: Shader = Shader {
     variants: || VARIANTS.to_vec(),
 };
 
-/// One per lattice, in the order of the shaders' lists.
+/// One per lattice, by its number in `shaders/shared/lattice.wgsl`.
 pub(super) static VARIANTS: [Variant; 5] = [
     Variant::overriding(&[("LATTICE", 0.0)]),
     Variant::overriding(&[("LATTICE", 1.0)]),

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "local_search",
-    source: &[super::GRID, include_str!("../../shaders/local_search.wgsl")],
+    source: &[super::GRID, super::LEAST, include_str!("../../shaders/local_search.wgsl")],
     reads: &["scores", "gram", "shifts"],
     writes: &["codes", "costs"],
     params: Params::FIELDS,
@@ -19,7 +19,7 @@ shader_params!(Params { n: u32, m: u32, k: u32, sweeps: u32, first: u32 });
 /// The most codebooks: `MOST_CODEBOOKS` in the shader.
 pub(crate) const MOST_CODEBOOKS: usize = 64;
 
-/// Invocations per row: the shader's `THREADS`.
+/// Invocations per row: `THREADS` in `shaders/shared/least.wgsl`.
 const THREADS: usize = 64;
 
 /// Passes over the codes in one round, at most: Martinez et al. take four.

@@ -1,6 +1,9 @@
 //! What several integration tests need.
 #![allow(dead_code)] // each test binary uses its own part
 
+#[cfg(feature = "cli")]
+pub mod cli;
+
 use std::path::PathBuf;
 
 use wgvq::ndarray::Array2;

@@ -1,0 +1,69 @@
+//! The built `wgvq`, run in a folder of its own.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use wgvq::io::{IndexFile, RowElement, RowWriter};
+use wgvq::ndarray::Array2;
+
+pub struct Cli {
+    pub folder: tempfile::TempDir,
+    device: &'static str,
+}
+
+impl Cli {
+    pub fn new(device: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), device }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `wgvq` in the folder; arguments are split at spaces.
+    pub fn run(&self, arguments: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(self.folder.path())
+            .env("WGVQ_CACHE", self.folder.path().join("cache"))
+            .env_remove("WGVQ_DEVICE")
+            .args(arguments.split_whitespace())
+            .args(["--device", self.device])
+            .output()
+            .unwrap()
+    }
+
+    /// What it prints with `--json`, which has to be a success.
+    pub fn json(&self, arguments: &str) -> Value {
+        let output = self.run(&format!("{arguments} --json"));
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Expects exit status 2 and one line on stderr that holds `part`.
+    pub fn refuse(&self, arguments: &str, part: &str) {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+        assert!(stderr.contains(part), "{arguments}: {stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{arguments}: {stderr}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    }
+
+    /// Writes the rows of `x`, in the format that the name says.
+    pub fn write<T: RowElement>(&self, name: &str, x: &Array2<T>) {
+        let x = x.as_standard_layout();
+        let mut writer = RowWriter::create(self.path(name), x.nrows(), x.ncols(), true).unwrap();
+        writer.append(x.as_slice().unwrap()).unwrap();
+        writer.finish().unwrap();
+    }
+
+    pub fn ids(&self, name: &str) -> Array2<u32> {
+        IndexFile::open(self.path(name)).unwrap().to_array().unwrap()
+    }
+}
+
+/// The CPU and, where there is an adapter, the GPU.
+pub fn devices() -> Vec<&'static str> {
+    if super::engines().len() > 1 { vec!["cpu", "gpu"] } else { vec!["cpu"] }
+}
