@@ -302,6 +302,56 @@ fn a_tree_of_rq_is_trq() {
 }
 
 #[test]
+fn codes_of_variable_rate_stop_at_the_error_that_is_asked_for() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &common::clustered(500, 6, 20, 1));
+        let train = "train x.npy --spec RQ4x3 -o m.safetensors";
+        cli.json(&format!("{train} --max-error 3"));
+        let fine = cli.json("encode x.npy -m m.safetensors -o fine.wgvq --pack=packed");
+        let coarse = cli.json("encode x.npy -m m.safetensors -o coarse.wgvq --pack=packed --max-error 30");
+        let (bits, stored) = ("bits_per_vector", "stored_bits_per_vector");
+        assert!(coarse[bits].as_f64().unwrap() < fine[bits].as_f64().unwrap());
+        assert!(fine[bits].as_f64().unwrap() < 12.0);
+        assert!(coarse[stored].as_f64().unwrap() < fine[stored].as_f64().unwrap());
+        let judged = cli.json("eval x.npy -m m.safetensors --codes fine.wgvq");
+        assert_eq!((&judged[bits], &judged["spec"]), (&fine[bits], &"RQ4x3".into()));
+        cli.refuse("encode x.npy -m m.safetensors -o c.npy --local-search 2", "no setting local_search");
+        cli.refuse("encode x.npy -m m.safetensors -o c.npy --max-error nan", "max_error cannot be read");
+        cli.refuse(&format!("{train} --force --max-error=-1"), "0 or more");
+        cli.refuse("train x.npy --spec PQ2x3 -o p.safetensors --max-error 1", "no variable rate");
+    }
+}
+
+#[test]
+fn a_mixture_is_a_codebook_too() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &common::clustered(600, 4, 5, 2));
+        for covariance in ["diagonal", "spherical"] {
+            let train = format!("train x.npy --spec VQ5 --trainer em --covariance {covariance}");
+            let found = cli.json(&format!("{train} -o m.safetensors --force"));
+            assert_eq!(found["spec"], "VQ5");
+            let history: Vec<f64> =
+                found["history"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+            assert!(found["log_likelihood"].as_f64().unwrap() >= history[0]);
+            let judged = cli.json("eval x.npy -m m.safetensors");
+            let mse = |value: &Value| value["mse"].as_f64().unwrap();
+            assert!((mse(&judged) - mse(&found)).abs() < 1e-4 * mse(&found));
+        }
+        for (arguments, part) in [
+            ("--spec RQ2x3 --trainer em", "--spec VQ64"),
+            ("--spec VQ5 --trainer em --spherical", "--spherical is for --trainer kmeans"),
+            ("--spec VQ5 --trainer em --beam 3", "--beam"),
+            ("--spec VQ5 --covariance diagonal", "--covariance is for --trainer em"),
+            ("--spec VQ5 --trainer magic", "magic"),
+        ] {
+            cli.refuse(&format!("train x.npy {arguments} -o other.safetensors"), part);
+        }
+    }
+}
+
+#[test]
 fn packed_codes_know_their_model_and_notice_damage() {
     let cli = Cli::new("cpu");
     let data = sample();

@@ -119,10 +119,16 @@ impl Parts<'_> {
 
     /// Takes the tensor `name`, of two dimensions.
     pub fn tensor(&mut self, name: &str) -> Result<Array2<f32>> {
-        let tensor = self.tensors.remove(name).ok_or_else(|| Error::input(format!("no tensor {name}")))?;
+        self.optional_tensor(name)?.ok_or_else(|| Error::input(format!("no tensor {name}")))
+    }
+
+    /// Takes the tensor `name`, of two dimensions, if there is one.
+    pub fn optional_tensor(&mut self, name: &str) -> Result<Option<Array2<f32>>> {
+        let Some(tensor) = self.tensors.remove(name) else { return Ok(None) };
         let shape = tensor.shape().to_vec();
         tensor
             .into_dimensionality()
+            .map(Some)
             .map_err(|_| Error::input(format!("{name} has shape {shape:?}; two dimensions are needed")))
     }
 

@@ -1,6 +1,6 @@
 //! Plain vector quantization: one codebook.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 
 use super::model::Parts;
 use super::{Coder, Quantizer, Spec};
@@ -9,7 +9,7 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
-use crate::train::KMeans;
+use crate::train::{KMeans, Mixture};
 
 /// One codebook C (k, d); a vector becomes the number of its nearest codeword (Eq. 2.1).
 ///
@@ -27,7 +27,13 @@ use crate::train::KMeans;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vq {
     codebook: Array2<f32>,
+    /// Weights (k, 1) and variances (k, d) of the mixture whose means the codewords are.
+    mixture: Option<(Array2<f32>, Array2<f32>)>,
 }
+
+/// The tensors of a mixture in a model file.
+const WEIGHTS: &str = "mixture.weights";
+const VARIANCES: &str = "mixture.variances";
 
 /// How to train a [`Vq`].
 #[derive(Clone, Debug)]
@@ -44,11 +50,39 @@ impl Vq {
     /// [`Input`](crate::ErrorKind::Input) if there is no codeword or dimension, or a value is not finite.
     pub fn new(codebook: Array2<f32>) -> Result<Self> {
         check_codebook(codebook.view())?;
-        Ok(Self { codebook })
+        Ok(Self { codebook, mixture: None })
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
-        Self::new(parts.tensor("codebook.0")?)
+        let vq = Self::new(parts.tensor("codebook.0")?)?;
+        let Some(weights) = parts.optional_tensor(WEIGHTS)? else { return Ok(vq) };
+        let variances = parts.tensor(VARIANCES)?;
+        let (k, d) = vq.codebook.dim();
+        if weights.dim() != (k, 1) || variances.dim() != (k, d) {
+            return Err(Error::input(format!(
+                "{WEIGHTS} is {:?} and {VARIANCES} {:?}; for {k} codewords of {d} dimensions they have to be {:?} and {:?}",
+                weights.dim(),
+                variances.dim(),
+                (k, 1),
+                (k, d)
+            )));
+        }
+        Ok(Self { mixture: Some((weights, variances)), ..vq })
+    }
+
+    /// The means of a mixture as codewords: a vector becomes the number of the nearest one, and the mixture stays at hand.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_mixture(mixture: Mixture) -> Result<Self> {
+        let weights = mixture.weights.insert_axis(Axis(1));
+        Ok(Self { mixture: Some((weights, mixture.variances)), ..Self::new(mixture.means)? })
+    }
+
+    /// The mixture whose means the codewords are, if it was made from one.
+    pub fn mixture(&self) -> Option<Mixture> {
+        let (weights, variances) = self.mixture.clone()?;
+        Some(Mixture { weights: weights.remove_axis(Axis(1)), means: self.codebook.clone(), variances })
     }
 
     /// Says how to train one.
@@ -120,6 +154,15 @@ impl Quantizer for Vq {
 
     fn codebooks(&self) -> Vec<&Array2<f32>> {
         vec![&self.codebook]
+    }
+
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let mut tensors = vec![("codebook.0".to_string(), self.codebook.view().into_dyn())];
+        if let Some((weights, variances)) = &self.mixture {
+            tensors.push((WEIGHTS.into(), weights.view().into_dyn()));
+            tensors.push((VARIANCES.into(), variances.view().into_dyn()));
+        }
+        tensors
     }
 
     fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {

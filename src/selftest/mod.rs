@@ -15,6 +15,7 @@ mod counting_sort;
 mod distance_matrix;
 mod elementwise;
 mod extend_codes;
+mod fill;
 mod gather;
 mod grouped_assign;
 mod histogram;
@@ -37,8 +38,10 @@ mod scalar_decode;
 mod scalar_encode;
 mod scan;
 mod segment_mean;
+mod soft_weights;
 mod sum_codewords;
 mod top_w;
+mod transposed_matmul;
 mod tree_rows;
 mod weighted_pick;
 
@@ -68,6 +71,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
+    Kernel { shader: &kernels::fill::SHADER, check: fill::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
@@ -89,8 +93,10 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
+    Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
+    Kernel { shader: &kernels::transposed_matmul::SHADER, check: transposed_matmul::check },
     Kernel { shader: &kernels::tree_rows::SHADER, check: tree_rows::check },
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
 ];

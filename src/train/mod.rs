@@ -7,10 +7,12 @@ mod init;
 mod kmeans;
 pub(crate) mod least_squares;
 mod mini_batch;
+mod mixture;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
 pub use init::Init;
 pub use kmeans::{Clustering, Ended, Iteration, KMeans};
+pub use mixture::{Covariance, GaussianMixture, Mixture, MixtureFit};
 
 use std::ops::ControlFlow;
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::coding::Method;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
+use wgvq::train::Covariance;
 use wgvq::{Context, Engine, Error, Result, Spec};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
@@ -98,6 +99,12 @@ pub struct Train {
     /// The model file to write
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub output: PathBuf,
+    /// How the codebook is found: by k-means, or for VQ as the means of a Gaussian mixture (EM)
+    #[arg(long, value_enum, default_value_t = TrainerName::Kmeans)]
+    pub trainer: TrainerName,
+    /// Shape of the mixture's components [default: diagonal]
+    #[arg(long, value_enum)]
+    pub covariance: Option<CovarianceName>,
     #[command(flatten)]
     pub kmeans: KMeansOptions,
     #[command(flatten)]
@@ -164,7 +171,8 @@ pub struct KMeansOptions {
     /// Iterations at most (batches, with --mini-batch) [default: 25, and 10 where codebooks are refitted jointly]
     #[arg(long)]
     pub iters: Option<usize>,
-    /// Stop once an iteration improves the objective by less than this share
+    /// Stop once an iteration improves the objective by less than this share, or a mixture's mean log-likelihood by
+    /// less than this in nats per dimension
     #[arg(long, default_value_t = TOLERANCE)]
     pub tolerance: f64,
     /// Runs from different starts, of which the best is kept
@@ -188,6 +196,29 @@ pub enum InitName {
     PlusPlus,
     #[value(name = "kmeans-parallel")]
     Parallel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum TrainerName {
+    Kmeans,
+    Em,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CovarianceName {
+    /// A variance for each dimension
+    Diagonal,
+    /// One variance for all dimensions
+    Spherical,
+}
+
+impl From<CovarianceName> for Covariance {
+    fn from(name: CovarianceName) -> Self {
+        match name {
+            CovarianceName::Diagonal => Covariance::Diagonal,
+            CovarianceName::Spherical => Covariance::Spherical,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -110,7 +110,7 @@ impl Figures {
         if let Some(iterations) = self.iterations {
             say!("iterations        {iterations}");
         }
-        for (key, value) in &self.more {
+        for (key, value) in self.more.iter().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             say!("{:<17} {text}", key.replace('_', " "));
         }

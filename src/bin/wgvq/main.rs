@@ -12,6 +12,7 @@ mod eval;
 mod figures;
 mod inspect;
 mod interrupt;
+mod mixture;
 mod plots;
 mod progress;
 mod search;

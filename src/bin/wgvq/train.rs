@@ -8,10 +8,10 @@ use serde_json::json;
 use wgvq::train::{Ended, Init, Iteration, KMeans, Observer};
 use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
-use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train};
+use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
-use crate::{Verdict, interrupt};
+use crate::{Verdict, interrupt, mixture};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     common.check_output(&command.output, command.data.data.iter())?;
@@ -21,14 +21,22 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     }
     let data = io::open_all(&command.data.data)?;
     let spec = command.spec.clone();
-    match if command.tree { spec.into_tree().context(|| "--tree")? } else { spec } {
-        Spec::Vq { k } => train_vq(command, common, &data, k),
-        spec => train_any(command, common, &data, spec),
+    let spec = if command.tree { spec.into_tree().context(|| "--tree")? } else { spec };
+    if matches!(spec, Spec::Vq { .. }) {
+        refuse_other_settings(command)?;
+    }
+    match (command.trainer, spec) {
+        (TrainerName::Em, _) => mixture::run(command, common, &data),
+        _ if command.covariance.is_some() => {
+            Err(Error::input("--covariance is for --trainer em; leave it out with kmeans"))
+        }
+        (TrainerName::Kmeans, Spec::Vq { k }) => train_vq(command, common, &data, k),
+        (TrainerName::Kmeans, spec) => train_any(command, common, &data, spec),
     }
 }
 
-/// One codebook, with all that k-means has to offer.
-fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
+/// Fails for a setting that one codebook has not.
+fn refuse_other_settings(command: &Train) -> Result<()> {
     for (given, name) in [
         (command.effort.beam.is_some(), "--beam"),
         (command.effort.max_error.is_some(), "--max-error"),
@@ -45,6 +53,11 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
             )));
         }
     }
+    Ok(())
+}
+
+/// One codebook, with all that k-means has to offer.
+fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
     let mut trainer = command.kmeans.trainer(k, common.seed);
     if let Some(path) = &command.start {
         let model = wgvq::load(path).context(|| "--start")?;

@@ -1,0 +1,78 @@
+//! `wgvq train --trainer em`
+
+use std::time::Instant;
+
+use serde_json::json;
+use wgvq::train::{Ended, GaussianMixture};
+use wgvq::{Error, Evaluation, Quantizer, Result, Spec, Vectors, Vq};
+
+use crate::args::{Common, Train};
+use crate::figures::Figures;
+use crate::progress::Progress;
+use crate::train::Watch;
+use crate::{Verdict, interrupt};
+
+/// Iterations, unless said otherwise.
+const ITERATIONS: usize = 100;
+
+/// A Gaussian mixture, whose means become the codewords of a VQ.
+pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {
+    let Spec::Vq { k } = command.spec else {
+        return Err(Error::input(format!(
+            "--trainer em makes a mixture, whose means are one codebook: --spec VQ64, not {}",
+            command.spec
+        )));
+    };
+    let options = &command.kmeans;
+    for (given, name) in [
+        (command.weights.is_some(), "--weights"),
+        (command.start.is_some(), "--start"),
+        (options.spherical, "--spherical"),
+        (options.mini_batch.is_some(), "--mini-batch"),
+        (options.restarts != 1, "--restarts"),
+    ] {
+        if given {
+            return Err(Error::input(format!("{name} is for --trainer kmeans; leave it out with em")));
+        }
+    }
+    let iterations = options.iters.unwrap_or(ITERATIONS);
+    let trainer = GaussianMixture::new(k)
+        .covariance(command.covariance.map_or_else(Default::default, Into::into))
+        .iterations(iterations)
+        .tolerance(options.tolerance)
+        .start(options.trainer(k, common.seed).iterations(5))
+        .seed(common.seed);
+    let engine = common.engine()?;
+    interrupt::listen()?;
+
+    let start = Instant::now();
+    let mut watch = Watch::new(Progress::new(common, "train", "iterations", iterations));
+    let found = trainer.fit_observed(&engine, data, &mut watch)?;
+    let seconds = start.elapsed().as_secs_f64();
+    watch.progress.finish();
+    if found.ended == Ended::Cancelled {
+        return Err(Error::cancelled("stopped before the training was done; no model is written"));
+    }
+
+    let vq = Vq::from_mixture(found.mixture)?;
+    let measured = Evaluation::of(&*vq.prepare(&engine)?, &engine, data)?;
+    let training = json!({
+        "trainer": "em",
+        "seed": common.seed,
+        "iterations": found.history.len(),
+        "ended": found.ended,
+        "vectors": found.rows,
+        "log_likelihood": found.log_likelihood,
+        "mse": measured.distortion.mse(),
+    });
+    vq.save(&command.output, common.force, training)?;
+    let mut figures = Figures::new(&engine, &vq, &measured, seconds);
+    figures.iterations = Some(found.history.len());
+    figures
+        .with("ended", found.ended)
+        .with("log_likelihood", found.log_likelihood)
+        .with("vectors_given", data.len())
+        .with("history", common.json.then_some(found.history))
+        .print(common)?;
+    Ok(Verdict::Done)
+}
