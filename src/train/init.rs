@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
+use super::evolution::{Evolution, evolve};
 use super::kmeans::Training;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub enum Init {
     /// k-means‖ (Bahmani et al., VLDB 2012): five rounds that draw about 2k vectors each, then k-means++ among
     /// those, weighted. For large k.
     Parallel,
+    /// The best of a population of codebooks after some generations of differential evolution.
+    Evolution(Evolution),
     /// These codewords, (k, d): to go on from an earlier codebook.
     From(Array2<f32>),
 }
@@ -44,6 +47,11 @@ pub(super) fn start(init: &Init, data: &Training, k: usize, seed: u64) -> Result
         Init::Auto | Init::Random => random(data, k, seed),
         Init::PlusPlus => plus_plus(data, k, seed),
         Init::Parallel => parallel(data, k, seed),
+        Init::Evolution(settings) => {
+            let found = evolve(settings, data, k, seed)?;
+            log::debug!("mean squared errors over the generations: {:?}", found.history);
+            engine.upload(found.codebook.view())
+        }
         Init::From(codebook) if codebook.dim() == (k, data.x.cols()) => engine.upload(codebook.view()),
         Init::From(codebook) => Err(Error::input(format!(
             "the codebook to start from is {} × {}; {k} × {} is needed",
@@ -55,10 +63,11 @@ pub(super) fn start(init: &Init, data: &Training, k: usize, seed: u64) -> Result
 }
 
 fn random(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
-    pick(&data.x, Rng::new(seed, 0).distinct(k, data.x.rows()))
+    pick(&data.x, &Rng::new(seed, 0).distinct(k, data.x.rows()))
 }
 
-fn pick(x: &Matrix<f32>, rows: Vec<usize>) -> Result<Matrix<f32>> {
+/// The rows of those numbers, one below another.
+fn pick(x: &Matrix<f32>, rows: &[usize]) -> Result<Matrix<f32>> {
     let engine = x.engine();
     let rows = Array2::from_shape_fn((rows.len(), 1), |(at, _)| rows[at] as u32);
     let mut picked = engine.uninitialized(rows.nrows(), x.cols())?;
@@ -156,6 +165,16 @@ fn distances_to(
 }
 
 impl Training {
+    /// The vectors of those numbers, with their weights.
+    pub(super) fn subset(&self, rows: &[usize]) -> Result<Self> {
+        let weights = self.weights.as_ref().map(|weights| pick(weights, rows)).transpose()?;
+        let total = match &weights {
+            Some(weights) => weights.download()?.iter().map(|&weight| f64::from(weight)).sum(),
+            None => rows.len() as f64,
+        };
+        Ok(Self { x: pick(&self.x, rows)?, weights, total, variance: None })
+    }
+
     /// `values` times the weights, if there are any.
     fn weigh(
         &self,
@@ -196,7 +215,7 @@ fn parallel(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
         let share = OVERSAMPLING * k as f64 / total;
         let rows: Vec<usize> = (0..n).filter(|&row| rng.uniform_f64() < share * cost(row)).collect();
         if !rows.is_empty() {
-            let more = pick(&data.x, rows)?.download()?;
+            let more = pick(&data.x, &rows)?.download()?;
             drawn.append(Axis(0), more.view()).expect("the same dimension");
         }
     }

@@ -408,7 +408,7 @@ pub(super) struct Training {
     /// The number of vectors, or the sum of their weights.
     pub total: f64,
     /// The mean squared distance of unweighted vectors to their mean, if it is not 0.
-    variance: Option<f64>,
+    pub variance: Option<f64>,
 }
 
 impl Training {
@@ -457,7 +457,7 @@ impl Training {
     }
 
     /// Writes the (weighted) sum of `distances` to row `slot` of `objectives`.
-    fn objective(
+    pub fn objective(
         &self,
         recorder: &mut crate::Recorder<'static>,
         distances: &Matrix<f32>,

@@ -2,6 +2,7 @@
 
 mod elbow;
 mod empty;
+mod evolution;
 pub(crate) mod family;
 mod init;
 mod kmeans;
@@ -10,6 +11,7 @@ mod mini_batch;
 mod mixture;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
+pub use evolution::Evolution;
 pub use init::Init;
 pub use kmeans::{Clustering, Ended, Iteration, KMeans};
 pub use mixture::{Covariance, GaussianMixture, Mixture, MixtureFit};

@@ -196,6 +196,9 @@ pub enum InitName {
     PlusPlus,
     #[value(name = "kmeans-parallel")]
     Parallel,
+    /// Differential evolution
+    #[value(name = "de")]
+    Evolution,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

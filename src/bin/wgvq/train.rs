@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::train::{Ended, Init, Iteration, KMeans, Observer};
+use wgvq::train::{Ended, Evolution, Init, Iteration, KMeans, Observer};
 use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
 use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
@@ -206,6 +206,7 @@ impl KMeansOptions {
             Some(InitName::Random) => Init::Random,
             Some(InitName::PlusPlus) => Init::PlusPlus,
             Some(InitName::Parallel) => Init::Parallel,
+            Some(InitName::Evolution) => Init::Evolution(Evolution::new()),
             None => Init::default(),
         };
         KMeans::new(k)
