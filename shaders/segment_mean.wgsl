@@ -1,4 +1,5 @@
 // segment_mean: means[c, :] = sum w[r] x[r, :] / sum w[r] over the rows r of code c; mass[c] = sum w[r]
+//               with SUMS means[c, :] = sum w[r] x[r, :]
 //
 // x (n, d); weights (n), all 1 unless WEIGHTED; order (n): row numbers by code, as counting_sort leaves them;
 // offsets (k + 1): code c has order[offsets[c] .. offsets[c + 1]]; means (k, d); mass (k). Two passes:
@@ -13,12 +14,13 @@
 // x and order may come in several shards. Each pair has a dispatch of its own, in ascending order, which continues the
 // partial sums over the rows it has: rows ascend within a chunk, so the additions stay in order. A dispatch holds
 // `width` columns from `column` on, as many as the partial sums have room for.
-// A code of no mass leaves its mean as it is.
+// A code of no mass leaves its mean as it is; its sum is 0.
 
 const SUM: u32 = 0u;
 const COMBINE: u32 = 1u;
 override PASS: u32 = SUM;
 override WEIGHTED: bool = false;
+override SUMS: bool = false;
 
 const CHUNK: u32 = 256u;
 const GROUP: u32 = 256u;
@@ -143,8 +145,11 @@ fn combine(row: u32, column: u32) {
         }
         total += sum;
     }
-    if total.y > 0.0 {
-        means[row * params.d + params.column + column] = total.x / total.y;
+    let at = row * params.d + params.column + column;
+    if SUMS {
+        means[at] = total.x;
+    } else if total.y > 0.0 {
+        means[at] = total.x / total.y;
     }
     if params.column + column == 0u {
         mass[row] = total.y;

@@ -41,7 +41,7 @@ pub(crate) fn power<S: Simd>(simd: S, a: S::f32s, m: u32) -> S::f32s {
 
 /// Σ term(x_i, c_i), where a term of zeros is zero: sixteen partial sums, then their tree.
 #[inline(always)]
-fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s, S::f32s) -> S::f32s) -> f32 {
+pub(super) fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s, S::f32s) -> S::f32s) -> f32 {
     let mut sums = CacheLine::splat(0.0);
     let sums = S::as_mut_simd_f32s(sums.floats()).0;
     let mut add = |x: &[f32; 16], c: &[f32; 16]| {

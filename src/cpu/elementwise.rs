@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::math;
+use super::widest::widest;
 use crate::kernels::elementwise::{Op, Unary};
 
 /// The right operand.
@@ -98,7 +99,8 @@ fn for_chunks(left: Option<&[f32]>, size: usize, result: &mut [f32], f: impl Fn(
         if let Some(left) = left {
             chunk.copy_from_slice(&left[number * size..][..chunk.len()]);
         }
-        arch.dispatch(
+        widest(
+            arch,
             #[inline(always)]
             || f(number, chunk),
         );

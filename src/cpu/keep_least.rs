@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::widest::widest;
+
 /// Queries that a thread looks after at a time: as many scores as a cache line holds.
 const LANES: usize = 16;
 
@@ -19,7 +21,8 @@ pub(crate) fn keep_least(
     let arch = Arch::new();
     let lists = ids.par_chunks_mut(LANES * k).zip(least.par_chunks_mut(LANES * k)).enumerate();
     lists.for_each(|(block, (ids, least))| {
-        arch.dispatch(
+        widest(
+            arch,
             #[inline(always)]
             || {
                 let rows = scores.chunks_exact(columns).map(|row| &row[block * LANES..]);

@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::widest::widest;
+
 use crate::kernels::lut_build::{LANES, Term};
 
 /// Codewords whose sums run side by side: one sum after the other would wait for its own additions.
@@ -34,7 +36,8 @@ pub(crate) fn lut_build(queries: &[f32], codewords: &[f32], term: Term, group: G
                 }
             }
             let table = &mut table.as_chunks_mut::<LANES>().0[first..];
-            arch.dispatch(
+            widest(
+                arch,
                 #[inline(always)]
                 || match term {
                     Term::SquaredDifference => {

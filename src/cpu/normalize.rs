@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::widest::widest;
+
 /// Partial sums per row, as invocations of the shader.
 const LANES: usize = 32;
 
@@ -11,7 +13,8 @@ pub(crate) fn normalize(x: &[f32], d: usize, unit: &mut [f32]) {
     let arch = Arch::new();
     let chunk = (4096 / d).max(1) * d;
     unit.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(unit, x)| {
-        arch.dispatch(
+        widest(
+            arch,
             #[inline(always)]
             || {
                 for (unit, row) in unit.chunks_exact_mut(d).zip(x.chunks_exact(d)) {

@@ -58,31 +58,38 @@ impl PackedCodebook {
         if metric == Metric::Power(0) {
             return Err(Error::input("the metric's power is 0; it has to be at least 1"));
         }
-        let mut mean = Vec::new();
-        let panels = match metric {
+        // Overwritten at once: this is the room for them.
+        let panels = Panels::new(arch, k, d, |_, _| f32::INFINITY);
+        let mut packed = Self { metric, d, k, codewords: Vec::new(), mean: Vec::new(), panels };
+        packed.pack(codewords);
+        Ok(packed)
+    }
+
+    /// Packs other `codewords` (k, d) in the memory of the old ones.
+    pub(crate) fn pack(&mut self, codewords: &[f32]) {
+        let Self { d, k, .. } = *self;
+        self.codewords.clear();
+        self.codewords.extend_from_slice(codewords);
+        let codeword = |j: usize| &codewords[j * d..][..d];
+        match self.metric {
             Metric::SquaredL2 => {
-                mean = codebook_mean(codewords, d);
-                let centred: Vec<f32> = codewords
-                    .chunks_exact(d)
-                    .flat_map(|c| c.iter().zip(&mean).map(|(c, mean)| c - mean))
-                    .collect();
-                let half_norms: Vec<f32> =
-                    centred.chunks_exact(d).map(|c| (0.5 * squared_norm(c)) as f32).collect();
-                Panels::new(arch, &centred, d, &half_norms)
+                self.mean = codebook_mean(codewords, d);
+                let mean = &self.mean[..];
+                self.panels.pack(k, |j, out| {
+                    out.iter_mut().zip(codeword(j)).zip(mean).for_each(|((out, c), mean)| *out = c - mean);
+                    (0.5 * squared_norm(out)) as f32
+                });
             }
-            Metric::Cosine => {
-                let unit = |c| {
-                    let scale = inverse_norm(c);
-                    c.iter().map(move |&c| (f64::from(c) * scale) as f32)
-                };
-                let units: Vec<f32> = codewords.chunks_exact(d).flat_map(unit).collect();
-                Panels::new(arch, &units, d, &vec![0.0; k])
-            }
-            Metric::L1 | Metric::Power(_) | Metric::InnerProduct => {
-                Panels::new(arch, codewords, d, &vec![0.0; k])
-            }
-        };
-        Ok(Self { metric, d, k, codewords: codewords.to_vec(), mean, panels })
+            Metric::Cosine => self.panels.pack(k, |j, out| {
+                let scale = inverse_norm(codeword(j));
+                out.iter_mut().zip(codeword(j)).for_each(|(out, &c)| *out = (f64::from(c) * scale) as f32);
+                0.0
+            }),
+            Metric::L1 | Metric::Power(_) | Metric::InnerProduct => self.panels.pack(k, |j, out| {
+                out.copy_from_slice(codeword(j));
+                0.0
+            }),
+        }
     }
 
     pub(crate) fn metric(&self) -> Metric {
@@ -137,8 +144,19 @@ impl PackedCodebook {
     }
 }
 
+/// Sixteen partial sums, which can be added to side by side, and then theirs.
 fn squared_norm(x: &[f32]) -> f64 {
-    x.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+    }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum += f64::from(x) * f64::from(x);
+    }
+    sums.iter().sum()
 }
 
 /// `1/‖x‖`, and 0 for the zero vector, whose cosine with everything is 0.

@@ -10,7 +10,10 @@ use super::tile::{AsIs, GROUP, Panels, Product, Rows};
 /// Writes x·cᵀ of the rows of `x` (n, d) and of `c` (k, d) to `out` (n, k), all row-major.
 pub(crate) fn products(x: &[f32], c: &[f32], d: usize, out: &mut [f32]) {
     let k = c.len() / d;
-    let panels = Panels::new(Arch::new(), c, d, &vec![0.0; k]);
+    let panels = Panels::new(Arch::new(), k, d, |j, out| {
+        out.copy_from_slice(&c[j * d..][..d]);
+        0.0
+    });
     x.par_chunks(GROUP * d).zip(out.par_chunks_mut(GROUP * k)).for_each_init(
         Vec::new,
         |scratch, (rows, out)| {

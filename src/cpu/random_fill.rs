@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::math;
+use super::widest::widest;
 use crate::kernels::random_fill::Distribution;
 use crate::rng;
 
@@ -17,7 +18,8 @@ const GROUPS: usize = 64;
 pub(crate) fn random_fill(distribution: Distribution, seed: u64, step: u64, filled: &mut [f32]) {
     let arch = Arch::new();
     filled.par_chunks_mut(4 * LANES * GROUPS).enumerate().for_each(|(task, chunk)| {
-        arch.dispatch(
+        widest(
+            arch,
             #[inline(always)]
             || {
                 for (group, part) in chunk.chunks_mut(4 * LANES).enumerate() {

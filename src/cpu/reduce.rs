@@ -3,6 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::widest::widest;
+
 /// Values that are reduced to one at each level; sums are the same tree in every block, wherever it is computed.
 pub(crate) const BLOCK: usize = 256;
 
@@ -22,7 +24,8 @@ pub(crate) fn block_sums(values: &[f32], sums: &mut [f32]) {
             padded[..block.len()].copy_from_slice(block);
             &padded
         });
-        *sum = arch.dispatch(
+        *sum = widest(
+            arch,
             #[inline(always)]
             || tree_sum(block),
         );

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::widest::widest;
+use crate::kernels::segment_mean::Form;
+
 /// Rows that are added up one after another.
 const CHUNK: usize = 256;
 /// Chunks whose sums are added up one after another.
@@ -26,9 +29,16 @@ pub(crate) struct Rows<'a> {
     pub weights: Option<&'a [f32]>,
 }
 
-/// The weighted mean of the rows of each code, and their weight: `order[offsets[c]..offsets[c + 1]]` are the
-/// rows of code c. A code of no mass leaves its mean as it is.
-pub(crate) fn segment_mean(rows: Rows, order: &[u32], offsets: &[u32], means: &mut [f32], mass: &mut [f32]) {
+/// The weighted mean, or sum, of the rows of each code, and their weight: `order[offsets[c]..offsets[c + 1]]` are the
+/// rows of code c. A code of no mass leaves its mean as it is; its sum is 0.
+pub(crate) fn segment_mean(
+    form: Form,
+    rows: Rows,
+    order: &[u32],
+    offsets: &[u32],
+    means: &mut [f32],
+    mass: &mut [f32],
+) {
     let (n, k) = (order.len(), mass.len());
     // A partial sum is d sums and a mass.
     let stride = rows.d + 1;
@@ -42,7 +52,8 @@ pub(crate) fn segment_mean(rows: Rows, order: &[u32], offsets: &[u32], means: &m
     let share = slots.div_ceil(tasks);
     let arch = Arch::new();
     partials.par_chunks_mut(share * stride).enumerate().for_each(|(task, partials)| {
-        arch.dispatch(
+        widest(
+            arch,
             #[inline(always)]
             || sum_chunks(rows, &slot_of, task * share, partials),
         );
@@ -61,7 +72,9 @@ pub(crate) fn segment_mean(rows: Rows, order: &[u32], offsets: &[u32], means: &m
                 add(total, group);
             }
             *mass = total[rows.d];
-            if *mass > 0.0 {
+            if form == Form::Sum {
+                mean.copy_from_slice(&total[..rows.d]);
+            } else if *mass > 0.0 {
                 mean.iter_mut().zip(&*total).for_each(|(mean, sum)| *mean = sum / *mass);
             }
         },

@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::math;
+use super::widest::widest;
 
 /// Partial sums, which the compiler keeps in vector registers.
 const LANES: usize = 32;
@@ -14,7 +15,7 @@ pub(crate) fn soft_weights(scores: &[f32], k: usize, scale: f32, weights: &mut [
     let arch = Arch::new();
     let rows = scores.par_chunks(k).zip(weights.par_chunks_mut(k)).zip(log_sums);
     rows.with_min_len(16).for_each(|((scores, weights), log_sum)| {
-        arch.dispatch(|| *log_sum = softmax(scores, scale, weights));
+        widest(arch, || *log_sum = softmax(scores, scale, weights));
     });
 }
 

@@ -14,8 +14,10 @@
 //! (all but x86 before AVX2), not on the vector width.
 
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::distance::power;
+use super::widest::widest;
 
 /// What one dimension adds to a sum.
 pub(crate) trait Term: Copy + Send + Sync {
@@ -210,22 +212,43 @@ pub(crate) struct Panels {
 }
 
 impl Panels {
-    /// Packs the `codewords` (k, d), row-major; the sums with codeword j begin at `starts[j]`.
-    /// The last panel is filled up with zero codewords whose sums begin at infinity: they are nearest to nothing.
-    pub(crate) fn new(arch: Arch, codewords: &[f32], d: usize, starts: &[f32]) -> Self {
+    /// Packs k codewords of d dimensions: `codeword(j, c)` writes codeword j to `c`, and returns where the sums with it
+    /// begin. The last panel is filled up with zero codewords whose sums begin at infinity: they are nearest to nothing.
+    pub(crate) fn new(
+        arch: Arch,
+        k: usize,
+        d: usize,
+        codeword: impl Fn(usize, &mut [f32]) -> f32 + Sync,
+    ) -> Self {
         let width = arch.dispatch(PanelWidth);
-        let count = starts.len().div_ceil(width);
-        let mut packed = vec![CacheLine::splat(0.0); (count * width * d).div_ceil(16)];
-        let floats = bytemuck::cast_slice_mut::<_, f32>(&mut packed);
-        for (j, codeword) in codewords.chunks_exact(d).enumerate() {
-            let panel = &mut floats[j / width * width * d..][..width * d];
-            for (slot, &element) in panel[j % width..].iter_mut().step_by(width).zip(codeword) {
-                *slot = element;
-            }
-        }
-        let mut padded = vec![CacheLine::splat(f32::INFINITY); (count * width).div_ceil(16)];
-        bytemuck::cast_slice_mut::<_, f32>(&mut padded)[..starts.len()].copy_from_slice(starts);
-        Self { arch, d, width, count, codewords: packed, starts: padded }
+        let count = k.div_ceil(width);
+        let codewords = vec![CacheLine::splat(0.0); (count * width * d).div_ceil(16)];
+        let starts = vec![CacheLine::splat(f32::INFINITY); (count * width).div_ceil(16)];
+        let mut panels = Self { arch, d, width, count, codewords, starts };
+        panels.pack(k, codeword);
+        panels
+    }
+
+    /// Packs other codewords in place of the old ones, of which there were as many.
+    pub(crate) fn pack(&mut self, k: usize, codeword: impl Fn(usize, &mut [f32]) -> f32 + Sync) {
+        let Self { arch, d, width, .. } = *self;
+        let panels = bytemuck::cast_slice_mut::<_, f32>(&mut self.codewords).par_chunks_exact_mut(width * d);
+        let starts = bytemuck::cast_slice_mut::<_, f32>(&mut self.starts).par_chunks_exact_mut(width);
+        panels.zip(starts).take(self.count).enumerate().for_each_init(
+            || vec![0.0; width * d],
+            |rows, (p, (panel, starts))| {
+                let own = (k - p * width).min(width);
+                for (j, (row, start)) in rows.chunks_exact_mut(d).zip(starts).take(own).enumerate() {
+                    *start = codeword(p * width + j, row);
+                }
+                rows[own * d..].fill(0.0);
+                widest(
+                    arch,
+                    #[inline(always)]
+                    || transpose(rows, d, panel),
+                );
+            },
+        );
     }
 
     /// Runs the tiles of `rows`, at most [`GROUP`] of them.
@@ -259,6 +282,17 @@ impl WithSimd for PanelWidth {
             16 => 32,
             8 | 4 => 16,
             lanes => 4 * lanes,
+        }
+    }
+}
+
+/// Writes the `rows` of `d` elements to `panel` column by column.
+#[inline(always)]
+fn transpose(rows: &[f32], d: usize, panel: &mut [f32]) {
+    let width = rows.len() / d;
+    for (i, column) in panel.chunks_exact_mut(width).enumerate() {
+        for (slot, row) in column.iter_mut().zip(rows.chunks_exact(d)) {
+            *slot = row[i];
         }
     }
 }

@@ -8,6 +8,8 @@ pub(crate) mod blend_means;
 pub(crate) mod codebook_mean;
 pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
+pub(crate) mod displace;
+pub(crate) mod displace_grad;
 pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
@@ -28,6 +30,8 @@ pub(crate) mod products;
 pub(crate) mod random_fill;
 pub(crate) mod reduce;
 pub(crate) mod residual;
+pub(crate) mod rotation_grad;
+pub(crate) mod row_argmax;
 pub(crate) mod row_distances;
 pub(crate) mod scalar_decode;
 pub(crate) mod scalar_encode;
@@ -50,3 +54,9 @@ pub(crate) const LEAST: &str = include_str!("../../shaders/shared/least.wgsl");
 /// Invocations per workgroup of the kernels that give each invocation one element: `WORKGROUP` in
 /// `shaders/shared/grid.wgsl`; the contract test compares the two.
 pub(crate) const WORKGROUP: u64 = 256;
+
+/// `shaders/shared/lengths.wgsl`, for the kernels in which 32 invocations share a row.
+pub(crate) const LENGTHS: &str = include_str!("../../shaders/shared/lengths.wgsl");
+
+/// Rows per workgroup of the kernels in which 32 invocations share a row: `ROWS` in their shaders.
+pub(crate) const ROWS: u64 = WORKGROUP / 32;

@@ -210,11 +210,14 @@ impl Recorder<'_> {
         *prepared = true;
         match packed {
             Packed::Cpu(packed) => {
-                *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?);
+                match packed {
+                    // The caller may have put codewords of another shape in place of the old ones.
+                    Some(own) if (own.k(), own.d()) == codewords.shape() => own.pack(codewords.host()),
+                    _ => *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?),
+                }
                 Ok(())
             }
             Packed::Gpu(panels) => {
-                // The caller may have put codewords of another shape in place of the old ones.
                 let (k, d) = codewords.shape();
                 if panels.shape != (k, d) {
                     let core = Core::of(&self.gpu().expect("panels are for shaders"), k, d);

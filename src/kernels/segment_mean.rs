@@ -1,4 +1,4 @@
-//! Host side of `segment_mean`: the mean of the rows of each code.
+//! Host side of `segment_mean`: the mean, or the sum, of the rows of each code.
 
 use std::ops::Range;
 
@@ -13,12 +13,13 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "weights", "order", "offsets"],
     writes: &["partials", "partial_mass", "means", "mass"],
     params: Params::FIELDS,
-    variants: || vec![SUM, SUM_WEIGHTED, COMBINE],
+    variants: || vec![SUM, SUM_WEIGHTED, COMBINE, COMBINE_TO_SUMS],
 };
 
 const SUM: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 0.0)]);
 const SUM_WEIGHTED: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 1.0)]);
 const COMBINE: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0)]);
+const COMBINE_TO_SUMS: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0), ("SUMS", 1.0)]);
 
 /// Rows per partial sum: `CHUNK` in the shader.
 const CHUNK: usize = 256;
@@ -39,6 +40,22 @@ shader_params!(Params {
     first_code: u32,
     codes: u32,
 });
+
+/// What is made of the sum of a code's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Mean,
+    Sum,
+}
+
+/// Rows, by code.
+#[derive(Clone, Copy)]
+struct Segments<'a> {
+    x: &'a Matrix<f32>,
+    order: &'a Matrix<u32>,
+    offsets: &'a Matrix<u32>,
+    weights: Option<&'a Matrix<f32>>,
+}
 
 impl Recorder<'_> {
     /// The mean of the rows of each code: `means[c] = Σ w[r] x[r] / Σ w[r]` over the rows r of code c, and
@@ -82,23 +99,77 @@ impl Recorder<'_> {
         means: &mut Matrix<f32>,
         mass: &mut Matrix<f32>,
     ) -> Result<()> {
+        self.segments(Form::Mean, Segments { x, order, offsets, weights }, means, mass)
+    }
+
+    /// The sum of the rows of each code: `sums[c] = Σ w[r] x[r]` over the rows r of code c, and `mass[c] = Σ w[r]`. A code
+    /// that has no rows has the sum 0. What scatters the gradients of rows to their codewords.
+    ///
+    /// Shapes, order of additions and errors are those of [`segment_mean`](Self::segment_mean).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let x = engine.upload(array![[1.0_f32], [9.0], [3.0]].view())?;
+    /// let order = engine.upload(array![[0_u32], [2], [1]].view())?;
+    /// let offsets = engine.upload(array![[0_u32], [2], [3], [3]].view())?;
+    /// let mut sums = engine.uninitialized::<f32>(3, 1)?;
+    /// let mut mass = engine.uninitialized::<f32>(3, 1)?;
+    /// let mut recorder = engine.recorder();
+    /// recorder.segment_sum(&x, &order, &offsets, None, &mut sums, &mut mass)?;
+    /// recorder.submit()?;
+    /// assert_eq!(sums.download()?, array![[4.0], [9.0], [0.0]]);
+    /// assert_eq!(mass.download()?, array![[2.0], [1.0], [0.0]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`segment_mean`](Self::segment_mean).
+    pub fn segment_sum(
+        &mut self,
+        x: &Matrix<f32>,
+        order: &Matrix<u32>,
+        offsets: &Matrix<u32>,
+        weights: Option<&Matrix<f32>>,
+        sums: &mut Matrix<f32>,
+        mass: &mut Matrix<f32>,
+    ) -> Result<()> {
+        self.segments(Form::Sum, Segments { x, order, offsets, weights }, sums, mass)
+    }
+
+    fn segments(
+        &mut self,
+        form: Form,
+        segments: Segments<'_>,
+        means: &mut Matrix<f32>,
+        mass: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let Segments { x, order, offsets, weights } = segments;
+        let method = match form {
+            Form::Mean => "segment_mean",
+            Form::Sum => "segment_sum",
+        };
         let (n, d) = x.shape();
         let k = means.rows();
         let engines = [x.engine(), order.engine(), offsets.engine(), means.engine(), mass.engine()];
-        self.same_engine("segment_mean", &engines)?;
-        expect_shape("segment_mean", "order", order.shape(), (n, 1))?;
-        expect_shape("segment_mean", "offsets", offsets.shape(), (k + 1, 1))?;
-        expect_shape("segment_mean", "means", means.shape(), (k, d))?;
-        expect_shape("segment_mean", "mass", mass.shape(), (k, 1))?;
+        self.same_engine(method, &engines)?;
+        expect_shape(method, "order", order.shape(), (n, 1))?;
+        expect_shape(method, "offsets", offsets.shape(), (k + 1, 1))?;
+        expect_shape(method, "the result", means.shape(), (k, d))?;
+        expect_shape(method, "mass", mass.shape(), (k, 1))?;
         if let Some(weights) = weights {
-            self.same_engine("segment_mean", &[weights.engine()])?;
-            expect_shape("segment_mean", "weights", weights.shape(), (n, 1))?;
+            self.same_engine(method, &[weights.engine()])?;
+            expect_shape(method, "weights", weights.shape(), (n, 1))?;
         }
         if d == 0 {
-            return Err(Error::shape("segment_mean: the vectors have 0 dimensions; at least 1 is needed"));
+            return Err(Error::shape(format!(
+                "{method}: the vectors have 0 dimensions; at least 1 is needed"
+            )));
         }
         if u32::try_from(n).is_err() {
-            return Err(Error::input(format!("segment_mean: {n} rows; row numbers have 32 bits")));
+            return Err(Error::input(format!("{method}: {n} rows; row numbers have 32 bits")));
         }
         if k == 0 {
             return Ok(());
@@ -106,6 +177,7 @@ impl Recorder<'_> {
         let Some(gpu) = self.gpu() else {
             let rows = cpu::segment_mean::Rows { x: x.host(), d, weights: weights.map(Matrix::host) };
             cpu::segment_mean::segment_mean(
+                form,
                 rows,
                 order.host(),
                 offsets.host(),
@@ -129,6 +201,10 @@ impl Recorder<'_> {
         let place_windows = grid::row_windows(n, [order.shard_rows()]);
         let code_windows = grid::row_windows(k, [means.shard_rows(), mass.shard_rows()]);
         let sum = if weights.is_some() { SUM_WEIGHTED } else { SUM };
+        let combine = match form {
+            Form::Mean => COMBINE,
+            Form::Sum => COMBINE_TO_SUMS,
+        };
         // Bound where a pass has no use for the matrix.
         let nothing = 0..0;
 
@@ -170,7 +246,7 @@ impl Recorder<'_> {
             for codes in &code_windows {
                 let workgroups = (codes.len() as u64 * width as u64).div_ceil(super::WORKGROUP);
                 let params = params(&nothing, &nothing, codes);
-                self.dispatch(&SHADER, &COMBINE, &params, &bindings(&nothing, &nothing, codes), workgroups)?;
+                self.dispatch(&SHADER, &combine, &params, &bindings(&nothing, &nothing, codes), workgroups)?;
             }
         }
         Ok(())

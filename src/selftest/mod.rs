@@ -12,6 +12,8 @@ mod codebook_mean;
 mod contract;
 mod copy_columns;
 mod counting_sort;
+mod displace;
+mod displace_grad;
 mod distance_matrix;
 mod elementwise;
 mod extend_codes;
@@ -33,6 +35,8 @@ mod products;
 mod random_fill;
 mod reduce;
 mod residual;
+mod rotation_grad;
+mod row_argmax;
 mod row_distances;
 mod scalar_decode;
 mod scalar_encode;
@@ -69,6 +73,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::copy_columns::SHADER, check: copy_columns::check },
     Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
+    Kernel { shader: &kernels::displace::SHADER, check: displace::check },
+    Kernel { shader: &kernels::displace_grad::SHADER, check: displace_grad::check },
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
     Kernel { shader: &kernels::fill::SHADER, check: fill::check },
@@ -88,6 +94,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::random_fill::SHADER, check: random_fill::check },
     Kernel { shader: &kernels::reduce::SHADER, check: reduce::check },
     Kernel { shader: &kernels::residual::SHADER, check: residual::check },
+    Kernel { shader: &kernels::rotation_grad::SHADER, check: rotation_grad::check },
+    Kernel { shader: &kernels::row_argmax::SHADER, check: row_argmax::check },
     Kernel { shader: &kernels::row_distances::SHADER, check: row_distances::check },
     Kernel { shader: &kernels::scalar_decode::SHADER, check: scalar_decode::check },
     Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },

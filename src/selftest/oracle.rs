@@ -129,3 +129,14 @@ pub(crate) fn mean(codewords: &[f32], d: usize) -> Vec<f32> {
         .map(|i| (codewords.iter().skip(i).step_by(d).map(|&c| f64::from(c)).sum::<f64>() / k) as f32)
         .collect()
 }
+
+/// Roundings in a sum over a row of `d` that 32 invocations share, or a CPU's 16 lanes: the product, what a lane adds,
+/// and the tree.
+pub(crate) fn row_sum_roundings(d: usize) -> f64 {
+    (d.div_ceil(16) + 6) as f64
+}
+
+/// Σ a_i b_i in float64.
+pub(crate) fn dot(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}

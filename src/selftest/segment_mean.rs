@@ -67,20 +67,19 @@ fn compare(
         None => None,
     };
     let mut means = engine.upload(Array2::from_elem((k, d), BEFORE).view())?;
-    let mut mass = engine.uninitialized(k, 1)?;
+    let (mut sums, mut mass) = (engine.uninitialized(k, d)?, engine.uninitialized(k, 1)?);
+    let rows = engine.upload(x.view())?;
+    let places =
+        engine.upload(Array2::from_shape_vec((n, 1), order.clone()).expect("n row numbers").view())?;
+    let device_offsets = engine.upload(offsets.view())?;
     let mut recorder = engine.recorder();
-    recorder.segment_mean(
-        &engine.upload(x.view())?,
-        &engine.upload(Array2::from_shape_vec((n, 1), order.clone()).expect("n row numbers").view())?,
-        &engine.upload(offsets.view())?,
-        uploaded.as_ref(),
-        &mut means,
-        &mut mass,
-    )?;
+    recorder.segment_sum(&rows, &places, &device_offsets, uploaded.as_ref(), &mut sums, &mut mass)?;
+    recorder.segment_mean(&rows, &places, &device_offsets, uploaded.as_ref(), &mut means, &mut mass)?;
     recorder.submit()?;
 
     let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[[row, 0]]));
     let (mut want, mut bounds) = (Vec::new(), Vec::new());
+    let (mut want_sums, mut sum_bounds) = (Vec::new(), Vec::new());
     let (mut want_mass, mut mass_bounds) = (Vec::new(), Vec::new());
     for code in 0..k {
         let run = &order[offsets[[code, 0]] as usize..offsets[[code + 1, 0]] as usize];
@@ -92,14 +91,16 @@ fn compare(
         want_mass.push(total);
         mass_bounds.push(mass_bound);
         for j in 0..d {
+            let terms = || run.iter().map(|&row| weight(row as usize) * f64::from(x[[row as usize, j]]));
+            let sum_error = sum_bound(chain, terms().map(f64::abs).sum());
+            want_sums.push(terms().sum::<f64>());
+            sum_bounds.push(sum_error);
             if total == 0.0 {
                 want.push(f64::from(BEFORE));
                 bounds.push(0.0);
                 continue;
             }
-            let terms = || run.iter().map(|&row| weight(row as usize) * f64::from(x[[row as usize, j]]));
             let mean = terms().sum::<f64>() / total;
-            let sum_error = sum_bound(chain, terms().map(f64::abs).sum());
             // The quotient takes over both relative errors and adds its own, which WGSL allows 2.5 ulp (5 U);
             // 1.01 is for products of errors.
             want.push(mean);
@@ -107,6 +108,7 @@ fn compare(
         }
     }
     check.close(&format!("{case}: means"), means.download()?, &want, |at| bounds[at]);
+    check.close(&format!("{case}: sums"), sums.download()?, &want_sums, |at| sum_bounds[at]);
     check.close(&format!("{case}: mass"), mass.download()?, &want_mass, |at| mass_bounds[at]);
     Ok(())
 }

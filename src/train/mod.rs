@@ -2,6 +2,7 @@
 
 mod elbow;
 mod empty;
+pub mod estimators;
 mod evolution;
 pub(crate) mod family;
 mod init;

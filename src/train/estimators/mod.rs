@@ -1,0 +1,187 @@
+//! Gradients through a quantizer.
+//!
+//! "The nearest codeword" has a derivative of zero almost everywhere. An [`Estimator`] says what a network is to see in
+//! its place (Section 3.2 of Vali's thesis, *Vector Quantization in Deep Neural Networks for Speech and Image
+//! Processing*, 2025), forward and backward, recorded on the device: nothing is submitted or read back, and all buffers
+//! are kept from step to step. At inference all of them are [`Nearest`].
+//!
+//! | estimator | output | gradient of the codebook |
+//! | --- | --- | --- |
+//! | [`Nsvq`] | x and noise as long as the error | through that length |
+//! | [`Diveq`] | the same, with noise directed at the codeword | through that length |
+//! | [`Ste`] | the codeword | from a loss of its own |
+//! | [`Rotation`] | the codeword | from a loss of its own |
+//! | [`Ema`] | the codeword | none: moving averages of the vectors |
+//!
+//! Auxiliary losses are means over all elements: the mean over the vectors of the squared norm, divided by d.
+//!
+//! ```
+//! use ndarray::array;
+//! use wgvq::Op;
+//! use wgvq::train::estimators::{Estimator, Forward, Nsvq};
+//! # fn main() -> wgvq::Result<()> {
+//! let engine = wgvq::Engine::cpu();
+//! let x = engine.upload(array![[0.0_f32, 0.1], [0.1, 0.0], [1.0, 0.9], [0.9, 1.0]].view())?;
+//! let mut codebook = engine.upload(array![[0.4_f32, 0.3], [0.6, 0.7]].view())?;
+//! let (n, d) = x.shape();
+//! let mut nsvq = Nsvq::new(7);
+//! let mut forward = Forward::new(&engine, n, d)?;
+//! let mut gradient = engine.zeros(n, d)?;
+//! let (mut dx, mut dcodebook) = (engine.zeros(n, d)?, engine.zeros(2, d)?);
+//! for step in 0..50 {
+//!     let mut recorder = engine.recorder();
+//!     nsvq.record_forward(&mut recorder, &x, &codebook, step, &mut forward)?;
+//!     // The loss is the mean squared error of the output; a decoder would go in between.
+//!     recorder.elementwise(Op::Sub, &forward.output, &x, &mut gradient)?;
+//!     recorder.update(Op::Mul, &mut gradient, 2.0 / (n * d) as f32)?;
+//!     nsvq.record_backward(&mut recorder, &x, &codebook, &forward, &gradient, &mut dx, &mut dcodebook)?;
+//!     recorder.update(Op::Mul, &mut dcodebook, 0.5)?;
+//!     recorder.update(Op::Sub, &mut codebook, &dcodebook)?;
+//!     recorder.submit()?;
+//! }
+//! // The codewords have become the means of their vectors.
+//! let codebook = codebook.download()?;
+//! assert!((codebook[[0, 0]] - 0.05).abs() < 1e-3 && (codebook[[1, 0]] - 0.95).abs() < 1e-3);
+//! # Ok(())
+//! # }
+//! ```
+
+mod displacement;
+mod diveq;
+mod ema;
+mod nearest;
+mod nsvq;
+mod pull;
+mod rotation;
+mod scatter;
+mod scratch;
+mod ste;
+
+#[cfg(test)]
+mod tests;
+
+pub use diveq::Diveq;
+pub use ema::Ema;
+pub use nearest::Nearest;
+pub use nsvq::Nsvq;
+pub use rotation::Rotation;
+pub use ste::Ste;
+
+use scratch::Saved;
+
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// What stands for "the nearest codeword" while a codebook is trained by gradient.
+///
+/// An estimator is for one quantizer of a model: the buffers that it keeps are of that quantizer's shapes.
+pub trait Estimator: Send {
+    /// What it is called: in specs and messages.
+    fn name(&self) -> &'static str;
+
+    /// Records the forward pass: everything in `forward` is overwritten.
+    ///
+    /// Shapes: `x` (n, d), `codebook` (k, d), `forward` for (n, d). Whatever is random depends on the estimator's seed, on
+    /// `step` and on the place of the element alone.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit; [`Device`](crate::ErrorKind::Device) if the device
+    /// has no room.
+    fn record_forward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+        step: u64,
+        forward: &mut Forward,
+    ) -> Result<()>;
+
+    /// Records the backward pass: from the `gradient` (n, d) of the loss by `forward.output` to those by x, `dx` (n, d), and
+    /// by the codebook, `dcodebook` (k, d), which are overwritten. The gradient of `forward.loss`, with weight 1, is
+    /// in them.
+    ///
+    /// `x` and `codebook` have to be what `forward` was computed from.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit, or if `forward` does not come from this kind of
+    /// estimator; [`Device`](crate::ErrorKind::Device) if the device has no room.
+    #[expect(clippy::too_many_arguments, reason = "a forward pass, a gradient, and where two gradients go")]
+    fn record_backward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+        forward: &Forward,
+        gradient: &Matrix<f32>,
+        dx: &mut Matrix<f32>,
+        dcodebook: &mut Matrix<f32>,
+    ) -> Result<()>;
+}
+
+/// What a forward pass makes of n vectors of d dimensions, on the device.
+///
+/// [`Recorder::histogram`] of the codes, every so many steps, gives the perplexity
+/// ([`Usage`](crate::metrics::Usage)).
+pub struct Forward {
+    /// What goes on through the network, (n, d).
+    pub output: Matrix<f32>,
+    /// The codeword of each vector, (n, 1).
+    pub codes: Matrix<u32>,
+    /// The squared distance of each vector to that codeword, (n, 1).
+    pub distances: Matrix<f32>,
+    /// The auxiliary loss, (1, 1): 0 for an estimator that has none.
+    pub loss: Matrix<f32>,
+    saved: Saved,
+}
+
+impl Forward {
+    /// Room for n vectors of d dimensions. One is enough for all steps.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the device has no room.
+    pub fn new(engine: &Engine, n: usize, d: usize) -> Result<Self> {
+        Ok(Self {
+            output: engine.uninitialized(n, d)?,
+            codes: engine.uninitialized(n, 1)?,
+            distances: engine.uninitialized(n, 1)?,
+            loss: engine.uninitialized(1, 1)?,
+            saved: Saved::default(),
+        })
+    }
+
+    /// Fails unless this is for vectors like `x` and they are like those of `codebook`.
+    fn check(&self, name: &str, x: &Matrix<f32>, codebook: &Matrix<f32>) -> Result<()> {
+        if x.cols() != codebook.cols() {
+            return Err(Error::shape(format!(
+                "{name}: vectors of {} dimensions and codewords of {}; they have to be the same",
+                x.cols(),
+                codebook.cols()
+            )));
+        }
+        if self.output.shape() != x.shape() {
+            let (n, d) = self.output.shape();
+            return Err(Error::shape(format!(
+                "{name}: a Forward for {n} × {d}, but x is {} × {}; make one of that shape",
+                x.rows(),
+                x.cols()
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The seed of an estimator's noise: other numbers than whatever else draws from `seed`.
+fn noise_seed(seed: u64) -> u64 {
+    const STREAM: u64 = 0x6e6f_6973_6521;
+    let mut rng = Rng::new(seed, STREAM);
+    u64::from(rng.bits()) << 32 | u64::from(rng.bits())
+}
+
+/// Fails, naming it, unless a weight of a loss is one.
+fn check_weight(name: &str, weight: f32) -> Result<()> {
+    if weight.is_finite() && weight >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::input(format!("{name} is {weight}; it has to be 0 or more, and finite")))
+}
