@@ -32,6 +32,7 @@ pub mod coding;
 mod cpu;
 mod engine;
 mod error;
+pub mod graph;
 pub mod io;
 mod kernels;
 mod lattice;

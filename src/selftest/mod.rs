@@ -38,6 +38,7 @@ mod residual;
 mod rotation_grad;
 mod row_argmax;
 mod row_distances;
+mod row_sums;
 mod scalar_decode;
 mod scalar_encode;
 mod scan;
@@ -45,6 +46,7 @@ mod segment_mean;
 mod soft_weights;
 mod sum_codewords;
 mod top_w;
+mod transpose;
 mod transposed_matmul;
 mod tree_rows;
 mod weighted_pick;
@@ -97,6 +99,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::rotation_grad::SHADER, check: rotation_grad::check },
     Kernel { shader: &kernels::row_argmax::SHADER, check: row_argmax::check },
     Kernel { shader: &kernels::row_distances::SHADER, check: row_distances::check },
+    Kernel { shader: &kernels::row_sums::SHADER, check: row_sums::check },
     Kernel { shader: &kernels::scalar_decode::SHADER, check: scalar_decode::check },
     Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
@@ -104,6 +107,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
+    Kernel { shader: &kernels::transpose::SHADER, check: transpose::check },
     Kernel { shader: &kernels::transposed_matmul::SHADER, check: transposed_matmul::check },
     Kernel { shader: &kernels::tree_rows::SHADER, check: tree_rows::check },
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },

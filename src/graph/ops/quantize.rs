@@ -1,0 +1,115 @@
+//! A quantizer in the middle of a graph.
+
+use super::{Computed, Gradients, Operation};
+use crate::engine::{Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Var};
+use crate::train::estimators::{Estimator, Forward};
+
+impl Graph {
+    /// What goes on in the place of the nearest codewords of `x`, and the gradients that come back, as `estimator` has
+    /// them. Shapes: `x` (n, d), `codebook` (k, d), the result (n, d).
+    ///
+    /// The gradient of the estimator's auxiliary loss, with weight 1, is in those of `x` and `codebook`; its value, the
+    /// codes and the distances are in [`quantized`](Self::quantized).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::graph::Graph;
+    /// use wgvq::train::estimators::Nsvq;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let mut graph = Graph::new(&engine);
+    /// let x = graph.input(3, 1)?;
+    /// let codebook = graph.parameter("codebook", array![[0.0_f32], [10.0]].view())?;
+    /// let quantized = graph.quantize(x, codebook, Nsvq::new(7))?;
+    /// let loss = graph.mse(quantized, x)?;
+    ///
+    /// graph.set(x, array![[1.0_f32], [9.0], [2.0]].view())?;
+    /// let mut recorder = engine.recorder();
+    /// graph.record_forward(&mut recorder)?;
+    /// graph.record_backward(&mut recorder, loss)?;
+    /// recorder.submit()?;
+    /// let codes = &graph.quantized(quantized)?.codes;
+    /// assert_eq!(codes.download()?, array![[0], [1], [0]]);
+    /// // The mean of the squared distances: the noise is as long as the error.
+    /// assert!((graph.value(loss)?.download()?[[0, 0]] - 2.0).abs() < 1e-6);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the dimensions differ; [`Device`](crate::ErrorKind::Device).
+    pub fn quantize(&mut self, x: Var, codebook: Var, estimator: impl Estimator + 'static) -> Result<Var> {
+        let ((n, d), (k, _)) = (self.shape(x)?, self.shape(codebook)?);
+        let engine = self.engine().clone();
+        let operation = Quantize {
+            estimator: Box::new(estimator),
+            pass: Forward::new(&engine, n, d)?,
+            dx: engine.uninitialized(n, d)?,
+            dcodebook: engine.uninitialized(k, d)?,
+        };
+        self.apply(operation, &[x, codebook])
+    }
+
+    /// Codes, distances and auxiliary loss of the last forward pass of a variable that [`quantize`](Self::quantize) made.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it is of another graph, or made by something else.
+    pub fn quantized(&self, var: Var) -> Result<&Forward> {
+        let pass = self.operation(var)?.and_then(|operation| operation.quantized());
+        pass.ok_or_else(|| Error::input("a variable that is not the result of quantize"))
+    }
+}
+
+struct Quantize {
+    estimator: Box<dyn Estimator>,
+    pass: Forward,
+    dx: Matrix<f32>,
+    dcodebook: Matrix<f32>,
+}
+
+impl Operation for Quantize {
+    fn name(&self) -> &'static str {
+        self.estimator.name()
+    }
+
+    fn shape(&self, inputs: &[(usize, usize)]) -> Result<(usize, usize)> {
+        let ((n, d), (k, cols)) = (inputs[0], inputs[1]);
+        if d == cols {
+            return Ok((n, d));
+        }
+        Err(Error::shape(format!(
+            "expected a codebook of {d} columns, as the vectors have, got {k} × {cols}"
+        )))
+    }
+
+    fn forward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        step: u64,
+        inputs: &[&Matrix<f32>],
+        output: &mut Matrix<f32>,
+    ) -> Result<()> {
+        self.estimator.record_forward(recorder, inputs[0], inputs[1], step, &mut self.pass)?;
+        recorder.copy(&self.pass.output, output)
+    }
+
+    fn backward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        inputs: &[&Matrix<f32>],
+        result: &Computed<'_>,
+        into: &mut Gradients<'_>,
+    ) -> Result<()> {
+        let (x, codebook) = (inputs[0], inputs[1]);
+        let Self { estimator, pass, dx, dcodebook } = self;
+        estimator.record_backward(recorder, x, codebook, pass, result.gradient, dx, dcodebook)?;
+        into.add(recorder, 0, x.shape(), |recorder, target| recorder.copy(dx, target))?;
+        into.add(recorder, 1, codebook.shape(), |recorder, target| recorder.copy(dcodebook, target))
+    }
+
+    fn quantized(&self) -> Option<&Forward> {
+        Some(&self.pass)
+    }
+}
