@@ -1,4 +1,4 @@
-// reduce: one value per block of 256 values: their sum, or the least (greatest) and its row number
+// reduce: one value per block of 256 values: their sum or that of their squares, or the least (greatest) and its row number
 //
 // values (n), indices (n, or unread); reduced and reduced_indices hold block b's result at target + b. A longer
 // column is reduced level by level: the next level's values and indices are this one's results. Row numbers are
@@ -25,6 +25,7 @@ override OPERATION: u32;
 const SUM: u32 = 0u;
 const MIN: u32 = 1u;
 const MAX: u32 = 2u;
+const SQUARES: u32 = 3u;
 
 const BLOCK: u32 = 256u;
 // Each invocation starts with the four values that meet in the first two levels of the tree.
@@ -62,18 +63,26 @@ fn main(
     }
     if local == 0u {
         reduced[params.target_row + block] = entry.value;
-        if OPERATION != SUM {
+        if !adds() {
             reduced_indices[params.target_row + block] = entry.index;
         }
     }
 }
 
+fn adds() -> bool {
+    return OPERATION == SUM || OPERATION == SQUARES;
+}
+
 fn load(at: u32) -> Entry {
-    if OPERATION == SUM {
-        if at < params.n {
-            return Entry(values[at], 0u);
+    if adds() {
+        if at >= params.n {
+            return Entry(0.0, 0u);
         }
-        return Entry(0.0, 0u);
+        let value = values[at];
+        if OPERATION == SQUARES {
+            return Entry(value * value, 0u);
+        }
+        return Entry(value, 0u);
     }
     // Past the end comes the last value again, which changes no minimum.
     let row = min(at, params.n - 1u);
@@ -84,7 +93,7 @@ fn load(at: u32) -> Entry {
 }
 
 fn combine(a: Entry, b: Entry) -> Entry {
-    if OPERATION == SUM {
+    if adds() {
         return Entry(a.value + b.value, 0u);
     }
     var b_wins = b.value < a.value;

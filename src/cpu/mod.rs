@@ -30,6 +30,7 @@ pub(crate) mod lut_scan;
 pub(crate) mod math;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
+pub(crate) mod optimizer_step;
 #[cfg(test)]
 mod oracle;
 pub(crate) mod prepare_codebook;

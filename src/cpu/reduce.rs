@@ -15,8 +15,19 @@ pub(crate) fn sum(values: &[f32]) -> f32 {
     if sums.len() == 1 { sums[0] } else { sum(&sums) }
 }
 
+/// The sum of the squares, as the same tree.
+pub(crate) fn sum_squares(values: &[f32]) -> f32 {
+    let mut sums = vec![0.0; values.len().div_ceil(BLOCK).max(1)];
+    block_sums_of(values, &mut sums, |value| value * value);
+    sum(&sums)
+}
+
 /// `sums[b]`: the sum of block `b` of `values`.
 pub(crate) fn block_sums(values: &[f32], sums: &mut [f32]) {
+    block_sums_of(values, sums, |value| value);
+}
+
+fn block_sums_of(values: &[f32], sums: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
     let arch = Arch::new();
     sums.par_iter_mut().zip(values.par_chunks(BLOCK)).with_min_len(64).for_each(|(sum, block)| {
         let mut padded = [0.0; BLOCK];
@@ -27,15 +38,14 @@ pub(crate) fn block_sums(values: &[f32], sums: &mut [f32]) {
         *sum = widest(
             arch,
             #[inline(always)]
-            || tree_sum(block),
+            || tree_sum(block.map(&f)),
         );
     });
 }
 
 /// Halves onto halves, eight times.
 #[inline(always)]
-fn tree_sum(block: &[f32; BLOCK]) -> f32 {
-    let mut sums = *block;
+fn tree_sum(mut sums: [f32; BLOCK]) -> f32 {
     let mut half = BLOCK / 2;
     while half > 0 {
         for at in 0..half {

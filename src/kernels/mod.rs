@@ -25,6 +25,7 @@ pub(crate) mod lut_build;
 pub(crate) mod lut_scan;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
+pub(crate) mod optimizer_step;
 pub(crate) mod prepare_codebook;
 pub(crate) mod products;
 pub(crate) mod random_fill;

@@ -1,4 +1,4 @@
-//! Host side of `reduce`: the sum, the least or the greatest of a column.
+//! Host side of `reduce`: the sum, the least or the greatest of a column, and the squared norm of a matrix.
 
 use crate::cpu;
 use crate::cpu::reduce::BLOCK;
@@ -12,12 +12,13 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["values", "indices"],
     writes: &["reduced", "reduced_indices"],
     params: Params::FIELDS,
-    variants: || vec![SUM, MIN, MAX],
+    variants: || vec![SUM, MIN, MAX, SQUARES],
 };
 
 const SUM: Variant = Variant::overriding(&[("OPERATION", 0.0)]);
 const MIN: Variant = Variant::overriding(&[("OPERATION", 1.0)]);
 const MAX: Variant = Variant::overriding(&[("OPERATION", 2.0)]);
+const SQUARES: Variant = Variant::overriding(&[("OPERATION", 3.0)]);
 
 shader_params!(Params { n: u32, first: u32, target_row: u32, has_indices: u32 });
 
@@ -57,6 +58,48 @@ impl Recorder<'_> {
         }
         let mut partial = self.engine().uninitialized(values.rows().div_ceil(BLOCK), 1)?;
         self.block_sums(values, &mut partial)?;
+        self.reduce_sum(&partial, sums, slot)
+    }
+
+    /// `sums[slot]` becomes the sum of the squares of all elements of `values`, its squared Frobenius norm; the other
+    /// rows of `sums` stay as they are.
+    ///
+    /// Shapes: `values` (n, d), `sums` (s, 1). Adds as [`reduce_sum`](Self::reduce_sum) does: the error is at most
+    /// (1 + 8 ⌈log₂₅₆ nd⌉) · 2⁻²⁴ of the sum, and the bits depend on neither threads nor shards.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let gradient = engine.upload(ndarray::array![[3.0_f32, 0.0], [0.0, 4.0]].view())?;
+    /// let mut norms = engine.zeros(2, 1)?;
+    /// let mut recorder = engine.recorder();
+    /// recorder.reduce_squares(&gradient, &mut norms, 1)?;
+    /// recorder.submit()?;
+    /// assert_eq!(norms.download()?, ndarray::array![[0.0], [25.0]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or `sums` has no row `slot`.
+    pub fn reduce_squares(
+        &mut self,
+        values: &Matrix<f32>,
+        sums: &mut Matrix<f32>,
+        slot: usize,
+    ) -> Result<()> {
+        self.same_engine("reduce", &[values.engine(), sums.engine()])?;
+        expect_slot("sums", sums.shape(), slot)?;
+        if self.gpu().is_none() {
+            sums.host_mut()[slot] = cpu::reduce::sum_squares(values.host());
+            return Ok(());
+        }
+        let blocks = (values.rows() * values.cols()).div_ceil(BLOCK);
+        if blocks <= 1 {
+            return self.reduce_level(&SQUARES, values, None, sums, None, slot);
+        }
+        let mut partial = self.engine().uninitialized(blocks, 1)?;
+        self.reduce_level(&SQUARES, values, None, &mut partial, None, 0)?;
         self.reduce_sum(&partial, sums, slot)
     }
 
@@ -157,7 +200,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Reduces each block of `values` to one row, from `target_row` on.
+    /// Reduces each block of the elements of `values`, row by row, to one row, from `target_row` on.
     fn reduce_level(
         &mut self,
         variant: &Variant,
@@ -179,17 +222,19 @@ impl Recorder<'_> {
             windows.push(0..0);
         }
         for window in windows {
+            // Shards start at multiples of 256 rows, so a window starts with a whole block.
+            let (first, n) = (window.start * values.cols(), window.len() * values.cols());
             let params = Params {
-                n: window.len() as u32,
-                first: window.start as u32,
-                target_row: (target_row + window.start / BLOCK) as u32,
+                n: n as u32,
+                first: first as u32,
+                target_row: (target_row + first / BLOCK) as u32,
                 has_indices: u32::from(indices.is_some()),
             };
             let column = values.slice(window.clone());
             // Where there are no indices yet, none are read.
             let indices = indices.map_or_else(|| column.clone(), |indices| indices.slice(window.clone()));
             let bindings = [column, indices, reduced.clone(), reduced_indices.clone()];
-            let blocks = window.len().div_ceil(BLOCK).max(1) as u64;
+            let blocks = n.div_ceil(BLOCK).max(1) as u64;
             self.dispatch(&SHADER, variant, &params, &bindings, blocks)?;
         }
         Ok(())

@@ -29,6 +29,7 @@ mod lut_build;
 mod lut_scan;
 mod multiply_add;
 mod normalize;
+mod optimizer_step;
 pub(crate) mod oracle;
 mod prepare_codebook;
 mod products;
@@ -39,6 +40,7 @@ mod rotation_grad;
 mod row_argmax;
 mod row_distances;
 mod row_sums;
+pub(crate) mod running;
 mod scalar_decode;
 mod scalar_encode;
 mod scan;
@@ -91,6 +93,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::lut_scan::SHADER, check: lut_scan::check },
     Kernel { shader: &kernels::multiply_add::SHADER, check: multiply_add::check },
     Kernel { shader: &kernels::normalize::SHADER, check: normalize::check },
+    Kernel { shader: &kernels::optimizer_step::SHADER, check: optimizer_step::check },
     Kernel { shader: &kernels::prepare_codebook::SHADER, check: prepare_codebook::check },
     Kernel { shader: &kernels::products::SHADER, check: products::check },
     Kernel { shader: &kernels::random_fill::SHADER, check: random_fill::check },

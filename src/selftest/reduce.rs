@@ -1,4 +1,4 @@
-//! Check of `reduce`: sums, minima and maxima of columns of every number of levels.
+//! Check of `reduce`: sums, minima and maxima of columns of every number of levels, and squared norms.
 
 use ndarray::{Array2, array};
 
@@ -23,7 +23,33 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     last[[768, 0]] = -1.0;
     extremes(check, "an extreme at the end", &last)?;
     extremes(check, "another extreme at the end", &-last)?;
+    // More than one row; the last is over 256 KiB.
+    for (n, d) in [(1, 1), (3, 85), (2, 128), (1, 300), (257, 3), (1031, 65)] {
+        let values = check.normals(n, d, 0.5);
+        squares(check, &format!("{n} × {d} normals"), &values)?;
+        let whole = values.mapv(|value| value.round().clamp(-3.0, 3.0));
+        squares(check, &format!("{n} × {d} whole numbers"), &whole)?;
+    }
     nothing(check)
+}
+
+fn squares(check: &mut Check, case: &str, values: &Array2<f32>) -> Result<()> {
+    let engine = check.engine();
+    let mut sums = engine.upload(array![[7.0_f32], [8.0], [9.0]].view())?;
+    let mut recorder = engine.recorder();
+    recorder.reduce_squares(&engine.upload(values.view())?, &mut sums, 1)?;
+    recorder.submit()?;
+    let want: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let bounds = [0.0, tree_bound(values, want), 0.0];
+    check.close(&format!("squares of {case}"), sums.download()?, &[7.0, want, 9.0], |at| bounds[at]);
+    Ok(())
+}
+
+/// Eight roundings per level, and those of squares; sums of whole numbers are exact.
+fn tree_bound(values: &Array2<f32>, magnitude: f64) -> f64 {
+    let levels = (1..).find(|&levels| values.len() <= 256_usize.pow(levels)).expect("some power") as usize;
+    let exact = values.iter().all(|value| value.fract() == 0.0);
+    if exact { 0.0 } else { sum_bound(8 * levels, magnitude) }
 }
 
 fn sum(check: &mut Check, case: &str, values: &Array2<f32>) -> Result<()> {
@@ -34,11 +60,7 @@ fn sum(check: &mut Check, case: &str, values: &Array2<f32>) -> Result<()> {
     recorder.submit()?;
     let want: f64 = values.iter().map(|&value| f64::from(value)).sum();
     let magnitude: f64 = values.iter().map(|&value| f64::from(value).abs()).sum();
-    // Eight roundings per level; sums of whole numbers are exact.
-    let levels = (1..).find(|&levels| values.len() <= 256_usize.pow(levels)).expect("some power") as usize;
-    let exact = values.iter().all(|value| value.fract() == 0.0);
-    let bound = if exact { 0.0 } else { sum_bound(8 * levels, magnitude) };
-    let bounds = [0.0, bound, 0.0];
+    let bounds = [0.0, tree_bound(values, magnitude), 0.0];
     check.close(&format!("sum of {case}"), sums.download()?, &[7.0, want, 9.0], |at| bounds[at]);
     Ok(())
 }
@@ -75,6 +97,7 @@ fn results(check: &Check) -> Result<(Matrix<f32>, Matrix<u32>)> {
 
 fn nothing(check: &mut Check) -> Result<()> {
     sum(check, "nothing", &Array2::zeros((0, 1)))?;
+    squares(check, "nothing", &Array2::zeros((0, 3)))?;
     let engine = check.engine();
     let none = engine.zeros(0, 1)?;
     let one = engine.zeros(1, 1)?;
@@ -95,24 +118,26 @@ fn nothing(check: &mut Check) -> Result<()> {
 mod tests {
     use crate::Engine;
 
-    /// The bits of the sum of the same values on `engine`.
-    fn sum_on(engine: &Engine) -> u32 {
+    /// The bits of the sum of the same values on `engine`, and of their squares.
+    fn sums_on(engine: &Engine) -> Vec<u32> {
         let mut rng = crate::rng::Rng::new(11, 0);
-        let values = ndarray::Array2::from_shape_simple_fn((200_003, 1), || rng.normal());
-        let mut sum = engine.zeros(1, 1).unwrap();
+        let values = ndarray::Array2::from_shape_simple_fn((199_990, 1), || rng.normal());
+        let wide = values.to_shape((2857, 70)).unwrap();
+        let mut sums = engine.zeros(2, 1).unwrap();
         let mut recorder = engine.recorder();
-        recorder.reduce_sum(&engine.upload(values.view()).unwrap(), &mut sum, 0).unwrap();
+        recorder.reduce_sum(&engine.upload(values.view()).unwrap(), &mut sums, 0).unwrap();
+        recorder.reduce_squares(&engine.upload(wide.view()).unwrap(), &mut sums, 1).unwrap();
         recorder.submit().unwrap();
-        sum.download().unwrap()[[0, 0]].to_bits()
+        sums.download().unwrap().column(0).iter().map(|sum| sum.to_bits()).collect()
     }
 
     #[test]
     fn a_sum_has_the_same_bits_whatever_the_shards_and_threads() {
-        let cpu = sum_on(&Engine::cpu());
+        let cpu = sums_on(&Engine::cpu());
         let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        assert_eq!(one_thread.install(|| sum_on(&Engine::cpu())), cpu);
+        assert_eq!(one_thread.install(|| sums_on(&Engine::cpu())), cpu);
         let Some(whole) = crate::test_gpu() else { return };
         let sharded = Engine::builder().device("gpu").max_binding(256 << 10).build().unwrap();
-        assert_eq!(sum_on(&sharded), sum_on(&whole));
+        assert_eq!(sums_on(&sharded), sums_on(&whole));
     }
 }

@@ -1,4 +1,4 @@
-//! Training codebooks.
+//! Training codebooks, and the optimizers of training by gradient.
 
 mod elbow;
 mod empty;
@@ -10,12 +10,16 @@ mod kmeans;
 pub(crate) mod least_squares;
 mod mini_batch;
 mod mixture;
+mod optimizer;
+mod schedule;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
 pub use evolution::Evolution;
 pub use init::Init;
 pub use kmeans::{Clustering, Ended, Iteration, KMeans};
 pub use mixture::{Covariance, GaussianMixture, Mixture, MixtureFit};
+pub use optimizer::{Optimizer, OptimizerState, Rule};
+pub use schedule::Schedule;
 
 use std::ops::ControlFlow;
 
