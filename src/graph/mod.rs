@@ -45,6 +45,7 @@ pub use layers::Linear;
 
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
+use crate::train::Optimizer;
 use crate::train::estimators::Forward;
 
 /// A matrix of a [`Graph`].
@@ -296,6 +297,52 @@ impl Graph {
             }
             _ => None,
         })
+    }
+
+    /// Records one step of `optimizer` along the gradients of the last backward pass.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::graph::Graph;
+    /// use wgvq::train::Optimizer;
+    /// use wgvq::train::estimators::Nsvq;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let mut graph = Graph::new(&engine);
+    /// let x = graph.input(4, 1)?;
+    /// let codebook = graph.parameter("codebook", array![[0.0_f32], [1.0]].view())?;
+    /// let quantized = graph.quantize(x, codebook, Nsvq::new(7))?;
+    /// let loss = graph.mse(quantized, x)?;
+    /// graph.set(x, array![[-3.0_f32], [-1.0], [7.0], [9.0]].view())?;
+    /// let mut optimizer = Optimizer::adam(0.1);
+    /// for _ in 0..300 {
+    ///     let mut recorder = engine.recorder();
+    ///     graph.record_forward(&mut recorder)?;
+    ///     graph.record_backward(&mut recorder, loss)?;
+    ///     graph.record_update(&mut recorder, &mut optimizer)?;
+    ///     recorder.submit()?;
+    /// }
+    /// let codebook = graph.value(codebook)?.download()?;
+    /// assert!((codebook[[0, 0]] + 2.0).abs() < 0.05 && (codebook[[1, 0]] - 8.0).abs() < 0.05);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if a parameter has no gradient: every loss of a run has to depend on all of them;
+    /// those of the optimizer.
+    pub fn record_update(&mut self, recorder: &mut Recorder<'_>, optimizer: &mut Optimizer) -> Result<()> {
+        let mut parameters = Vec::new();
+        for parameter in self.parameters() {
+            let Some(gradient) = parameter.gradient else {
+                return Err(Error::input(format!(
+                    "the loss did not depend on the parameter {}; leave it out of the graph",
+                    parameter.name
+                )));
+            };
+            parameters.push((parameter.value, gradient));
+        }
+        optimizer.record_step(recorder, &mut parameters)
     }
 
     /// Passes forward that were recorded: what random operations draw depends on it.

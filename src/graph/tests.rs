@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::rng::Rng;
 use crate::train::estimators::Nsvq;
+use crate::train::{Init, KMeans, Optimizer};
 
 /// Builds the operation under test from parameters that the case made.
 type Build = fn(&mut Graph, &[Var]) -> Result<Var>;
@@ -152,6 +153,44 @@ fn through_nsvq_the_loss_is_the_quantization_error() {
             assert!((f64::from(*got) - want).abs() < 1e-5 * largest, "{got} {want}");
         }
         assert!(graph.quantized(loss).is_err());
+    }
+}
+
+#[test]
+fn training_by_gradient_ends_near_k_means_and_is_the_same_again() {
+    let mut rng = Rng::new(2, 0);
+    let centres = Array2::from_shape_simple_fn((8, 4), || 5.0 * rng.normal());
+    let x = Array2::from_shape_fn((256, 4), |(row, column)| centres[[row % 8, column]] + rng.normal());
+    for engine in engines() {
+        let train = || {
+            let mut graph = Graph::new(&engine);
+            let input = graph.input(256, 4).unwrap();
+            graph.set(input, x.view()).unwrap();
+            let start = x.slice(ndarray::s![..8, ..]);
+            let codebook = graph.parameter("codebook", start).unwrap();
+            let quantized = graph.quantize(input, codebook, Nsvq::new(1)).unwrap();
+            let loss = graph.mse(quantized, input).unwrap();
+            let mut optimizer = Optimizer::adam(0.02);
+            let mut losses = Vec::new();
+            for _ in 0..300 {
+                let mut recorder = engine.recorder();
+                graph.record_forward(&mut recorder).unwrap();
+                graph.record_backward(&mut recorder, loss).unwrap();
+                graph.record_update(&mut recorder, &mut optimizer).unwrap();
+                recorder.submit().unwrap();
+                losses.push(graph.value(loss).unwrap().download().unwrap()[[0, 0]]);
+            }
+            (losses, graph.value(codebook).unwrap().download().unwrap())
+        };
+        let (losses, codebook) = train();
+        // Lloyd's algorithm from the same start.
+        let lloyd = KMeans::new(8).init(Init::From(x.slice(ndarray::s![..8, ..]).to_owned()));
+        let found = lloyd.iterations(50).tolerance(0.0).fit(&engine, &x).unwrap();
+        let (last, best) = (f64::from(losses[299]), found.mse / 4.0);
+        assert!(losses[0] > 1.3 * losses[299], "{} to {last}", losses[0]);
+        assert!((last / best - 1.0).abs() < 0.01, "{last} by gradient, {best} by k-means");
+        // Same seed, same device: bit for bit.
+        assert!(train() == (losses, codebook));
     }
 }
 
