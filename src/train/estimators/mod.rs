@@ -9,6 +9,8 @@
 //! | --- | --- | --- |
 //! | [`Nsvq`] | x and noise as long as the error | through that length |
 //! | [`Diveq`] | the same, with noise directed at the codeword | through that length |
+//! | [`Soft`] | a mean of all codewords, weighted by nearness | through weights and mean |
+//! | [`Gumbel`] | a codeword drawn by nearness | through the softmax around the draw |
 //! | [`Ste`] | the codeword | from a loss of its own |
 //! | [`Rotation`] | the codeword | from a loss of its own |
 //! | [`Ema`] | the codeword | none: moving averages of the vectors |
@@ -49,23 +51,30 @@
 mod displacement;
 mod diveq;
 mod ema;
+mod gumbel;
 mod nearest;
 mod nsvq;
 mod pull;
 mod rotation;
 mod scatter;
 mod scratch;
+mod soft;
+mod softmin;
 mod ste;
+mod temperature;
 
 #[cfg(test)]
 mod tests;
 
 pub use diveq::Diveq;
 pub use ema::Ema;
+pub use gumbel::Gumbel;
 pub use nearest::Nearest;
 pub use nsvq::Nsvq;
 pub use rotation::Rotation;
+pub use soft::Soft;
 pub use ste::Ste;
+pub use temperature::Temperature;
 
 use scratch::Saved;
 

@@ -27,6 +27,8 @@ impl<T: Element> Scratch<T> {
 pub(super) struct Saved {
     /// The estimator it is for.
     by: &'static str,
+    /// A number that goes with them.
+    pub number: f32,
     matrices: Vec<Scratch<f32>>,
 }
 

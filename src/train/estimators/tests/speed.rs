@@ -1,21 +1,9 @@
-//! Estimators against float64, on both backends.
+//! What a step costs.
 
 use std::time::Instant;
 
-use ndarray::Array2;
-
 use super::*;
 use crate::kernels::elementwise::Op;
-use crate::kernels::random_fill::Distribution;
-
-fn engines() -> impl Iterator<Item = Engine> {
-    std::iter::once(Engine::cpu()).chain(crate::test_gpu())
-}
-
-fn normals(seed: u64, shape: (usize, usize)) -> Array2<f32> {
-    let mut rng = Rng::new(seed, 0);
-    Array2::from_shape_simple_fn(shape, || rng.normal())
-}
 
 /// Where the time of a step goes, at the size of the accounts in the documentation.
 #[test]
@@ -53,6 +41,8 @@ fn speed() {
             Box::new(Ste::new(1.0, 0.25).unwrap()),
             Box::new(Rotation::new(1.0, 0.25).unwrap()),
             Box::new(Ema::new(0.99, 0.25).unwrap()),
+            Box::new(Soft::new(Temperature::fixed(0.1).unwrap())),
+            Box::new(Gumbel::new(0.1, Temperature::fixed(1.0).unwrap(), 7).unwrap()),
         ];
         for mut estimator in estimators {
             time(estimator.name(), &mut |recorder, step| {
