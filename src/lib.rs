@@ -52,10 +52,11 @@ pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
 pub use lattice::Lattice;
 pub use quantizers::{
-    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, LatticeVq, LatticeVqBuilder,
-    Model, Product, ProductBuilder, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
-    ScalarLevels, Spec, Trained, Training, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches,
-    encode_batches, load, load_with,
+    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, GradientRun,
+    GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder, Quantizer,
+    Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels, Spec, Trained, Training,
+    TreeResidual, TreeResidualBuilder, Vq, VqBuilder, Window, decode_batches, encode_batches, load,
+    load_with,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

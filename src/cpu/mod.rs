@@ -48,6 +48,7 @@ pub(crate) mod scan;
 pub(crate) mod segment_mean;
 pub(crate) mod soft_weights;
 pub(crate) mod sum_codewords;
+pub(crate) mod tally;
 pub(crate) mod tile;
 pub(crate) mod top_w;
 pub(crate) mod transpose;

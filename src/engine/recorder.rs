@@ -190,6 +190,48 @@ impl<'encoder> Recorder<'encoder> {
         Ok(())
     }
 
+    /// Copies `source` (n, d) over the rows of `target` from row `first` on.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if `target` is of another width or has too few rows.
+    pub(crate) fn copy_rows(
+        &mut self,
+        source: &Matrix<f32>,
+        target: &mut Matrix<f32>,
+        first: usize,
+    ) -> Result<()> {
+        self.same_engine("copy_rows", &[source.engine(), target.engine()])?;
+        let ((n, d), (rows, cols)) = (source.shape(), target.shape());
+        if d != cols || first + n > rows {
+            return Err(Error::shape(format!(
+                "copy_rows: expected a target of {d} columns and {} rows or more, got {rows} × {cols}",
+                first + n
+            )));
+        }
+        if source.is_empty() {
+            return Ok(());
+        }
+        let Some(_) = self.gpu() else {
+            target.host_mut()[first * d..][..n * d].copy_from_slice(source.host());
+            return Ok(());
+        };
+        // Cut where either one starts a shard, in rows of the target.
+        let mut window = first..first;
+        while window.end < first + n {
+            window.start = window.end;
+            let own =
+                (window.start - first) / source.shard_rows() * source.shard_rows() + source.shard_rows();
+            let theirs = window.start / target.shard_rows() * target.shard_rows() + target.shard_rows();
+            window.end = theirs.min(first + own).min(first + n);
+            let from = source.slice(window.start - first..window.end - first);
+            let to = target.slice(window.clone());
+            let (encoder, size) = (self.target.encoder(), from.size);
+            encoder.copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, size);
+            self.kept.extend([from.buffer, to.buffer]);
+        }
+        Ok(())
+    }
+
     /// The GPU, or `None` on the CPU backend: then the caller runs its twin.
     pub(crate) fn gpu(&self) -> Option<Arc<Gpu>> {
         match self.engine.backend() {

@@ -46,7 +46,7 @@ pub use layers::Linear;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::train::Optimizer;
-use crate::train::estimators::Forward;
+use crate::train::estimators::{Estimator, Forward};
 
 /// A matrix of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,8 +90,32 @@ pub trait Operation: Send {
         into: &mut Gradients<'_>,
     ) -> Result<()>;
 
-    /// Codes and what else there is, if it is a quantizer: see [`Graph::quantized`].
+    /// Records a change of inputs that is not by gradient, behind the optimizer's step: nothing, but for quantizers whose
+    /// estimator has one. `values` are those of all nodes, `inputs` the places of the operation's among them.
+    ///
+    /// # Errors
+    /// Those of the kernels.
+    fn update(
+        &mut self,
+        _recorder: &mut Recorder<'_>,
+        _values: &mut [Matrix<f32>],
+        _inputs: &[usize],
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// The codes (n, 1) of each codebook, if it is a quantizer: see [`Graph::codes`].
+    fn codes(&self) -> Vec<&Matrix<u32>> {
+        Vec::new()
+    }
+
+    /// Codes and what else there is, if it is a quantizer of one codebook: see [`Graph::quantized`].
     fn quantized(&self) -> Option<&Forward> {
+        None
+    }
+
+    /// The estimator, if it is a quantizer that has one: see [`Graph::estimator`].
+    fn estimator(&mut self) -> Option<&mut dyn Estimator> {
         None
     }
 }
@@ -233,6 +257,19 @@ impl Graph {
         })
     }
 
+    fn operation_mut(&mut self, var: Var) -> Result<Option<&mut dyn Operation>> {
+        Ok(self.operation_and_values(var)?.0)
+    }
+
+    /// The same, with the values of all variables.
+    fn operation_and_values(&mut self, var: Var) -> Result<(Option<&mut dyn Operation>, &[Matrix<f32>])> {
+        let index = self.index(var)?;
+        Ok(match &mut self.nodes[index].source {
+            Source::Operation(operation) => (Some(&mut **operation), &self.values),
+            _ => (None, &self.values),
+        })
+    }
+
     /// `(rows, cols)` of a variable.
     ///
     /// # Errors
@@ -299,7 +336,7 @@ impl Graph {
         })
     }
 
-    /// Records one step of `optimizer` along the gradients of the last backward pass.
+    /// Records one step of `optimizer` along the gradients of the last backward pass, and what estimators do beside it.
     ///
     /// ```
     /// use ndarray::array;
@@ -342,7 +379,13 @@ impl Graph {
             };
             parameters.push((parameter.value, gradient));
         }
-        optimizer.record_step(recorder, &mut parameters)
+        optimizer.record_step(recorder, &mut parameters)?;
+        for node in &mut self.nodes {
+            if let Source::Operation(operation) = &mut node.source {
+                operation.update(recorder, &mut self.values, &node.inputs)?;
+            }
+        }
+        Ok(())
     }
 
     /// Passes forward that were recorded: what random operations draw depends on it.

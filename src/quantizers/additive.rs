@@ -1,6 +1,6 @@
 //! Additive quantization: the sum of one codeword of each codebook, in no order.
 
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array2, Axis, s};
 use serde_json::{Map, Value, json};
 
 use super::model::Parts;
@@ -287,10 +287,7 @@ impl Quantizer for Additive {
 impl Additive {
     /// A coder whose local search perturbs the codes as `rng` draws it.
     fn coder(&self, engine: &Engine, rng: &mut Rng) -> Result<AdditiveCoder> {
-        let (centred, mean) = stack::centre(&self.codebooks);
-        let views: Vec<_> = centred.iter().map(|codebook| codebook.view()).collect();
-        let all = concatenate(Axis(0), &views).expect("codebooks of one dimension");
-        let (m, k) = (self.codebooks.len(), self.codebooks[0].nrows());
+        let ((k, d), m) = (self.codebooks[0].dim(), self.codebooks.len());
         // The first round of a search starts from the codes as they are.
         let rounds = if self.rounds == 0 { 0 } else { self.rounds + 1 };
         let shifts = (0..rounds).map(|round| {
@@ -302,14 +299,20 @@ impl Additive {
             engine.upload(shifts.view())
         });
         let shifts = shifts.collect::<Result<_>>()?;
-        Ok(AdditiveCoder {
-            gram: stack::inner_products(engine, &centred, &centred)?,
-            union: Codebook::new(engine, all.view(), Metric::SquaredL2)?,
-            mean: engine.upload(mean.view())?,
+        let mut coder = AdditiveCoder {
+            gram: stack::table(engine, m * k, m * k)?,
+            union: Codebook::from_matrix(engine.uninitialized(m * k, d)?, Metric::SquaredL2)?,
+            mean: engine.uninitialized(1, d)?,
             stack: Stack::new(engine, &self.codebooks)?,
             beam: self.beam,
             shifts,
-        })
+        };
+        let there = self.codebooks.iter().map(|codebook| engine.upload(codebook.view()));
+        let there = there.collect::<Result<Vec<_>>>()?;
+        let mut recorder = engine.recorder();
+        coder.record_codebooks(&mut recorder, &there.iter().collect::<Vec<_>>())?;
+        recorder.submit()?;
+        Ok(coder)
     }
 }
 
@@ -416,6 +419,21 @@ impl Coder for AdditiveCoder {
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
         self.stack.record_decode(recorder, codes, decoded)
+    }
+
+    fn record_codebooks(&mut self, recorder: &mut Recorder<'_>, codebooks: &[&Matrix<f32>]) -> Result<()> {
+        let engine = recorder.engine().clone();
+        self.stack.record_codebooks(recorder, codebooks)?;
+        recorder.fill(&mut self.mean, 0.0)?;
+        let mut mean = engine.uninitialized(1, self.dim())?;
+        for (j, codebook) in codebooks.iter().enumerate() {
+            let mut centred = engine.uninitialized(codebook.rows(), codebook.cols())?;
+            stack::record_centred(recorder, codebook, &mut centred, &mut mean)?;
+            recorder.update(Op::Add, &mut self.mean, &mean)?;
+            recorder.copy_rows(&centred, self.union.codewords_mut(), self.stack.offset(j))?;
+        }
+        recorder.prepare_codebook(&mut self.union)?;
+        recorder.matmul_transposed(self.union.codewords(), self.union.codewords(), &mut self.gram)
     }
 
     fn scratch_bytes(&self) -> usize {

@@ -8,6 +8,7 @@ mod additive;
 mod codes;
 mod evaluation;
 mod extent;
+mod gradient;
 mod joint;
 mod lattice;
 mod lloyd_max;
@@ -27,6 +28,7 @@ pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
 pub(crate) use codes::check_codes;
 pub use evaluation::Evaluation;
+pub use gradient::{GradientRun, GradientTraining, Method, Window};
 pub use lattice::{LatticeVq, LatticeVqBuilder};
 pub use model::{Model, load, load_with};
 pub use product::{Product, ProductBuilder};
@@ -215,6 +217,16 @@ pub trait Coder: Send + Sync {
     /// The one codebook whose nearest codeword is the code, if that is all there is to it.
     fn codebook(&self) -> Option<&Codebook> {
         None
+    }
+
+    /// Records that the quantizer's codebooks are now these, of the shapes it has: what training by gradient does at every
+    /// step.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it cannot take others; [`Shape`](crate::ErrorKind::Shape) if the shapes do not
+    /// fit.
+    fn record_codebooks(&mut self, _: &mut Recorder<'_>, _: &[&Matrix<f32>]) -> Result<()> {
+        Err(Error::input("this quantizer cannot be trained by gradient; VQ, RQ, PQ, PRQ and AQ can"))
     }
 
     /// Bytes that encoding one vector takes on the device, besides the vector and its codes.

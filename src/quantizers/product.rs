@@ -396,6 +396,16 @@ impl Coder for ProductCoder {
         Ok(())
     }
 
+    fn record_codebooks(&mut self, recorder: &mut Recorder<'_>, codebooks: &[&Matrix<f32>]) -> Result<()> {
+        let mut rest = codebooks;
+        for (_, coder) in &mut self.parts {
+            let (own, others) = rest.split_at(coder.codebook_sizes().len());
+            coder.record_codebooks(recorder, own)?;
+            rest = others;
+        }
+        Ok(())
+    }
+
     fn scratch_bytes(&self) -> usize {
         let of = |(columns, coder): &(Range<usize>, Box<dyn Coder>)| {
             4 * (columns.len() + coder.codebook_sizes().len() + 1) + coder.scratch_bytes()

@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use super::vq::check_codebook;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::Op;
 
 /// Fails unless there is a codebook and all are usable and of one dimension.
 pub(super) fn check_codebooks(codebooks: &[Array2<f32>]) -> Result<()> {
@@ -45,6 +46,20 @@ impl Stack {
             offsets: offsets.collect::<Result<_>>()?,
             sizes,
         })
+    }
+
+    /// Takes the codewords of `codebooks` in place of its own.
+    pub fn record_codebooks(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        codebooks: &[&Matrix<f32>],
+    ) -> Result<()> {
+        let mut first = 0;
+        for codebook in codebooks {
+            recorder.copy_rows(codebook, &mut self.codewords, first)?;
+            first += codebook.rows();
+        }
+        Ok(())
     }
 
     pub fn dim(&self) -> usize {
@@ -97,44 +112,30 @@ fn offset(sizes: &[usize], j: usize) -> usize {
     sizes[..j].iter().sum()
 }
 
-/// Codebooks moved so that the mean of each is 0, and the sum of the means, (1, d): sums of codewords lie about it, and
-/// inner products of what is left keep their digits where the data lie far from the origin.
-pub(super) fn centre(codebooks: &[Array2<f32>]) -> (Vec<Array2<f32>>, Array2<f32>) {
-    let mut total = Array2::<f64>::zeros((1, codebooks[0].ncols()));
-    let centred = codebooks
-        .iter()
-        .map(|codebook| {
-            let mean = codebook.mapv(f64::from).mean_axis(Axis(0)).expect("there are codewords");
-            // What is taken off has to be what is added to the total: the rounded mean.
-            let mean = mean.mapv(|value| value as f32).insert_axis(Axis(0));
-            total += &mean.mapv(f64::from);
-            codebook - &mean
-        })
-        .collect();
-    (centred, total.mapv(|value| value as f32))
+/// Records `centred`, `codebook` (k, d) moved so that its mean is 0, and `mean` (1, d), what was taken off: sums of
+/// codewords lie about the sum of the means, and inner products of what is left keep their digits where the data lie far
+/// from the origin.
+pub(super) fn record_centred(
+    recorder: &mut Recorder<'_>,
+    codebook: &Matrix<f32>,
+    centred: &mut Matrix<f32>,
+    mean: &mut Matrix<f32>,
+) -> Result<()> {
+    recorder.column_sums(codebook, mean)?;
+    recorder.update(Op::Mul, mean, 1.0 / codebook.rows() as f32)?;
+    recorder.elementwise(Op::Sub, codebook, &*mean, centred)
 }
 
 /// The largest table of inner products that a beam search may take on a device, in bytes.
 const MOST_TABLE: usize = 1 << 30;
 
-/// ⟨a, c⟩ for all `rows` and `columns` of codewords.
-pub(super) fn inner_products(
-    engine: &Engine,
-    rows: &[Array2<f32>],
-    columns: &[Array2<f32>],
-) -> Result<Matrix<f32>> {
-    let count = |books: &[Array2<f32>]| books.iter().map(Array2::nrows).sum::<usize>();
-    let (height, width) = (count(rows), count(columns));
+/// Room for the inner products of so many codewords with so many.
+pub(super) fn table(engine: &Engine, height: usize, width: usize) -> Result<Matrix<f32>> {
     if height.saturating_mul(width).saturating_mul(4) > MOST_TABLE {
         return Err(Error::input(format!(
             "a beam search over these codebooks takes a table of {height} × {width} inner products, over 1 GiB; \
              take fewer bits or, for a residual quantizer, a beam of 1"
         )));
     }
-    let (rows, columns) = (Stack::new(engine, rows)?, Stack::new(engine, columns)?);
-    let mut table = engine.uninitialized(height, width)?;
-    let mut recorder = engine.recorder();
-    recorder.matmul_transposed(&rows.codewords, &columns.codewords, &mut table)?;
-    recorder.submit()?;
-    Ok(table)
+    engine.uninitialized(height, width)
 }

@@ -205,4 +205,9 @@ impl Coder for VqCoder {
     ) -> Result<()> {
         recorder.gather(self.codebook.codewords(), codes, decoded)
     }
+
+    fn record_codebooks(&mut self, recorder: &mut Recorder<'_>, codebooks: &[&Matrix<f32>]) -> Result<()> {
+        recorder.copy(codebooks[0], self.codebook.codewords_mut())?;
+        recorder.prepare_codebook(&mut self.codebook)
+    }
 }

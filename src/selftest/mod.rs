@@ -47,6 +47,7 @@ mod scan;
 mod segment_mean;
 mod soft_weights;
 mod sum_codewords;
+mod tally;
 mod top_w;
 mod transpose;
 mod transposed_matmul;
@@ -109,6 +110,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
     Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
+    Kernel { shader: &kernels::tally::SHADER, check: tally::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
     Kernel { shader: &kernels::transpose::SHADER, check: transpose::check },
     Kernel { shader: &kernels::transposed_matmul::SHADER, check: transposed_matmul::check },

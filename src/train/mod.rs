@@ -11,6 +11,7 @@ pub(crate) mod least_squares;
 mod mini_batch;
 mod mixture;
 mod optimizer;
+mod replacement;
 mod schedule;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
@@ -19,6 +20,7 @@ pub use init::Init;
 pub use kmeans::{Clustering, Ended, Iteration, KMeans};
 pub use mixture::{Covariance, GaussianMixture, Mixture, MixtureFit};
 pub use optimizer::{Optimizer, OptimizerState, Rule};
+pub use replacement::{CodewordUse, Replaced, Replacement};
 pub use schedule::Schedule;
 
 use std::ops::ControlFlow;

@@ -41,10 +41,20 @@ impl Graph {
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the dimensions differ; [`Device`](crate::ErrorKind::Device).
     pub fn quantize(&mut self, x: Var, codebook: Var, estimator: impl Estimator + 'static) -> Result<Var> {
+        self.quantize_by(x, codebook, Box::new(estimator))
+    }
+
+    /// [`quantize`](Self::quantize) for an estimator that was chosen at run time.
+    pub(crate) fn quantize_by(
+        &mut self,
+        x: Var,
+        codebook: Var,
+        estimator: Box<dyn Estimator>,
+    ) -> Result<Var> {
         let ((n, d), (k, _)) = (self.shape(x)?, self.shape(codebook)?);
         let engine = self.engine().clone();
         let operation = Quantize {
-            estimator: Box::new(estimator),
+            estimator,
             pass: Forward::new(&engine, n, d)?,
             dx: engine.uninitialized(n, d)?,
             dcodebook: engine.uninitialized(k, d)?,
@@ -59,6 +69,43 @@ impl Graph {
     pub fn quantized(&self, var: Var) -> Result<&Forward> {
         let pass = self.operation(var)?.and_then(|operation| operation.quantized());
         pass.ok_or_else(|| Error::input("a variable that is not the result of quantize"))
+    }
+
+    /// The codes (n, 1) of each codebook of the last forward pass of a variable that is the result of a quantizer; none of
+    /// any other variable.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it is of another graph.
+    pub fn codes(&self, var: Var) -> Result<Vec<&Matrix<u32>>> {
+        Ok(self.operation(var)?.map_or_else(Vec::new, |operation| operation.codes()))
+    }
+
+    /// The estimator of a variable that [`quantize`](Self::quantize) made.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it is of another graph, or made by something else.
+    pub fn estimator(&mut self, var: Var) -> Result<&mut dyn Estimator> {
+        let estimator = self.operation_mut(var)?.and_then(|operation| operation.estimator());
+        estimator.ok_or_else(|| Error::input("a variable that is not the result of quantize"))
+    }
+
+    /// Records that codewords of a quantizer were replaced: `kept` (k, 1) is 1 for those that stay, 0 for the others.
+    ///
+    /// # Errors
+    /// As [`estimator`](Self::estimator), and those of the kernels.
+    pub fn record_reset_rows(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        quantized: Var,
+        codebook: Var,
+        kept: &Matrix<f32>,
+    ) -> Result<()> {
+        let (operation, values) = self.operation_and_values(quantized)?;
+        let estimator = operation.and_then(|operation| operation.estimator());
+        match (estimator, values.get(codebook.index)) {
+            (Some(estimator), Some(codebook)) => estimator.record_reset_rows(recorder, kept, codebook),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -109,7 +156,26 @@ impl Operation for Quantize {
         into.add(recorder, 1, codebook.shape(), |recorder, target| recorder.copy(dcodebook, target))
     }
 
+    fn update(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        values: &mut [Matrix<f32>],
+        inputs: &[usize],
+    ) -> Result<()> {
+        // The same variable for both would be a codebook that quantizes itself.
+        let Ok([x, codebook]) = values.get_disjoint_mut([inputs[0], inputs[1]]) else { return Ok(()) };
+        self.estimator.record_update(recorder, x, &self.pass, codebook)
+    }
+
+    fn codes(&self) -> Vec<&Matrix<u32>> {
+        vec![&self.pass.codes]
+    }
+
     fn quantized(&self) -> Option<&Forward> {
         Some(&self.pass)
+    }
+
+    fn estimator(&mut self) -> Option<&mut dyn Estimator> {
+        Some(&mut *self.estimator)
     }
 }

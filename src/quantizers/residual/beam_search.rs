@@ -29,22 +29,26 @@ struct Stage {
 
 impl BeamSearch {
     pub fn new(engine: &Engine, codebooks: &[Array2<f32>], beam: usize) -> Result<Self> {
-        // The first codebook holds the data's place; the others are corrections about 0 already.
-        let (centred, mean) = stack::centre(&codebooks[..1]);
-        let moved: Vec<Array2<f32>> = centred.into_iter().chain(codebooks[1..].iter().cloned()).collect();
-        let mut stages = Vec::new();
-        let mut width = 1_usize;
-        for (j, codebook) in moved.iter().enumerate() {
-            width = width.saturating_mul(codebook.nrows()).min(beam);
-            // The first stage extends the empty tuple, which has no inner products.
-            let before = if j == 0 { &moved[..1] } else { &moved[..j] };
+        let (mut stages, mut before, mut width) = (Vec::new(), 0, 1_usize);
+        for codebook in codebooks {
+            let (k, d) = codebook.dim();
+            width = width.saturating_mul(k).min(beam);
             stages.push(Stage {
-                gram: stack::inner_products(engine, before, &moved[j..=j])?,
-                codebook: Codebook::new(engine, codebook.view(), Metric::SquaredL2)?,
+                codebook: Codebook::from_matrix(engine.uninitialized(k, d)?, Metric::SquaredL2)?,
+                // The first stage extends the empty tuple, which has no inner products.
+                gram: stack::table(engine, if before == 0 { k } else { before }, k)?,
                 width,
             });
+            before += k;
         }
-        Ok(Self { stages, mean: engine.upload(mean.view())?, stack: Stack::new(engine, codebooks)? })
+        let mean = engine.uninitialized(1, codebooks[0].ncols())?;
+        let mut search = Self { stages, mean, stack: Stack::new(engine, codebooks)? };
+        let there = codebooks.iter().map(|codebook| engine.upload(codebook.view()));
+        let there = there.collect::<Result<Vec<_>>>()?;
+        let mut recorder = engine.recorder();
+        search.record_codebooks(&mut recorder, &there.iter().collect::<Vec<_>>())?;
+        recorder.submit()?;
+        Ok(search)
     }
 
     /// Calls `each` with the beam after every stage; the last one is the result.
@@ -130,6 +134,29 @@ impl Coder for BeamSearch {
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
         self.stack.record_decode(recorder, codes, decoded)
+    }
+
+    fn record_codebooks(&mut self, recorder: &mut Recorder<'_>, codebooks: &[&Matrix<f32>]) -> Result<()> {
+        let engine = recorder.engine().clone();
+        self.stack.record_codebooks(recorder, codebooks)?;
+        for (j, codebook) in codebooks.iter().enumerate() {
+            let (done, stages) = self.stages.split_at_mut(j);
+            let stage = &mut stages[0];
+            if j == 0 {
+                // The first codebook holds the data's place; the others are corrections about 0 already.
+                stack::record_centred(recorder, codebook, stage.codebook.codewords_mut(), &mut self.mean)?;
+                recorder.fill(&mut stage.gram, 0.0)?;
+            } else {
+                recorder.copy(codebook, stage.codebook.codewords_mut())?;
+                let mut before = engine.uninitialized(self.stack.offset(j), codebook.cols())?;
+                for (i, stage) in done.iter().enumerate() {
+                    recorder.copy_rows(stage.codebook.codewords(), &mut before, self.stack.offset(i))?;
+                }
+                recorder.matmul_transposed(&before, stage.codebook.codewords(), &mut stage.gram)?;
+            }
+            recorder.prepare_codebook(&mut stage.codebook)?;
+        }
+        Ok(())
     }
 
     fn scratch_bytes(&self) -> usize {

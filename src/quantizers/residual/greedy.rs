@@ -90,6 +90,14 @@ impl Coder for Greedy {
         self.stack.record_decode(recorder, codes, decoded)
     }
 
+    fn record_codebooks(&mut self, recorder: &mut Recorder<'_>, codebooks: &[&Matrix<f32>]) -> Result<()> {
+        for (own, codebook) in self.codebooks.iter_mut().zip(codebooks) {
+            recorder.copy(codebook, own.codewords_mut())?;
+            recorder.prepare_codebook(own)?;
+        }
+        self.stack.record_codebooks(recorder, codebooks)
+    }
+
     fn scratch_bytes(&self) -> usize {
         8 * self.dim()
     }

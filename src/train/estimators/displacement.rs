@@ -15,17 +15,46 @@ use crate::kernels::random_fill::Distribution;
 
 /// Where the error is directed.
 #[derive(Clone, Copy)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     /// Anywhere: v ~ N(0, I).
     Random,
     /// At the codeword: v ~ N(c − x, σ² I).
     Codeword { deviation: f32 },
 }
 
-pub(super) struct Displacement {
-    name: &'static str,
+/// Noise in a direction, the same for the same seed and step.
+pub(crate) struct Noise {
     direction: Direction,
     seed: u64,
+}
+
+impl Noise {
+    pub fn new(direction: Direction, seed: u64) -> Self {
+        Self { direction, seed: noise_seed(seed) }
+    }
+
+    /// Records unit vectors `directions`, and `output`: `x` moved along them by the lengths of `residuals`. All (n, d).
+    pub fn record(
+        &self,
+        recorder: &mut Recorder<'_>,
+        step: u64,
+        x: &Matrix<f32>,
+        residuals: &Matrix<f32>,
+        directions: &mut Matrix<f32>,
+        output: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.random_fill(Distribution::Normal, self.seed, step, directions)?;
+        if let Direction::Codeword { deviation } = self.direction {
+            recorder.update(Op::Mul, directions, deviation)?;
+            recorder.update(Op::Sub, directions, residuals)?;
+        }
+        recorder.displace(x, residuals, directions, output)
+    }
+}
+
+pub(crate) struct Displacement {
+    name: &'static str,
+    noise: Noise,
     nearest: Nearest,
     scatter: Scatter,
     dquantized: Scratch<f32>,
@@ -35,8 +64,7 @@ impl Displacement {
     pub fn new(name: &'static str, direction: Direction, seed: u64) -> Self {
         Self {
             name,
-            direction,
-            seed: noise_seed(seed),
+            noise: Noise::new(direction, seed),
             nearest: Nearest::default(),
             scatter: Scatter::default(),
             dquantized: Scratch::default(),
@@ -56,12 +84,7 @@ impl Displacement {
         let Forward { output, codes, loss, saved, .. } = forward;
         let [residuals, directions] = saved.room(self.name, recorder.engine(), [x.shape(); 2])?;
         recorder.residual(x, codebook, codes, residuals)?;
-        recorder.random_fill(Distribution::Normal, self.seed, step, directions)?;
-        if let Direction::Codeword { deviation } = self.direction {
-            recorder.update(Op::Mul, directions, deviation)?;
-            recorder.update(Op::Sub, directions, &*residuals)?;
-        }
-        recorder.displace(x, residuals, directions, output)?;
+        self.noise.record(recorder, step, x, residuals, directions, output)?;
         recorder.fill(loss, 0.0)
     }
 

@@ -9,16 +9,20 @@
 //! M starts at 1 and Y at the codeword, as if each codeword had one vector, at its place: a codeword that gets none stays
 //! there (but for the smoothing) until M falls to the size of ε. Implementations that start M at 0 send it to 0.
 
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+
 use super::nearest::Nearest;
 use super::pull::Pull;
 use super::scatter::Scatter;
 use super::scratch::Scratch;
 use super::{Estimator, Forward};
-use crate::engine::{Matrix, Recorder, expect_shape};
+use crate::engine::{Engine, Matrix, Recorder, expect_shape};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::Op;
 
-/// Moving averages: straight through with a commitment loss, and codewords that [`record_update`](Self::record_update)
+/// Moving averages: straight through with a commitment loss, and codewords that [`record_update`](Estimator::record_update)
 /// makes the moving average of their vectors.
 ///
 /// ```
@@ -80,75 +84,6 @@ impl Ema {
         })
     }
 
-    /// Records the step of the codebook: takes the vectors of `forward` into the averages, and makes them the codewords.
-    /// To be recorded behind the backward pass, which needs the codewords as they were.
-    ///
-    /// Shapes: `x` (n, d) and `forward` as in the forward pass, `codebook` (k, d).
-    ///
-    /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit; [`Device`](crate::ErrorKind::Device) if the device
-    /// has no room.
-    pub fn record_update(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        forward: &Forward,
-        codebook: &mut Matrix<f32>,
-    ) -> Result<()> {
-        forward.check("ema", x, codebook)?;
-        let engine = recorder.engine().clone();
-        let k = codebook.rows();
-        let batch_sums = self.batch_sums.room(&engine, codebook.shape())?;
-        let batch_counts = self.scatter.record(recorder, &forward.codes, x, batch_sums)?;
-        let Averages { counts, sums } = Self::averages(&mut self.averages, recorder, codebook)?;
-        for (average, batch) in [(&mut *counts, batch_counts), (&mut *sums, batch_sums)] {
-            recorder.update(Op::Mul, average, self.decay)?;
-            recorder.update(Op::Mul, batch, 1.0 - self.decay)?;
-            recorder.update(Op::Add, average, &*batch)?;
-        }
-
-        let mut total = engine.uninitialized(1, 1)?;
-        recorder.reduce_sum(counts, &mut total, 0)?;
-        let factor = self.factor.room(&engine, (1, 1))?;
-        recorder.elementwise(Op::Add, &total, k as f32 * SMOOTHING, factor)?;
-        recorder.update(Op::Div, &mut total, &*factor)?;
-        let smoothed = self.smoothed.room(&engine, (k, 1))?;
-        recorder.elementwise(Op::Add, counts, SMOOTHING, smoothed)?;
-        recorder.update(Op::Mul, smoothed, &total)?;
-        recorder.elementwise(Op::Div, sums, &*smoothed, codebook)
-    }
-
-    /// Records that the codewords that were replaced start anew: their M becomes 1 and their Y what `codebook` has there.
-    ///
-    /// Shapes: `kept` (k, 1), 1 for a codeword that stays and 0 for one that was replaced, as
-    /// [`Replacement::kept`](crate::train::Replacement::kept) has it; `codebook` (k, d), the new one.
-    ///
-    /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit; [`Device`](crate::ErrorKind::Device) if the device
-    /// has no room.
-    pub fn record_reset_rows(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        kept: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-    ) -> Result<()> {
-        let (k, d) = codebook.shape();
-        expect_shape("ema", "kept", kept.shape(), (k, 1))?;
-        let engine = recorder.engine().clone();
-        let Averages { counts, sums } = Self::averages(&mut self.averages, recorder, codebook)?;
-        // 1 where a codeword was replaced.
-        let replaced = self.smoothed.room(&engine, (k, 1))?;
-        recorder.elementwise(Op::Mul, kept, -1.0, replaced)?;
-        recorder.update(Op::Add, replaced, 1.0)?;
-        let fresh = self.batch_sums.room(&engine, (k, d))?;
-        recorder.elementwise(Op::Mul, codebook, &*replaced, fresh)?;
-        for (average, fresh) in [(counts, &*replaced), (sums, &*fresh)] {
-            recorder.update(Op::Mul, average, kept)?;
-            recorder.update(Op::Add, average, fresh)?;
-        }
-        Ok(())
-    }
-
     /// The averages, which start from the codebook when they are first asked for.
     fn averages<'a>(
         averages: &'a mut Option<Averages>,
@@ -199,5 +134,70 @@ impl Estimator for Ema {
     ) -> Result<()> {
         recorder.copy(gradient, dx)?;
         self.pull.record_gradients(recorder, x, codebook, &forward.codes, dx, dcodebook)
+    }
+
+    /// Takes the vectors of `forward` into the averages, and makes them the codewords.
+    fn record_update(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        forward: &Forward,
+        codebook: &mut Matrix<f32>,
+    ) -> Result<()> {
+        forward.check("ema", x, codebook)?;
+        let engine = recorder.engine().clone();
+        let k = codebook.rows();
+        let batch_sums = self.batch_sums.room(&engine, codebook.shape())?;
+        let batch_counts = self.scatter.record(recorder, &forward.codes, x, batch_sums)?;
+        let Averages { counts, sums } = Self::averages(&mut self.averages, recorder, codebook)?;
+        for (average, batch) in [(&mut *counts, batch_counts), (&mut *sums, batch_sums)] {
+            recorder.update(Op::Mul, average, self.decay)?;
+            recorder.update(Op::Mul, batch, 1.0 - self.decay)?;
+            recorder.update(Op::Add, average, &*batch)?;
+        }
+
+        let mut total = engine.uninitialized(1, 1)?;
+        recorder.reduce_sum(counts, &mut total, 0)?;
+        let factor = self.factor.room(&engine, (1, 1))?;
+        recorder.elementwise(Op::Add, &total, k as f32 * SMOOTHING, factor)?;
+        recorder.update(Op::Div, &mut total, &*factor)?;
+        let smoothed = self.smoothed.room(&engine, (k, 1))?;
+        recorder.elementwise(Op::Add, counts, SMOOTHING, smoothed)?;
+        recorder.update(Op::Mul, smoothed, &total)?;
+        recorder.elementwise(Op::Div, sums, &*smoothed, codebook)
+    }
+
+    fn record_reset_rows(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        kept: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+    ) -> Result<()> {
+        let (k, d) = codebook.shape();
+        expect_shape("ema", "kept", kept.shape(), (k, 1))?;
+        let engine = recorder.engine().clone();
+        let Averages { counts, sums } = Self::averages(&mut self.averages, recorder, codebook)?;
+        // 1 where a codeword was replaced.
+        let replaced = self.smoothed.room(&engine, (k, 1))?;
+        recorder.elementwise(Op::Mul, kept, -1.0, replaced)?;
+        recorder.update(Op::Add, replaced, 1.0)?;
+        let fresh = self.batch_sums.room(&engine, (k, d))?;
+        recorder.elementwise(Op::Mul, codebook, &*replaced, fresh)?;
+        for (average, fresh) in [(counts, &*replaced), (sums, &*fresh)] {
+            recorder.update(Op::Mul, average, kept)?;
+            recorder.update(Op::Add, average, fresh)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<BTreeMap<&'static str, Array2<f32>>> {
+        let Some(Averages { counts, sums }) = &self.averages else { return Ok(BTreeMap::new()) };
+        Ok(BTreeMap::from([("counts", counts.download()?), ("sums", sums.download()?)]))
+    }
+
+    fn restore(&mut self, engine: &Engine, read: &mut dyn FnMut(&str) -> Result<Array2<f32>>) -> Result<()> {
+        let mut upload = |name| engine.upload(read(name)?.view());
+        self.averages = Some(Averages { counts: upload("counts")?, sums: upload("sums")? });
+        Ok(())
     }
 }

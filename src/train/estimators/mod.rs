@@ -48,7 +48,7 @@
 //! # }
 //! ```
 
-mod displacement;
+pub(crate) mod displacement;
 mod diveq;
 mod ema;
 mod gumbel;
@@ -56,8 +56,8 @@ mod nearest;
 mod nsvq;
 mod pull;
 mod rotation;
-mod scatter;
-mod scratch;
+pub(crate) mod scatter;
+pub(crate) mod scratch;
 mod soft;
 mod softmin;
 mod ste;
@@ -76,8 +76,11 @@ pub use soft::Soft;
 pub use ste::Ste;
 pub use temperature::Temperature;
 
-use scratch::Saved;
+use std::collections::BTreeMap;
 
+use ndarray::Array2;
+
+use self::scratch::Saved;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -126,6 +129,55 @@ pub trait Estimator: Send {
         dx: &mut Matrix<f32>,
         dcodebook: &mut Matrix<f32>,
     ) -> Result<()>;
+
+    /// Records a change of the codebook that is not by gradient, behind the backward pass. Nothing, but for
+    /// [`Ema`].
+    ///
+    /// # Errors
+    /// As [`record_forward`](Self::record_forward).
+    fn record_update(
+        &mut self,
+        _recorder: &mut Recorder<'_>,
+        _x: &Matrix<f32>,
+        _forward: &Forward,
+        _codebook: &mut Matrix<f32>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// Records that codewords were replaced: what is remembered of them starts anew. `kept` (k, 1) is 1 for a codeword
+    /// that stays and 0 for one that was replaced, `codebook` (k, d) the new one. Nothing, but for [`Ema`].
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
+    fn record_reset_rows(
+        &mut self,
+        _recorder: &mut Recorder<'_>,
+        _kept: &Matrix<f32>,
+        _codebook: &Matrix<f32>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it remembers from step to step, by name, so that a run can be resumed with the same bits.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
+    fn state(&self) -> Result<BTreeMap<&'static str, Array2<f32>>> {
+        Ok(BTreeMap::new())
+    }
+
+    /// Goes on from what [`state`](Self::state) returned: `read` has it by name.
+    ///
+    /// # Errors
+    /// Those of `read`, and [`Device`](crate::ErrorKind::Device) if the device has no room.
+    fn restore(
+        &mut self,
+        _engine: &Engine,
+        _read: &mut dyn FnMut(&str) -> Result<Array2<f32>>,
+    ) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a forward pass makes of n vectors of d dimensions, on the device.

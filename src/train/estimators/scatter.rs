@@ -6,7 +6,7 @@ use crate::error::Result;
 
 /// Sums rows by code. Keeps its buffers.
 #[derive(Default)]
-pub(super) struct Scatter {
+pub(crate) struct Scatter {
     order: Scratch<u32>,
     offsets: Scratch<u32>,
     counts: Scratch<f32>,

@@ -4,7 +4,7 @@ use crate::engine::{Element, Engine, Matrix};
 use crate::error::{Error, Result};
 
 /// Room for a matrix, made anew only when another shape is asked for.
-pub(super) struct Scratch<T: Element>(Option<Matrix<T>>);
+pub(crate) struct Scratch<T: Element>(Option<Matrix<T>>);
 
 impl<T: Element> Default for Scratch<T> {
     fn default() -> Self {
@@ -24,7 +24,7 @@ impl<T: Element> Scratch<T> {
 
 /// What a forward pass leaves for the backward pass.
 #[derive(Default)]
-pub(super) struct Saved {
+pub(crate) struct Saved {
     /// The estimator it is for.
     by: &'static str,
     /// A number that goes with them.

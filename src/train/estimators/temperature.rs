@@ -50,6 +50,11 @@ impl Temperature {
         Ok(Self { first, last, steps })
     }
 
+    /// The same, times `factor`.
+    pub(crate) fn scaled(&self, factor: f32) -> Result<Self> {
+        Self::annealed(self.first * factor, self.last * factor, self.steps)
+    }
+
     /// τ at step `step`.
     pub fn at(&self, step: u64) -> f32 {
         if step == 0 {

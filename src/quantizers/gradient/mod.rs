@@ -1,0 +1,271 @@
+//! Training by gradient of whatever a spec names: settings, and what is built from them.
+
+mod checkpoint;
+mod joint_noise;
+mod model;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use run::{GradientRun, Window};
+
+use super::{Quantizer, Spec};
+use crate::Vectors;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::train::estimators::{Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, Soft, Ste, Temperature};
+use crate::train::{Optimizer, Replacement, Rule, Schedule};
+
+/// How the gradient gets through the quantizer: an estimator, with its own numbers.
+///
+/// Squared distances are counted in units of the data's variance (the mean squared distance of a vector from the mean of
+/// all), so that τ and sharpness mean the same for all data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// [`Ste`], with this weight β₂ of the commitment loss.
+    Ste {
+        /// β₂
+        commitment: f32,
+    },
+    /// [`Ema`]: moving averages, without an optimizer.
+    Ema {
+        /// γ
+        decay: f32,
+    },
+    /// [`Soft`] of this temperature.
+    Soft {
+        /// τ
+        temperature: Temperature,
+    },
+    /// [`Gumbel`] of this sharpness and temperature.
+    Gumbel {
+        /// Of the probabilities.
+        sharpness: f32,
+        /// τ
+        temperature: Temperature,
+    },
+    /// [`Nsvq`]; with several codebooks one noise term for the whole error.
+    Nsvq,
+    /// [`Diveq`]; with several codebooks one noise term for the whole error.
+    Diveq {
+        /// σ, in units of the data's standard deviation.
+        deviation: f32,
+    },
+    /// [`Rotation`], with this weight β₂ of the commitment loss.
+    Rotation {
+        /// β₂
+        commitment: f32,
+    },
+}
+
+impl Method {
+    /// What the estimator is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Method::Ste { .. } => "ste",
+            Method::Ema { .. } => "ema",
+            Method::Soft { .. } => "soft",
+            Method::Gumbel { .. } => "gumbel",
+            Method::Nsvq => "nsvq",
+            Method::Diveq { .. } => "diveq",
+            Method::Rotation { .. } => "rotation",
+        }
+    }
+
+    /// An estimator for vectors of `d` dimensions of unit variance each.
+    fn estimator(&self, d: usize, seed: u64) -> Result<Box<dyn Estimator>> {
+        // The variance of a vector is d.
+        let scaled = |temperature: &Temperature, by: f32| temperature.scaled(1.0 / by);
+        Ok(match self {
+            Method::Ste { commitment } => Box::new(Ste::new(1.0, *commitment)?),
+            Method::Ema { decay } => Box::new(Ema::new(*decay, 0.25)?),
+            Method::Soft { temperature } => Box::new(Soft::new(scaled(temperature, d as f32)?)),
+            Method::Gumbel { sharpness, temperature } => {
+                Box::new(Gumbel::new(sharpness / d as f32, *temperature, seed)?)
+            }
+            Method::Nsvq => Box::new(Nsvq::new(seed)),
+            Method::Diveq { deviation } => Box::new(Diveq::new(*deviation, seed)?),
+            Method::Rotation { commitment } => Box::new(Rotation::new(1.0, *commitment)?),
+        })
+    }
+}
+
+/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ by NSVQ
+/// and DiVeQ.
+///
+/// The vectors are moved and scaled to a mean of 0 and a mean variance of 1 per dimension while they are trained on, so
+/// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codewords start as
+/// vectors of the data, those of later stages as what the stages before leave over of some.
+///
+/// ```
+/// use wgvq::train::Rule;
+/// use wgvq::{GradientTraining, Method, Quantizer};
+/// # fn main() -> wgvq::Result<()> {
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((500, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
+/// let training = GradientTraining::new("RQ2x3".parse()?, Method::Nsvq).steps(200).batch(100).seed(7);
+/// let mut run = training.start(&engine, &x)?;
+/// let first = run.advance()?;
+/// while run.step() < 200 {
+///     run.advance()?;
+/// }
+/// let rq = run.quantizer()?;
+/// assert_eq!(rq.spec().to_string(), "RQ2x3");
+/// let back = rq.decode(&engine, &rq.encode(&engine, &x)?)?;
+/// assert!(wgvq::metrics::mse(x.view(), back.view())? < first.losses[0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct GradientTraining {
+    spec: Spec,
+    method: Method,
+    steps: u64,
+    batch: usize,
+    rule: Rule,
+    rate: f64,
+    schedule: Schedule,
+    clip: Option<f32>,
+    replacement: Option<Replacement>,
+    beam: usize,
+    window: u64,
+    seed: u64,
+}
+
+impl GradientTraining {
+    /// 20,000 steps of 1024 vectors by Adam, from a learning rate of 0.02 down to 0 along a cosine; codewords are replaced
+    /// every 500 steps until nine tenths of the way; a beam of 5; seed 0.
+    pub fn new(spec: Spec, method: Method) -> Self {
+        let mut training = Self {
+            spec,
+            method,
+            steps: 0,
+            batch: 1024,
+            rule: Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 },
+            rate: 0.02,
+            schedule: Schedule::Constant,
+            clip: None,
+            replacement: None,
+            beam: 5,
+            window: 100,
+            seed: 0,
+        };
+        training = training.steps(20_000);
+        training
+    }
+
+    /// How many steps. Sets the [schedule](Self::schedule) and the [replacement](Self::replacement) to the defaults for so
+    /// many, so it comes before them.
+    pub fn steps(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self.schedule = Schedule::Cosine { steps: steps.max(1), floor: 0.0 };
+        self.replacement = Replacement::new(500, steps / 10 * 9).ok();
+        self
+    }
+
+    /// Vectors per step.
+    pub fn batch(mut self, batch: usize) -> Self {
+        self.batch = batch;
+        self
+    }
+
+    /// The optimizer's rule.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// The learning rate, for data of unit variance.
+    pub fn rate(mut self, rate: f64) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    /// How the learning rate changes.
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// The most that the norm of all gradients may be.
+    pub fn clip(mut self, clip: Option<f32>) -> Self {
+        self.clip = clip;
+        self
+    }
+
+    /// When codewords are replaced, if they are.
+    pub fn replacement(mut self, replacement: Option<Replacement>) -> Self {
+        self.replacement = replacement;
+        self
+    }
+
+    /// The width of the beam of RQ and AQ, in training by noise and afterwards.
+    pub fn beam(mut self, beam: usize) -> Self {
+        self.beam = beam;
+        self
+    }
+
+    /// Steps per call of [`GradientRun::advance`], after which losses and use are read back; 100 if not said.
+    pub fn window(mut self, window: u64) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The seed of everything random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Brings `x` to the device, and makes everything ready for the first step.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for settings that make no sense, a spec that cannot be trained so, or fewer
+    /// vectors than codewords or than one batch; [`Device`](crate::ErrorKind::Device) if there is no room.
+    pub fn start(&self, engine: &Engine, x: &dyn Vectors) -> Result<GradientRun> {
+        self.check()?;
+        GradientRun::new(self, engine, x)
+    }
+
+    /// Trains from beginning to end.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start) and [`GradientRun::advance`].
+    pub fn fit(&self, engine: &Engine, x: &dyn Vectors) -> Result<Box<dyn Quantizer>> {
+        let mut run = self.start(engine, x)?;
+        while run.step() < self.steps {
+            run.advance()?;
+        }
+        run.quantizer()
+    }
+
+    fn check(&self) -> Result<()> {
+        for (number, what) in [
+            (self.steps, "steps"),
+            (self.batch as u64, "vectors per batch"),
+            (self.window, "steps per window"),
+        ] {
+            if number == 0 {
+                return Err(Error::input(format!("0 {what}; at least 1 is needed")));
+            }
+        }
+        let by_noise = matches!(self.method, Method::Nsvq | Method::Diveq { .. });
+        match &self.spec {
+            Spec::Vq { .. } | Spec::Residual { .. } | Spec::Product { .. } => Ok(()),
+            Spec::Additive { .. } if by_noise => Ok(()),
+            Spec::Additive { .. } => Err(Error::input(format!(
+                "{} is trained by nsvq or diveq, not by {}: its codewords have no order in which to pass a gradient on",
+                self.spec,
+                self.method.name()
+            ))),
+            spec => Err(Error::input(format!(
+                "{spec} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8 and AQ8x8 can"
+            ))),
+        }
+    }
+
+    fn optimizer(&self) -> Optimizer {
+        Optimizer::new(self.rule, self.rate).schedule(self.schedule.clone()).clip(self.clip)
+    }
+}

@@ -1,0 +1,276 @@
+//! A training run: from step to step, on the device.
+
+use std::time::Instant;
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::GradientTraining;
+use super::model::{self, Layout, Model};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix};
+use crate::error::{Error, Result};
+use crate::metrics::Usage;
+use crate::quantizers::{Quantizer, joint};
+use crate::rng::Rng;
+use crate::train::{CodewordUse, KMeans, Optimizer};
+
+/// The vectors that are kept on the device take at most this many bytes; of more, a random sample is.
+const MOST_BYTES: usize = 1 << 30;
+
+/// A [training](GradientTraining) under way.
+pub struct GradientRun {
+    pub(super) engine: Engine,
+    pub(super) training: GradientTraining,
+    pub(super) units: Units,
+    /// (n, d), moved and scaled.
+    data: Matrix<f32>,
+    pub(super) model: Model,
+    pub(super) optimizer: Optimizer,
+    batches: Batches,
+    rows: Matrix<u32>,
+    /// The loss of every step of a window.
+    losses: Matrix<f32>,
+    /// Of each codebook: since the last window, and since the last replacement.
+    window_use: Vec<CodewordUse>,
+    pub(super) period_use: Vec<CodewordUse>,
+    pub(super) step: u64,
+}
+
+/// What a vector is moved by and divided by while it is trained on.
+#[derive(Debug, PartialEq)]
+pub(super) struct Units {
+    pub n: usize,
+    pub mean: Array1<f32>,
+    pub scale: f32,
+}
+
+impl Units {
+    fn of(x: &Array2<f32>) -> Self {
+        let double = x.mapv(f64::from);
+        let mean = double.mean_axis(Axis(0)).expect("there are vectors");
+        let variance = (&double - &mean).mapv(|value| value * value).mean().expect("there are dimensions");
+        // Equal vectors have no scale.
+        let scale = if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 };
+        Self { n: x.nrows(), mean: mean.mapv(|value| value as f32), scale }
+    }
+}
+
+/// What went on in some steps.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Steps that are done.
+    pub step: u64,
+    /// The loss of each step of the window, as a mean squared error (Eq. 2.4) in the data's units.
+    pub losses: Vec<f64>,
+    /// How often each codeword of each codebook was used.
+    pub usage: Vec<Usage>,
+    /// After which step how many codewords of each codebook were replaced.
+    pub replaced: Vec<(u64, Vec<usize>)>,
+    /// The learning rate of the last step.
+    pub rate: f64,
+    /// Wall time of the window.
+    pub seconds: f64,
+}
+
+impl Window {
+    /// The mean loss.
+    pub fn mse(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len().max(1) as f64
+    }
+}
+
+impl GradientRun {
+    pub(super) fn new(training: &GradientTraining, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
+        let d = x.dim();
+        let layout = Layout::of(&training.spec, d)?;
+        let largest = layout.sizes.iter().copied().max().unwrap_or(1);
+        let most = MOST_BYTES / (4 * d.max(1)) / largest;
+        let sampler = KMeans::new(largest).sample_per_codeword(Some(most.max(1)));
+        let mut x = joint::sample(&sampler, &layout.sizes, training.seed, x)?;
+        let n = x.nrows();
+        if training.batch > n {
+            return Err(Error::input(format!(
+                "batches of {} vectors of {n}; a batch can have {n} at most",
+                training.batch
+            )));
+        }
+        let units = Units::of(&x);
+        x -= &units.mean;
+        x /= units.scale;
+        let start = layout.start(engine, &x, training.seed)?;
+        let used = || layout.sizes.iter().map(|&k| CodewordUse::new(engine, k)).collect::<Result<Vec<_>>>();
+        Ok(Self {
+            engine: engine.clone(),
+            model: Model::new(training, engine, &layout, &start, d)?,
+            optimizer: training.optimizer(),
+            batches: Batches::new(n, training.seed),
+            rows: engine.zeros(training.batch, 1)?,
+            losses: engine.zeros(training.window as usize, 1)?,
+            window_use: used()?,
+            period_use: used()?,
+            data: engine.upload(x.view())?,
+            training: training.clone(),
+            units,
+            step: 0,
+        })
+    }
+
+    /// Steps that are done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Trains to the end of the window, or of the run, and waits for the device.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the loss is not finite, naming the step and what else is not;
+    /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
+    pub fn advance(&mut self) -> Result<Window> {
+        let begin = Instant::now();
+        let (first, window) = (self.step, self.training.window);
+        let end = ((first / window + 1) * window).min(self.training.steps).max(first);
+        let mut replaced = Vec::new();
+        let mut rate = self.optimizer.rate();
+        while self.step < end {
+            rate = self.optimizer.rate();
+            self.record_step((self.step - first) as usize)?;
+            self.step += 1;
+            if let Some(replacement) = self.training.replacement.filter(|r| r.is_due(self.step)) {
+                let mut counts = Vec::new();
+                for j in 0..self.model.codebooks.len() {
+                    counts.push(self.replace(&replacement, j)?);
+                }
+                replaced.push((self.step, counts));
+            }
+        }
+        let losses = self.losses.download_rows(0..(end - first) as usize)?;
+        let bad = losses.iter().position(|loss| !loss.is_finite());
+        if let Some(at) = bad {
+            return Err(self.not_finite(first + at as u64 + 1, losses[[at, 0]])?);
+        }
+        let usage = self.window_use.iter_mut().map(CodewordUse::take).collect::<Result<_>>()?;
+        // From a mean over elements of scaled vectors.
+        let unit = f64::from(self.units.scale).powi(2) * self.data.cols() as f64;
+        Ok(Window {
+            step: self.step,
+            losses: losses.iter().map(|&loss| f64::from(loss) * unit).collect(),
+            usage,
+            replaced,
+            rate,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Records and submits one step, whose loss goes to `slot`.
+    fn record_step(&mut self, slot: usize) -> Result<()> {
+        let rows = self.batches.rows(self.step, self.training.batch);
+        self.rows.write_rows(0, rows.view())?;
+        let Model { graph, input, loss, quantized, .. } = &mut self.model;
+        let mut recorder = self.engine.recorder();
+        recorder.gather(&self.data, &self.rows, graph.value_mut(*input)?)?;
+        graph.record_forward(&mut recorder)?;
+        graph.record_backward(&mut recorder, *loss)?;
+        graph.record_update(&mut recorder, &mut self.optimizer)?;
+        recorder.reduce_sum(graph.value(*loss)?, &mut self.losses, slot)?;
+        let mut used = self.window_use.iter_mut().zip(&mut self.period_use);
+        for &quantized in &*quantized {
+            for codes in graph.codes(quantized)? {
+                let Some((window, period)) = used.next() else { break };
+                window.record(&mut recorder, codes)?;
+                period.record(&mut recorder, codes)?;
+            }
+        }
+        recorder.submit()
+    }
+
+    /// Replaces the codewords of codebook `j` that are hardly used; how many.
+    fn replace(&mut self, replacement: &crate::train::Replacement, j: usize) -> Result<usize> {
+        let Model { graph, codebooks, quantized, .. } = &mut self.model;
+        let seed = self.training.seed.wrapping_add((j as u64) << 32);
+        let codebook = graph.value_mut(codebooks[j])?;
+        let replaced = replacement.replace(self.step, seed, &mut self.period_use[j], codebook)?;
+        if replaced.count > 0 {
+            let mut recorder = self.engine.recorder();
+            self.optimizer.reset_rows(&mut recorder, j, &replaced.kept)?;
+            if let Some(&quantized) = quantized.get(j) {
+                graph.record_reset_rows(&mut recorder, quantized, codebooks[j], &replaced.kept)?;
+            }
+            recorder.submit()?;
+        }
+        Ok(replaced.count)
+    }
+
+    /// What to say of a loss that is not finite.
+    fn not_finite(&mut self, step: u64, loss: f32) -> Result<Error> {
+        let mut which = Vec::new();
+        for parameter in self.model.graph.parameters() {
+            if parameter.value.download()?.iter().any(|value| !value.is_finite()) {
+                which.push(parameter.name.to_string());
+            }
+        }
+        let which = match which.join(", ") {
+            none if none.is_empty() => "though all codebooks are finite".to_string(),
+            which => format!("and {which} by now holds values that are not finite"),
+        };
+        Ok(Error::input(format!(
+            "step {step}: the loss is {loss}, {which}; take a lower learning rate, or clip the gradients"
+        )))
+    }
+
+    /// The quantizer as it is now.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
+    pub fn quantizer(&self) -> Result<Box<dyn Quantizer>> {
+        let layout = Layout::of(&self.training.spec, self.data.cols())?;
+        let mut codebooks = Vec::new();
+        let mut placed = vec![false; self.data.cols()];
+        for (&var, columns) in self.model.codebooks.iter().zip(&layout.columns) {
+            let mut codebook = self.model.graph.value(var)?.download()?;
+            codebook *= self.units.scale;
+            // The mean goes into the first codebook of its dimensions.
+            if !placed[columns.start] {
+                codebook += &self.units.mean.slice(ndarray::s![columns.clone()]);
+                placed[columns.clone()].fill(true);
+            }
+            codebooks.push(codebook);
+        }
+        model::quantizer(&self.training, codebooks)
+    }
+}
+
+/// Which vectors each step takes: all of them in a random order, then all in another.
+struct Batches {
+    n: usize,
+    seed: u64,
+    /// The order, and which one it is.
+    order: Option<(u64, Vec<u32>)>,
+}
+
+impl Batches {
+    fn new(n: usize, seed: u64) -> Self {
+        Self { n, seed, order: None }
+    }
+
+    /// (batch, 1)
+    fn rows(&mut self, step: u64, batch: usize) -> Array2<u32> {
+        let first = step * batch as u64;
+        let mut rows = Vec::with_capacity(batch);
+        for at in first..first + batch as u64 {
+            let (epoch, place) = (at / self.n as u64, (at % self.n as u64) as usize);
+            rows.push(self.order(epoch)[place]);
+        }
+        Array2::from_shape_vec((batch, 1), rows).expect("one per vector")
+    }
+
+    fn order(&mut self, epoch: u64) -> &[u32] {
+        const STREAM: u64 = 0x6261_7463_6800_0000;
+        let current = self.order.take().filter(|&(of, _)| of == epoch);
+        let (_, order) = self.order.insert(current.unwrap_or_else(|| {
+            let mut order: Vec<u32> = (0..self.n as u32).collect();
+            Rng::new(self.seed, STREAM.wrapping_add(epoch)).shuffle(&mut order);
+            (epoch, order)
+        }));
+        order
+    }
+}

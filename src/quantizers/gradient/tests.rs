@@ -1,0 +1,169 @@
+//! Runs of every method on every spec it can train.
+
+use ndarray::Array2;
+
+use super::*;
+use crate::metrics;
+use crate::rng::Rng;
+use crate::train::KMeans;
+
+fn engines() -> impl Iterator<Item = Engine> {
+    std::iter::once(Engine::cpu()).chain(crate::test_gpu())
+}
+
+/// 600 vectors of 6 dimensions around 12 places far from the origin.
+fn vectors() -> Array2<f32> {
+    let mut rng = Rng::new(3, 0);
+    let places = Array2::from_shape_simple_fn((12, 6), || 100.0 + 20.0 * rng.normal());
+    Array2::from_shape_fn((600, 6), |(row, column)| places[[row % 12, column]] + 3.0 * rng.normal())
+}
+
+fn methods() -> [Method; 7] {
+    let temperature = Temperature::annealed(20.0, 400.0, 300).unwrap();
+    [
+        Method::Ste { commitment: 0.25 },
+        Method::Ema { decay: 0.9 },
+        Method::Soft { temperature },
+        Method::Gumbel { sharpness: 200.0, temperature: Temperature::fixed(1.0).unwrap() },
+        Method::Nsvq,
+        Method::Diveq { deviation: 1e-3 },
+        Method::Rotation { commitment: 0.25 },
+    ]
+}
+
+fn training(spec: &str, method: Method) -> GradientTraining {
+    GradientTraining::new(spec.parse().unwrap(), method).steps(300).batch(64).rate(0.03).window(50).seed(5)
+}
+
+fn mse(engine: &Engine, quantizer: &dyn Quantizer, x: &Array2<f32>) -> f64 {
+    let back = quantizer.decode(engine, &quantizer.encode(engine, x).unwrap()).unwrap();
+    metrics::mse(x.view(), back.view()).unwrap()
+}
+
+#[test]
+fn every_method_trains_every_spec_it_can() {
+    let x = vectors();
+    for engine in engines() {
+        for spec in ["VQ8", "RQ2x3", "PQ2x3", "AQ2x3"] {
+            for method in methods() {
+                let by_noise = matches!(method, Method::Nsvq | Method::Diveq { .. });
+                if spec.starts_with("AQ") && !by_noise {
+                    continue;
+                }
+                let start = training(spec, method).start(&engine, &x).unwrap().quantizer().unwrap();
+                let trained = training(spec, method).fit(&engine, &x).unwrap();
+                let (before, after) = (mse(&engine, &*start, &x), mse(&engine, &*trained, &x));
+                let name = method.name();
+                assert!(after < 0.9 * before, "{spec} by {name} on {}: {before} to {after}", engine.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn noise_ends_where_k_means_does() {
+    let mut rng = Rng::new(4, 0);
+    // Not in clusters: where there are some, all depends on the start.
+    let (engine, x) = (Engine::cpu(), Array2::from_shape_simple_fn((600, 4), || rng.normal()));
+    let trained = training("VQ16", Method::Nsvq).steps(1000).fit(&engine, &x).unwrap();
+    let classical = KMeans::new(16).fit(&engine, &x).unwrap();
+    let found = mse(&engine, &*trained, &x);
+    assert!(found < 1.02 * classical.mse, "{found}, {} by k-means", classical.mse);
+}
+
+/// With one noise term for the whole error, the loss is the squared error: the noise cancels.
+#[test]
+fn the_loss_of_noise_is_the_error_of_the_quantizer() {
+    for engine in engines() {
+        let x = vectors();
+        for spec in ["RQ2x3", "PQ3x2", "AQ2x3"] {
+            let training = training(spec, Method::Nsvq).batch(600).window(1);
+            let mut run = training.start(&engine, &x).unwrap();
+            let start = run.quantizer().unwrap();
+            let loss = run.advance().unwrap().losses[0];
+            let error = mse(&engine, &*start, &x);
+            // A mean of squares of numbers around 100 that are moved by their mean: 2⁻²⁴ of those, twice over, of an
+            // error whose square root is about 20.
+            let bound = error * 1e-5 + 2.0 * error.sqrt() * 100.0 * 2f64.powi(-23);
+            assert!((loss - error).abs() < bound, "{spec} on {}: {loss}, not {error}", engine.name());
+        }
+    }
+}
+
+#[test]
+fn a_run_is_the_same_each_time_and_when_resumed() {
+    let x = vectors();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    for engine in engines() {
+        for (spec, method) in [("VQ32", methods()[1]), ("VQ32", methods()[0]), ("RQ2x4", methods()[4])] {
+            let replacement = Replacement::new(60, 250).unwrap().share(0.9).unwrap();
+            let training = training(spec, method).replacement(Some(replacement));
+            let curve = |run: &mut GradientRun| {
+                let mut losses = Vec::new();
+                while run.step() < 300 {
+                    losses.extend(run.advance().unwrap().losses.iter().map(|loss| loss.to_bits()));
+                }
+                losses
+            };
+            let mut whole = training.start(&engine, &x).unwrap();
+            let losses = curve(&mut whole);
+            let mut half = training.start(&engine, &x).unwrap();
+            let mut replaced = 0;
+            while half.step() < 150 {
+                let window = half.advance().unwrap();
+                replaced += window.replaced.iter().flat_map(|(_, counts)| counts).sum::<usize>();
+            }
+            assert!(replaced > 0, "nothing was replaced: the test is of too little");
+            half.save_checkpoint(&path).unwrap();
+            let mut resumed = training.start(&engine, &x).unwrap();
+            resumed.resume(&path).unwrap();
+            assert_eq!(curve(&mut resumed), losses[150..], "{spec} by {}", method.name());
+            let codebooks = |run: &GradientRun| {
+                let quantizer = run.quantizer().unwrap();
+                quantizer.codebooks().into_iter().cloned().collect::<Vec<_>>()
+            };
+            assert_eq!(codebooks(&resumed), codebooks(&whole));
+
+            let other = training.clone().rate(0.5).start(&engine, &x).unwrap().resume(&path);
+            let message = other.unwrap_err().to_string();
+            assert!(message.contains("another run: lr 0.03 there and 0.5 here"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let (engine, x) = (Engine::cpu(), vectors());
+    let says = |training: GradientTraining, text: &str| {
+        let error = match training.start(&engine, &x).map(|mut run| run.advance()) {
+            Ok(Ok(_)) => panic!("{text}: it ran"),
+            Ok(Err(error)) | Err(error) => error.to_string(),
+        };
+        assert!(error.contains(text), "{error}");
+    };
+    says(training("VQ8", Method::Nsvq).batch(0), "0 vectors per batch");
+    says(training("VQ8", Method::Nsvq).batch(601), "batches of 601 vectors of 600");
+    says(training("VQ8", Method::Nsvq).steps(0), "0 steps");
+    says(training("VQ8", Method::Nsvq).rate(-1.0), "a learning rate of -1");
+    says(training("VQ8", Method::Nsvq).rate(f64::NAN), "a learning rate of NaN");
+    says(training("AQ2x3", Method::Ema { decay: 0.9 }), "AQ2x3 is trained by nsvq or diveq, not by ema");
+    says(training("LSQ2x3", Method::Nsvq), "LSQ2x3 cannot be trained by gradient");
+    says(training("VQ8", Method::Ema { decay: 1.0 }), "the decay is 1");
+    says(training("VQ1024", Method::Nsvq), "1024");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run() {
+    let (engine, x) = (Engine::cpu(), vectors());
+    let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
+    let training = training("VQ8", Method::Nsvq).rule(rule).rate(1e30).schedule(Schedule::Constant);
+    let mut run = training.start(&engine, &x).unwrap();
+    let error = loop {
+        match run.advance() {
+            Ok(_) => assert!(run.step() < 300, "it went to the end"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.starts_with("step ") && error.contains("codebook.0"), "{error}");
+}
