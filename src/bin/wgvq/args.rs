@@ -9,6 +9,8 @@ use wgvq::serde_json::{Map, Value};
 use wgvq::train::Covariance;
 use wgvq::{Context, Engine, Error, Result, Spec};
 
+use crate::gradient_options::GradientOptions;
+
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -99,7 +101,7 @@ pub struct Train {
     /// The model file to write
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub output: PathBuf,
-    /// How the codebook is found: by k-means, or for VQ as the means of a Gaussian mixture (EM)
+    /// How the codebooks are found
     #[arg(long, value_enum, default_value_t = TrainerName::Kmeans)]
     pub trainer: TrainerName,
     /// Shape of the mixture's components [default: diagonal]
@@ -127,6 +129,8 @@ pub struct Train {
     /// Go on from this model's codebook
     #[arg(long, value_name = "MODEL", conflicts_with = "init")]
     pub start: Option<PathBuf>,
+    #[command(flatten)]
+    pub gradient: GradientOptions,
 }
 
 /// How hard the codes of a vector are searched for. A model remembers what it was trained with, and that is the default of
@@ -204,7 +208,22 @@ pub enum InitName {
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum TrainerName {
     Kmeans,
+    /// A Gaussian mixture by expectation maximization
     Em,
+    /// Gradient: straight through, with a loss that draws codewords to vectors
+    Ste,
+    /// Gradient: moving averages
+    Ema,
+    /// Gradient: soft quantization
+    Soft,
+    /// Gradient: Gumbel softmax
+    Gumbel,
+    /// Gradient: noise substitution, the one to start with
+    Nsvq,
+    /// Gradient: noise directed at the codeword
+    Diveq,
+    /// Gradient: rotation trick
+    Rotation,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

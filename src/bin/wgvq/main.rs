@@ -10,6 +10,8 @@ mod elbow;
 mod encode;
 mod eval;
 mod figures;
+mod gradient;
+mod gradient_options;
 mod inspect;
 mod interrupt;
 mod mixture;

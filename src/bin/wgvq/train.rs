@@ -11,7 +11,7 @@ use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Tr
 use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
-use crate::{Verdict, interrupt, mixture};
+use crate::{Verdict, gradient, interrupt, mixture};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     common.check_output(&command.output, command.data.data.iter())?;
@@ -26,12 +26,19 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         refuse_other_settings(command)?;
     }
     match (command.trainer, spec) {
+        (TrainerName::Kmeans | TrainerName::Em, _) if command.gradient.given().is_some() => {
+            let name = command.gradient.given().unwrap_or_default();
+            Err(Error::input(format!(
+                "{name} is for training by gradient, such as --trainer nsvq; leave it out"
+            )))
+        }
         (TrainerName::Em, _) => mixture::run(command, common, &data),
-        _ if command.covariance.is_some() => {
+        (TrainerName::Kmeans, _) if command.covariance.is_some() => {
             Err(Error::input("--covariance is for --trainer em; leave it out with kmeans"))
         }
         (TrainerName::Kmeans, Spec::Vq { k }) => train_vq(command, common, &data, k),
         (TrainerName::Kmeans, spec) => train_any(command, common, &data, spec),
+        (_, spec) => gradient::run(command, common, &data, spec),
     }
 }
 
@@ -192,7 +199,7 @@ const JOINT_ITERATIONS: usize = 10;
 
 impl KMeansOptions {
     /// Whether nothing was said, so that each quantizer takes its own settings.
-    fn is_default(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         self.init.is_none()
             && self.iters.is_none()
             && self.tolerance == TOLERANCE
