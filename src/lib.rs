@@ -46,10 +46,12 @@ mod vectors;
 
 pub use engine::{Builder, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices};
 pub use error::{Context, Error, ErrorKind, Result};
+pub use kernels::activate::Activation;
 pub use kernels::elementwise::{Op, Operand, Unary};
 pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
 pub use kernels::random_fill::Distribution;
+pub use kernels::unfold::Patches;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, GradientRun,

@@ -2,6 +2,8 @@
 //!
 //! Parallel by rayon and deterministic whatever the number of threads; SIMD where it pays, chosen at run time.
 
+pub(crate) mod activate;
+pub(crate) mod activate_grad;
 pub(crate) mod assign;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
@@ -16,6 +18,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
 pub(crate) mod fill;
+pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
 pub(crate) mod histogram;
@@ -54,5 +57,6 @@ pub(crate) mod top_w;
 pub(crate) mod transpose;
 pub(crate) mod transposed_matmul;
 pub(crate) mod tree_rows;
+pub(crate) mod unfold;
 pub(crate) mod weighted_pick;
 mod widest;

@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod convolution;
 mod gradients;
 mod layers;
 mod ops;
@@ -40,8 +41,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, ArrayView2};
 
+pub use convolution::{Conv2d, ConvTranspose2d, Images};
 pub use gradients::Gradients;
 pub use layers::Linear;
+pub use ops::gather::Indices;
 
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};

@@ -5,6 +5,7 @@ use ndarray::{Array2, array};
 use super::{Graph, Var};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::kernels::unfold::Patches;
 use crate::rng::Rng;
 use crate::train::estimators::Nsvq;
 use crate::train::{Init, KMeans, Optimizer};
@@ -33,12 +34,41 @@ const CASES: &[Case] = &[
     ("mse", &[(5, 3), (5, 3)], |g, v| g.mse(v[0], v[1])),
     ("columns", &[(5, 4)], |g, v| g.columns(v[0], 1..3)),
     ("concat", &[(5, 2), (5, 3), (5, 1)], |g, v| g.concat(&[v[2], v[0], v[1]])),
+    ("gelu", &[(5, 3)], |g, v| g.gelu(v[0])),
+    ("tanh", &[(5, 3)], |g, v| g.tanh(v[0])),
+    ("sigmoid", &[(5, 3)], |g, v| g.sigmoid(v[0])),
+    ("exp", &[(4, 3)], |g, v| g.exp(v[0])),
+    ("log of what is over 1", &[(5, 3)], |g, v| {
+        let one = g.exp(v[0])?;
+        let square = g.mul(v[0], v[0])?;
+        let sum = g.add(one, square)?;
+        g.log(sum)
+    }),
+    ("sqrt of what is over 1", &[(4, 3)], |g, v| {
+        let exponential = g.sigmoid(v[0])?;
+        g.sqrt(exponential)
+    }),
+    ("softmax", &[(5, 4)], |g, v| g.softmax(v[0])),
+    ("cross_entropy", &[(5, 4)], |g, v| {
+        let p = g.input(5, 4)?;
+        g.set(p, Array2::from_shape_fn((5, 4), |(row, label)| f32::from(u8::from(row % 4 == label))).view())?;
+        g.cross_entropy(v[0], p)
+    }),
+    ("gather", &[(4, 3)], |g, v| {
+        let (rows, indices) = g.gather(v[0], 6)?;
+        indices.set(array![3, 0, 3, 1, 3, 0].view())?;
+        Ok(rows)
+    }),
+    ("unfold", &[(2 * 3 * 4, 2)], |g, v| g.unfold(v[0], PATCHES)),
+    ("fold", &[(2 * 2 * 2, 9)], |g, v| g.fold(v[0], PATCHES)),
     ("two uses", &[(3, 3)], |g, v| {
         let square = g.mul(v[0], v[0])?;
         let product = g.matmul(square, v[0])?;
         g.add(product, v[0])
     }),
 ];
+
+const PATCHES: Patches = Patches { images: 2, height: 3, width: 4, kernel: 3, stride: 2, padding: 1 };
 
 fn engines() -> Vec<Engine> {
     std::iter::once(Engine::cpu()).chain(crate::test_gpu()).collect()

@@ -1,6 +1,8 @@
 //! The host side of the kernels: one file per stem, each a method of [`Recorder`](crate::Recorder) that
 //! checks shapes and records the shader, or runs its CPU twin.
 
+pub(crate) mod activate;
+pub(crate) mod activate_grad;
 pub(crate) mod assign;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
@@ -14,6 +16,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
 pub(crate) mod fill;
+pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
 pub(crate) mod histogram;
@@ -47,10 +50,14 @@ pub(crate) mod top_w;
 pub(crate) mod transpose;
 pub(crate) mod transposed_matmul;
 pub(crate) mod tree_rows;
+pub(crate) mod unfold;
 pub(crate) mod weighted_pick;
 
 /// `shaders/shared/grid.wgsl`, for the kernels that use it.
 pub(crate) const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
+
+/// `shaders/shared/activations.wgsl`, for the kernels of activation functions.
+pub(crate) const ACTIVATIONS: &str = include_str!("../../shaders/shared/activations.wgsl");
 
 /// `shaders/shared/least.wgsl`, for the kernels whose workgroups look for a minimum.
 pub(crate) const LEAST: &str = include_str!("../../shaders/shared/least.wgsl");

@@ -3,6 +3,8 @@
 //! Drivers do miscompile shaders; `wgvq selftest` is how a user finds out. The crate's own tests run the very
 //! same checks, on the CPU twins and on a GPU, and prove that each comparison in them can fail.
 
+mod activate;
+mod activate_grad;
 mod assign;
 mod beam_codes;
 mod beam_step;
@@ -18,6 +20,7 @@ mod distance_matrix;
 mod elementwise;
 mod extend_codes;
 mod fill;
+mod fold;
 mod gather;
 mod grouped_assign;
 mod histogram;
@@ -52,6 +55,7 @@ mod top_w;
 mod transpose;
 mod transposed_matmul;
 mod tree_rows;
+mod unfold;
 mod weighted_pick;
 
 pub use check::Check;
@@ -70,6 +74,8 @@ pub(crate) struct Kernel {
 
 /// Every kernel there is.
 pub(crate) static KERNELS: &[Kernel] = &[
+    Kernel { shader: &kernels::activate::SHADER, check: activate::check },
+    Kernel { shader: &kernels::activate_grad::SHADER, check: activate_grad::check },
     Kernel { shader: &kernels::assign::SHADER, check: assign::check },
     Kernel { shader: &kernels::beam_codes::SHADER, check: beam_codes::check },
     Kernel { shader: &kernels::beam_step::SHADER, check: beam_step::check },
@@ -83,6 +89,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },
     Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
     Kernel { shader: &kernels::fill::SHADER, check: fill::check },
+    Kernel { shader: &kernels::fold::SHADER, check: fold::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
@@ -115,6 +122,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::transpose::SHADER, check: transpose::check },
     Kernel { shader: &kernels::transposed_matmul::SHADER, check: transposed_matmul::check },
     Kernel { shader: &kernels::tree_rows::SHADER, check: tree_rows::check },
+    Kernel { shader: &kernels::unfold::SHADER, check: unfold::check },
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
 ];
 

@@ -1,10 +1,14 @@
 //! The operations of a graph: each a method of [`Graph`](super::Graph), with its derivative beside it.
 
+mod activation;
 mod arithmetic;
 mod columns;
+pub(super) mod gather;
+mod images;
 mod loss;
 mod matmul;
 mod quantize;
+mod softmax;
 mod sums;
 
 use super::{Computed, Gradients, Operation};

@@ -20,6 +20,8 @@ use crate::train::estimators::scatter::Scatter;
 /// The inputs are the vectors (n, d) and then the codebooks, of the shapes that the coder has.
 pub(super) struct JointNoise {
     coder: Box<dyn Coder>,
+    /// What takes its place, and from which step on.
+    later: Option<(u64, Box<dyn Coder>)>,
     noise: Noise,
     /// The dimensions that each codebook is of.
     columns: Vec<Range<usize>>,
@@ -54,9 +56,16 @@ impl JointNoise {
             dquantized: engine.uninitialized(n, d)?,
             dx: engine.uninitialized(n, d)?,
             coder,
+            later: None,
             noise,
             columns,
         })
+    }
+
+    /// Searches with another coder of the same codebooks from step `step` on.
+    pub fn then(mut self, step: u64, coder: Box<dyn Coder>) -> Self {
+        self.later = Some((step, coder));
+        self
     }
 }
 
@@ -83,6 +92,9 @@ impl Operation for JointNoise {
         output: &mut Matrix<f32>,
     ) -> Result<()> {
         let x = inputs[0];
+        if let Some((_, coder)) = self.later.take_if(|(from, _)| step >= *from) {
+            self.coder = coder;
+        }
         self.coder.record_codebooks(recorder, &inputs[1..])?;
         self.coder.record_encode(recorder, x, &mut self.all_codes, &mut self.distances)?;
         for (j, codes) in self.codes.iter_mut().enumerate() {
