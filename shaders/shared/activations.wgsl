@@ -7,7 +7,7 @@ const TANH: u32 = 2u;
 const SIGMOID: u32 = 3u;
 
 // gelu(x) = x sigmoid(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3). Beyond 100 it is x or 0 whatever z is.
-const GELU_SLOPE: f32 = 1.5957691;
+const GELU_SLOPE: f32 = 1.5957692;
 const GELU_CUBE: f32 = 0.044715;
 
 fn gelu_exponent(x: f32) -> f32 {

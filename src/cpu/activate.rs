@@ -10,7 +10,7 @@ use crate::kernels::activate::Activation;
 /// Elements per task; a chunk stays in the first-level cache.
 pub(super) const CHUNK: usize = 4096;
 
-pub(super) const GELU_SLOPE: f32 = 1.595_769_1;
+pub(super) const GELU_SLOPE: f32 = 1.595_769_2;
 pub(super) const GELU_CUBE: f32 = 0.044_715;
 
 /// y = f(x)

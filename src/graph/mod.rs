@@ -158,6 +158,8 @@ enum Source {
     Operation(Box<dyn Operation>),
 }
 
+type DynOperation = dyn Operation;
+
 /// A parameter of a graph and its gradient, as an optimizer needs them.
 pub struct Parameter<'a> {
     /// The name it was given.
@@ -260,12 +262,12 @@ impl Graph {
         })
     }
 
-    fn operation_mut(&mut self, var: Var) -> Result<Option<&mut dyn Operation>> {
+    fn operation_mut(&mut self, var: Var) -> Result<Option<&mut DynOperation>> {
         Ok(self.operation_and_values(var)?.0)
     }
 
     /// The same, with the values of all variables.
-    fn operation_and_values(&mut self, var: Var) -> Result<(Option<&mut dyn Operation>, &[Matrix<f32>])> {
+    fn operation_and_values(&mut self, var: Var) -> Result<(Option<&mut DynOperation>, &[Matrix<f32>])> {
         let index = self.index(var)?;
         Ok(match &mut self.nodes[index].source {
             Source::Operation(operation) => (Some(&mut **operation), &self.values),

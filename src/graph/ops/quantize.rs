@@ -41,20 +41,10 @@ impl Graph {
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the dimensions differ; [`Device`](crate::ErrorKind::Device).
     pub fn quantize(&mut self, x: Var, codebook: Var, estimator: impl Estimator + 'static) -> Result<Var> {
-        self.quantize_by(x, codebook, Box::new(estimator))
-    }
-
-    /// [`quantize`](Self::quantize) for an estimator that was chosen at run time.
-    pub(crate) fn quantize_by(
-        &mut self,
-        x: Var,
-        codebook: Var,
-        estimator: Box<dyn Estimator>,
-    ) -> Result<Var> {
         let ((n, d), (k, _)) = (self.shape(x)?, self.shape(codebook)?);
         let engine = self.engine().clone();
         let operation = Quantize {
-            estimator,
+            estimator: Box::new(estimator),
             pass: Forward::new(&engine, n, d)?,
             dx: engine.uninitialized(n, d)?,
             dcodebook: engine.uninitialized(k, d)?,

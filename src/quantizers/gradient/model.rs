@@ -141,7 +141,7 @@ impl Model {
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let estimator = training.method.estimator(d, training.seed.wrapping_add((j as u64) << 32))?;
-            let result = graph.quantize_by(part, codebook, estimator)?;
+            let result = graph.quantize(part, codebook, estimator)?;
             if layout.residual && j + 1 < codebooks.len() {
                 left = graph.sub(left, result)?;
             }

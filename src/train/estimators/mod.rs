@@ -180,6 +180,64 @@ pub trait Estimator: Send {
     }
 }
 
+/// So that an estimator can be chosen at run time.
+impl Estimator for Box<dyn Estimator> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn record_forward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+        step: u64,
+        forward: &mut Forward,
+    ) -> Result<()> {
+        (**self).record_forward(recorder, x, codebook, step, forward)
+    }
+
+    fn record_backward(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+        forward: &Forward,
+        gradient: &Matrix<f32>,
+        dx: &mut Matrix<f32>,
+        dcodebook: &mut Matrix<f32>,
+    ) -> Result<()> {
+        (**self).record_backward(recorder, x, codebook, forward, gradient, dx, dcodebook)
+    }
+
+    fn record_update(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        forward: &Forward,
+        codebook: &mut Matrix<f32>,
+    ) -> Result<()> {
+        (**self).record_update(recorder, x, forward, codebook)
+    }
+
+    fn record_reset_rows(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        kept: &Matrix<f32>,
+        codebook: &Matrix<f32>,
+    ) -> Result<()> {
+        (**self).record_reset_rows(recorder, kept, codebook)
+    }
+
+    fn state(&self) -> Result<BTreeMap<&'static str, Array2<f32>>> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, engine: &Engine, read: &mut dyn FnMut(&str) -> Result<Array2<f32>>) -> Result<()> {
+        (**self).restore(engine, read)
+    }
+}
+
 /// What a forward pass makes of n vectors of d dimensions, on the device.
 ///
 /// [`Recorder::histogram`] of the codes, every so many steps, gives the perplexity
