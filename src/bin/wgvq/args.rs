@@ -41,6 +41,8 @@ pub enum Command {
     Search(Search),
     /// Train over a range of codebook sizes and name the knee
     Elbow(Elbow),
+    /// Draw the curves of training runs
+    Plot(Plot),
     /// Say what a model, codes or data file holds
     Inspect(Inspect),
     /// List devices and say which one `auto` takes, and why
@@ -86,6 +88,16 @@ pub struct Data {
     /// Files, directories or globs: .npy .fvecs .bvecs .ivecs .safetensors[:tensor] .parquet[:column]
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Plot {
+    /// Logs of training by gradient, of `wgvq train --log`
+    #[arg(required = true, value_name = "RUN.jsonl")]
+    pub logs: Vec<PathBuf>,
+    /// The picture to write [default: RUN.svg]
+    #[arg(short, long, value_name = "RUN.svg")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -171,7 +171,7 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
         let series: Vec<_> = runs
             .iter()
             .map(|run| Series {
-                name: &run.figures.spec,
+                name: run.figures.spec.clone(),
                 points: vec![(run.figures.bits_per_vector / 8.0, figure(run))],
             })
             .collect();

@@ -33,7 +33,7 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
         let knee = points.iter().copied().find(|point| point.0 == found.knee as f64);
         let labels = Labels { title: "Distortion over codebook size", x: "codewords", y: "mse" };
         let marked = knee.map(|(k, mse)| (k, mse, format!("knee: k = {k}")));
-        plots::lines(path, common.force, &labels, &[Series { name: "k-means", points }], marked)?;
+        plots::lines(path, common.force, &labels, &[Series { name: "k-means".into(), points }], marked)?;
     }
     if common.json {
         print_json(&serde_json::json!({

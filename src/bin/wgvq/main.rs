@@ -15,8 +15,10 @@ mod gradient_options;
 mod inspect;
 mod interrupt;
 mod mixture;
+mod plot;
 mod plots;
 mod progress;
+mod run_log;
 mod search;
 mod selftest;
 mod stdout;
@@ -98,6 +100,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Demo(command) => demo::run(command, common),
         Command::Test(command) => test::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
+        Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),
     }
 }

@@ -8,8 +8,8 @@ use plotters::prelude::*;
 use wgvq::{Error, Result, io};
 
 /// A line of a chart.
-pub struct Series<'a> {
-    pub name: &'a str,
+pub struct Series {
+    pub name: String,
     pub points: Vec<(f64, f64)>,
 }
 
@@ -22,6 +22,12 @@ pub struct Labels<'a> {
 
 const SIZE: (u32, u32) = (760, 440);
 
+/// The height of one chart of several.
+const PANEL: u32 = 280;
+
+/// The most lines whose names are shown.
+const MOST_NAMES: usize = 8;
+
 /// A line chart with marked points; `marked` is drawn larger, with its text.
 pub fn lines(
     path: &Path,
@@ -30,19 +36,11 @@ pub fn lines(
     series: &[Series],
     marked: Option<(f64, f64, String)>,
 ) -> Result<()> {
-    let all = || series.iter().flat_map(|series| &series.points);
-    let x = span(all().map(|point| point.0));
-    let y = span(all().map(|point| point.1));
-    write(path, force, |area| {
-        let mut chart = chart(area, labels, x, y)?;
+    write(path, SIZE, force, |area| {
+        let mut chart = curves(area, labels, series)?;
         for (number, series) in series.iter().enumerate() {
             let color = Palette99::pick(number).to_rgba();
             let points = || series.points.iter().copied();
-            chart
-                .draw_series(LineSeries::new(points(), color.stroke_width(2)))
-                .map_err(failed)?
-                .label(series.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
             let dots = points().map(|point| Circle::new(point, 3, color.filled()));
             chart.draw_series(dots).map_err(failed)?;
         }
@@ -52,22 +50,53 @@ pub fn lines(
             chart.draw_series([dot]).map_err(failed)?;
             chart.draw_series([label]).map_err(failed)?;
         }
-        if series.len() > 1 {
-            chart
-                .configure_series_labels()
-                .background_style(WHITE.mix(0.8))
-                .border_style(BLACK.mix(0.3))
-                .draw()
-                .map_err(failed)?;
+        name_series(&mut chart, series)
+    })
+}
+
+/// Line charts one above the other. Those without lines are left out.
+pub fn panels(path: &Path, force: bool, panels: &[(Labels, Vec<Series>)]) -> Result<()> {
+    let drawn: Vec<_> =
+        panels.iter().filter(|(_, lines)| lines.iter().any(|l| !l.points.is_empty())).collect();
+    let size = (SIZE.0, PANEL * drawn.len() as u32);
+    write(path, size, force, |area| {
+        for ((labels, series), area) in drawn.iter().zip(area.split_evenly((drawn.len(), 1))) {
+            name_series(&mut curves(&area, labels, series)?, series)?;
         }
         Ok(())
     })
 }
 
+/// A chart with the lines in it.
+fn curves<'a, 'b>(area: &'b Area<'a>, labels: &Labels, series: &[Series]) -> Result<Chart<'a, 'b>> {
+    let all = || series.iter().flat_map(|series| &series.points);
+    let (x, y) = (span(all().map(|point| point.0)), span(all().map(|point| point.1)));
+    let mut chart = chart(area, labels, x, y)?;
+    for (number, series) in series.iter().enumerate() {
+        let color = Palette99::pick(number).to_rgba();
+        let points = series.points.iter().copied();
+        chart
+            .draw_series(LineSeries::new(points, color.stroke_width(2)))
+            .map_err(failed)?
+            .label(series.name.as_str())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    }
+    Ok(chart)
+}
+
+/// Says which line is which, if there are several, and not more than can be told apart.
+fn name_series<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, series: &[Series]) -> Result<()> {
+    if !(2..=MOST_NAMES).contains(&series.len()) {
+        return Ok(());
+    }
+    let mut names = chart.configure_series_labels();
+    names.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(failed)
+}
+
 /// One bar per value, in order.
 pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result<()> {
     let highest = values.iter().copied().fold(0.0, f64::max).max(1.0);
-    write(path, force, |area| {
+    write(path, SIZE, force, |area| {
         let mut chart = chart(area, labels, 0.0..values.len() as f64, 0.0..highest * 1.05)?;
         let color = Palette99::pick(0).to_rgba();
         let bars = values
@@ -107,10 +136,10 @@ fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f6
 }
 
 /// Draws on a white page and writes it whole.
-fn write(path: &Path, force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
+fn write(path: &Path, size: (u32, u32), force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
     let mut text = String::new();
     {
-        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE).map_err(failed)?;
         draw(&area)?;
         area.present().map_err(failed)?;

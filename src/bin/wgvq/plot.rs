@@ -1,0 +1,86 @@
+//! `wgvq plot`
+
+use serde_json::json;
+use wgvq::Result;
+
+use crate::Verdict;
+use crate::args::{Common, Plot};
+use crate::figures::print_json;
+use crate::plots::{self, Labels, Series};
+use crate::run_log::{self, Point};
+use crate::stdout::say;
+
+/// Logarithmic where the losses go over more than this factor.
+const DECADE: f64 = 10.0;
+
+pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
+    let output = command.output.clone().unwrap_or_else(|| command.logs[0].with_extension("svg"));
+    common.check_output(&output, std::iter::empty::<&String>())?;
+    let mut runs = Vec::new();
+    for path in &command.logs {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        runs.push((name, run_log::read(path)?));
+    }
+    let losses = || runs.iter().flat_map(|(_, points)| points.iter().map(|point| point.loss));
+    let (least, most) = (losses().fold(f64::MAX, f64::min), losses().fold(0.0, f64::max));
+    let logarithmic = least > 0.0 && most > DECADE * least;
+    let title = match &runs[..] {
+        [(name, _)] => format!("training of {name}"),
+        runs => format!("{} runs", runs.len()),
+    };
+    let loss = |point: &Point| if logarithmic { point.loss.log10() } else { point.loss };
+    let loss_label = if logarithmic { "log10 of the loss" } else { "loss" };
+    // One run shows each codebook, several the mean and the total of theirs.
+    let perplexity = each_codebook(&runs, |point| &point.perplexity, |values| mean(values));
+    let dead = each_codebook(&runs, |point| &point.dead, |values| values.iter().sum());
+    let panels = [
+        (Labels { title: &title, x: "step", y: loss_label }, lines(&runs, |point| Some(loss(point)))),
+        (Labels { title: "", x: "step", y: "perplexity" }, perplexity),
+        (Labels { title: "", x: "step", y: "dead codewords" }, dead),
+        (Labels { title: "", x: "step", y: "learning rate" }, lines(&runs, |point| point.rate)),
+    ];
+    plots::panels(&output, common.force, &panels)?;
+    let last: Vec<_> = runs
+        .iter()
+        .filter_map(|(name, points)| points.last().map(|last| (name, last)))
+        .map(|(name, last)| json!({ "run": name, "step": last.step, "loss": last.loss }))
+        .collect();
+    if common.json {
+        print_json(&json!({ "plot": output.display().to_string(), "last": last }))?;
+    } else {
+        say!("{}", output.display());
+    }
+    Ok(Verdict::Done)
+}
+
+type Runs = [(String, Vec<Point>)];
+
+fn lines(runs: &Runs, of: impl Fn(&Point) -> Option<f64>) -> Vec<Series> {
+    let line = |(name, points): &(String, Vec<Point>)| Series {
+        name: name.clone(),
+        points: points.iter().filter_map(|point| Some((point.step as f64, of(point)?))).collect(),
+    };
+    runs.iter().map(line).collect()
+}
+
+fn each_codebook(
+    runs: &Runs,
+    of: impl Fn(&Point) -> &Vec<f64>,
+    joined: impl Fn(&[f64]) -> f64,
+) -> Vec<Series> {
+    match runs {
+        [(_, points)] => {
+            let codebooks = points.iter().map(|point| of(point).len()).max().unwrap_or(0);
+            let line = |j: usize| Series {
+                name: format!("codebook {j}"),
+                points: points.iter().filter_map(|p| Some((p.step as f64, *of(p).get(j)?))).collect(),
+            };
+            (0..codebooks).map(line).collect()
+        }
+        runs => lines(runs, |point| (!of(point).is_empty()).then(|| joined(of(point)))),
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
