@@ -112,7 +112,7 @@ fn train(
     let mut model = Model::new(engine, size.channels, estimator(name, size.steps)?)?;
     // At inference all estimators are the nearest codeword, as this one's output is.
     let mut judge = Model::new(engine, size.channels, Box::new(Ste::new(1.0, 0.25)?))?;
-    let mut optimizer = Optimizer::adam(2e-3).schedule(Schedule::Cosine { steps: size.steps, floor: 1e-5 });
+    let mut optimizer = Optimizer::adam(4e-3).schedule(Schedule::Cosine { steps: size.steps, floor: 1e-5 });
     let replacement = Replacement::new(100, size.steps * 4 / 5)?;
     let mut used = CodewordUse::new(engine, CODEWORDS)?;
     let mut rng = Rng::new(3, 0);
