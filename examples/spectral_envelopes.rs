@@ -44,16 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let variance = train.var_axis(Axis(0), 0.0).sum();
     // Squared distances count in units of the variance there.
-    let tau = TAU * variance;
-    let soft = Method::Soft { temperature: Temperature::fixed(tau)? };
-    let harder = Method::Soft { temperature: Temperature::annealed(tau, 100.0 * tau, steps)? };
+    let soft = Method::Soft { temperature: Temperature::fixed(TAU * variance)? };
     let by =
         |method| GradientTraining::new(SPEC.parse()?, method).steps(steps).batch(256).fit(&engine, &train);
-    let quantizers: [(&str, Box<dyn Quantizer>); 5] = [
+    let quantizers: [(&str, Box<dyn Quantizer>); 4] = [
         ("scalar, 1 bit per band", Box::new(Scalar::builder().bits(1).fit(&engine, &train)?)),
         ("multi-stage, classical", Training::new(SPEC.parse()?).fit(&engine, &train, &mut ())?.quantizer),
         ("multi-stage, soft, tau 0.1", by(soft)?),
-        ("multi-stage, soft, tau to 10", by(harder)?),
         ("multi-stage, NSVQ", by(Method::Nsvq)?),
     ];
     println!(
