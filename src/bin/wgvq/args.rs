@@ -26,7 +26,7 @@ pub enum Command {
     /// Do the main job from end to end on a bundled sample of real embeddings
     Demo(Demo),
     /// Train a quantizer on vectors and write a model file
-    Train(Train),
+    Train(Box<Train>),
     /// Turn vectors into codes
     Encode(Encode),
     /// Turn codes back into vectors

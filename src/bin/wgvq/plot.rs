@@ -31,7 +31,7 @@ pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
     let loss = |point: &Point| if logarithmic { point.loss.log10() } else { point.loss };
     let loss_label = if logarithmic { "log10 of the loss" } else { "loss" };
     // One run shows each codebook, several the mean and the total of theirs.
-    let perplexity = each_codebook(&runs, |point| &point.perplexity, |values| mean(values));
+    let perplexity = each_codebook(&runs, |point| &point.perplexity, mean);
     let dead = each_codebook(&runs, |point| &point.dead, |values| values.iter().sum());
     let panels = [
         (Labels { title: &title, x: "step", y: loss_label }, lines(&runs, |point| Some(loss(point)))),
