@@ -22,7 +22,7 @@ use wgvq::search::{Search, recall};
 use wgvq::{Engine, GradientTraining, Method, Quantizer, Spec, Training};
 
 /// Steps of a run.
-const STEPS: u64 = 3000;
+const STEPS: u64 = 2000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut files: Vec<String> = std::env::args().skip(1).collect();

@@ -24,40 +24,26 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
 
-// The best codeword so far of each row slot.
-struct State {
-    score: mat2x4f,
-    low: vec4u,
-    high: vec4u,
-}
+alias State = Lowest;
 
 fn begin(row: u32) -> State {
-    return State(mat2x4f(vec4f(FAR), vec4f(FAR)), vec4u(), vec4u());
+    return no_candidate();
 }
 
 fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
     let first = k + lane;
-    consider(state, tile[0], first);
-    consider(state, tile[1], first + CODEWORD_STRIDE);
-    consider(state, tile[2], first + 2u * CODEWORD_STRIDE);
-    consider(state, tile[3], first + 3u * CODEWORD_STRIDE);
-    consider(state, tile[4], first + 4u * CODEWORD_STRIDE);
-    consider(state, tile[5], first + 5u * CODEWORD_STRIDE);
-    consider(state, tile[6], first + 6u * CODEWORD_STRIDE);
-    consider(state, tile[7], first + 7u * CODEWORD_STRIDE);
+    meet(state, tile[0], first);
+    meet(state, tile[1], first + CODEWORD_STRIDE);
+    meet(state, tile[2], first + 2u * CODEWORD_STRIDE);
+    meet(state, tile[3], first + 3u * CODEWORD_STRIDE);
+    meet(state, tile[4], first + 4u * CODEWORD_STRIDE);
+    meet(state, tile[5], first + 5u * CODEWORD_STRIDE);
+    meet(state, tile[6], first + 6u * CODEWORD_STRIDE);
+    meet(state, tile[7], first + 7u * CODEWORD_STRIDE);
 }
 
-// Codewords come in ascending order, so a strict comparison keeps the lowest index.
-fn consider(state: ptr<function, State>, sum: mat2x4f, code: u32) {
-    let scores = score(sum, half_norms[code]);
-    let low = scores[0] < (*state).score[0];
-    let high = scores[1] < (*state).score[1];
-    (*state).score = mat2x4f(
-        select((*state).score[0], scores[0], low),
-        select((*state).score[1], scores[1], high),
-    );
-    (*state).low = select((*state).low, vec4u(code), low);
-    (*state).high = select((*state).high, vec4u(code), high);
+fn meet(state: ptr<function, State>, sum: mat2x4f, code: u32) {
+    consider(state, score(sum, half_norms[code]), code);
 }
 
 fn finish(state: ptr<function, State>, row: u32) {
@@ -73,28 +59,6 @@ fn finish(state: ptr<function, State>, row: u32) {
         write(row + 6u * ROW_STRIDE, (*state).high.z, found[1].z);
         write(row + 7u * ROW_STRIDE, (*state).high.w, found[1].w);
     }
-}
-
-// First the lowest score of all lanes, then the lowest code among the lanes that have it.
-fn lowest_over_lanes(state: ptr<function, State>) {
-    share(bitcast<vec4u>((*state).score[0]), bitcast<vec4u>((*state).score[1]));
-    var lowest = (*state).score;
-    for (var other = 0u; other < LANES; other++) {
-        lowest = mat2x4f(
-            min(lowest[0], bitcast<vec4f>(read_low(other))),
-            min(lowest[1], bitcast<vec4f>(read_high(other))),
-        );
-    }
-    let none = vec4u(0xffffffffu);
-    var low = select(none, (*state).low, (*state).score[0] == lowest[0]);
-    var high = select(none, (*state).high, (*state).score[1] == lowest[1]);
-    share(low, high);
-    for (var other = 0u; other < LANES; other++) {
-        low = min(low, read_low(other));
-        high = min(high, read_high(other));
-    }
-    (*state).low = low;
-    (*state).high = high;
 }
 
 fn write(row: u32, code: u32, distance: f32) {

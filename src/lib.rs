@@ -47,6 +47,7 @@ mod vectors;
 pub use engine::{Builder, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::activate::Activation;
+pub use kernels::curve_project::Polyline;
 pub use kernels::elementwise::{Op, Operand, Unary};
 pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
 pub use kernels::prepare_codebook::Codebook;
@@ -54,11 +55,11 @@ pub use kernels::random_fill::Distribution;
 pub use kernels::unfold::Patches;
 pub use lattice::Lattice;
 pub use quantizers::{
-    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Evaluation, GradientRun,
-    GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder, Quantizer,
-    Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels, Spec, Trained, Training,
-    TreeResidual, TreeResidualBuilder, Vq, VqBuilder, Window, decode_batches, encode_batches, load,
-    load_with,
+    Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Equalized, Evaluation, GradientRun,
+    GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder, Projection,
+    Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels, SpaceFilling, Spec,
+    Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches,
+    encode_batches, load, load_with,
 };
 pub use rng::Rng;
 pub use vectors::Vectors;

@@ -39,7 +39,7 @@ fn a_model_trained_by_gradient_is_an_ordinary_one() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_curve_and_a_stopped_run_goes_on_with_it() {
+fn the_same_seed_gives_the_same_curve() {
     let data = sample();
     for device in devices() {
         let cli = Cli::new(device);

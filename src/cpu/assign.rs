@@ -4,8 +4,9 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use super::distance::distance;
+use super::least::Least;
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{CacheLine, Epilogue, GROUP, Rows};
+use super::tile::{Epilogue, GROUP, Rows};
 use crate::error::{Error, Result};
 
 /// Finds the codeword with the least score for every row of `x` (n, d), of equal ones the one with the lowest index;
@@ -51,10 +52,9 @@ pub(crate) fn assign_parts(
             for (j, (codebook, &first)) in codebooks.iter().zip(columns).enumerate() {
                 let rows = Rows { values, stride, first, d: codebook.d() };
                 let part = Part { codes: m, code: j };
-                let scores = [CacheLine::splat(f32::INFINITY); GROUP];
-                let indices = [CacheLine::splat(0.0); GROUP];
+                let least = [Least::none(); GROUP];
                 let (codes, distances) = (&mut *codes, &mut *distances);
-                let mut nearest = Nearest { codebook, rows, part, codes, distances, scores, indices };
+                let mut nearest = Nearest { codebook, rows, part, codes, distances, least };
                 codebook.score(rows, scratch, &mut nearest);
             }
         });
@@ -76,11 +76,8 @@ struct Nearest<'a> {
     part: Part,
     codes: &'a mut [u32],
     distances: &'a mut [f32],
-    scores: [CacheLine; GROUP],
-    indices: [CacheLine; GROUP],
+    least: [Least; GROUP],
 }
-
-const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 impl Epilogue for Nearest<'_> {
     #[inline(always)]
@@ -91,18 +88,8 @@ impl Epilogue for Nearest<'_> {
         codeword: usize,
         sums: &[[S::f32s; V]; R],
     ) {
-        let lanes = S::as_simd_u32s(&LANES).0[0];
-        let state = self.scores[row..row + R].iter_mut().zip(&mut self.indices[row..row + R]);
-        for (sums, (least, index)) in sums.iter().zip(state) {
-            let least = &mut S::as_mut_simd_f32s(least.floats()).0[0];
-            let index = &mut S::as_mut_simd_u32s(index.integers()).0[0];
-            for (v, &score) in sums.iter().enumerate() {
-                let codewords = simd.add_u32s(lanes, simd.splat_u32s((codeword + v * S::F32_LANES) as u32));
-                // Strictly less: of equal scores in a lane the first, which has the lower index, stays.
-                let less = simd.less_than_f32s(score, *least);
-                *least = simd.select_f32s(less, score, *least);
-                *index = simd.select_u32s(less, codewords, *index);
-            }
+        for (sums, least) in sums.iter().zip(&mut self.least[row..row + R]) {
+            least.consider(simd, codeword as u32, sums.iter().copied());
         }
     }
 
@@ -110,13 +97,8 @@ impl Epilogue for Nearest<'_> {
     fn finish<S: Simd>(&mut self, simd: S) {
         let codes = self.codes[self.part.code..].iter_mut().step_by(self.part.codes);
         let outputs = codes.zip(self.distances.iter_mut());
-        let state = self.scores.iter_mut().zip(&mut self.indices);
-        for ((row, (code, out)), (least, index)) in self.rows.iter().zip(outputs).zip(state) {
-            let scores = S::as_simd_f32s(least.floats()).0[0];
-            let indices = S::as_mut_simd_u32s(index.integers()).0;
-            let best = simd.equal_f32s(scores, simd.splat_f32s(simd.reduce_min_f32s(scores)));
-            indices[0] = simd.select_u32s(best, indices[0], simd.splat_u32s(u32::MAX));
-            *code = index.integers()[..S::F32_LANES].iter().fold(u32::MAX, |least, &index| least.min(index));
+        for ((row, (code, out)), least) in self.rows.iter().zip(outputs).zip(&self.least) {
+            *code = least.candidate(simd);
             let distance = distance(simd, self.codebook.metric(), row, self.codebook.codeword(*code));
             *out = if self.part.code > 0 { *out + distance } else { distance };
         }

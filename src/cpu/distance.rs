@@ -39,27 +39,39 @@ pub(crate) fn power<S: Simd>(simd: S, a: S::f32s, m: u32) -> S::f32s {
     }
 }
 
-/// Σ term(x_i, c_i), where a term of zeros is zero: sixteen partial sums, then their tree.
+/// Σ term(x_i, c_i): see [`sum_of`].
 #[inline(always)]
-pub(super) fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s, S::f32s) -> S::f32s) -> f32 {
+fn sum<S: Simd>(simd: S, x: &[f32], c: &[f32], term: impl Fn(S::f32s, S::f32s) -> S::f32s) -> f32 {
+    sum_of(simd, [x, c], |[x, c]| term(x, c))
+}
+
+/// Σ term(a_i, b_i, …) over vectors of the same length, where a term of zeros is zero: sixteen partial sums, then their
+/// tree.
+#[inline(always)]
+pub(super) fn sum_of<S: Simd, const N: usize>(
+    simd: S,
+    vectors: [&[f32]; N],
+    term: impl Fn([S::f32s; N]) -> S::f32s,
+) -> f32 {
     let mut sums = CacheLine::splat(0.0);
     let sums = S::as_mut_simd_f32s(sums.floats()).0;
-    let mut add = |x: &[f32; 16], c: &[f32; 16]| {
-        let (x, c) = (S::as_simd_f32s(x).0, S::as_simd_f32s(c).0);
-        for ((sum, &x), &c) in sums.iter_mut().zip(x).zip(c) {
-            *sum = simd.add_f32s(*sum, term(x, c));
+    let mut add = |lines: [&[f32; 16]; N]| {
+        let lines = lines.map(|line| S::as_simd_f32s(line).0);
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.add_f32s(*sum, term(lines.map(|line| line[v])));
         }
     };
-    let (xs, x_rest) = x.as_chunks();
-    let (cs, c_rest) = c.as_chunks();
-    for (x, c) in xs.iter().zip(cs) {
-        add(x, c);
+    let split = vectors.map(|vector| vector.as_chunks::<16>());
+    for line in 0..split[0].0.len() {
+        add(split.map(|(lines, _)| &lines[line]));
     }
-    if !x_rest.is_empty() {
-        let (mut x, mut c) = ([0.0; 16], [0.0; 16]);
-        x[..x_rest.len()].copy_from_slice(x_rest);
-        c[..c_rest.len()].copy_from_slice(c_rest);
-        add(&x, &c);
+    if !split[0].1.is_empty() {
+        let rests = split.map(|(_, rest)| {
+            let mut line = [0.0; 16];
+            line[..rest.len()].copy_from_slice(rest);
+            line
+        });
+        add(rests.each_ref());
     }
     let mut half = sums.len() / 2;
     while half > 0 {

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::distance::sum;
+use super::distance::sum_of;
 
 /// 2⁻¹⁰⁰: squares that sum to less count as 0.
 const SMALLEST_SQUARE: f32 = f32::from_bits((127 - 100) << 23);
@@ -18,7 +18,7 @@ pub(super) fn task_elements(d: usize) -> usize {
 /// Σ a_i b_i, in the same order for every vector width.
 #[inline(always)]
 pub(super) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    sum(simd, a, b, |a, b| simd.mul_f32s(a, b))
+    sum_of(simd, [a, b], |[a, b]| simd.mul_f32s(a, b))
 }
 
 #[inline(always)]

@@ -190,6 +190,11 @@ impl CacheLine {
         &mut self.0
     }
 
+    #[inline(always)]
+    pub(crate) fn values(&self) -> &[f32; 16] {
+        &self.0
+    }
+
     /// The same sixteen words as integers.
     #[inline(always)]
     pub(crate) fn integers(&mut self) -> &mut [u32; 16] {

@@ -158,8 +158,6 @@ enum Source {
     Operation(Box<dyn Operation>),
 }
 
-type DynOperation = dyn Operation;
-
 /// A parameter of a graph and its gradient, as an optimizer needs them.
 pub struct Parameter<'a> {
     /// The name it was given.
@@ -259,19 +257,6 @@ impl Graph {
         Ok(match &self.nodes[self.index(var)?].source {
             Source::Operation(operation) => Some(&**operation),
             _ => None,
-        })
-    }
-
-    fn operation_mut(&mut self, var: Var) -> Result<Option<&mut DynOperation>> {
-        Ok(self.operation_and_values(var)?.0)
-    }
-
-    /// The same, with the values of all variables.
-    fn operation_and_values(&mut self, var: Var) -> Result<(Option<&mut DynOperation>, &[Matrix<f32>])> {
-        let index = self.index(var)?;
-        Ok(match &mut self.nodes[index].source {
-            Source::Operation(operation) => (Some(&mut **operation), &self.values),
-            _ => (None, &self.values),
         })
     }
 

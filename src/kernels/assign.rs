@@ -16,6 +16,7 @@ pub(crate) static SHADER: Shader = Shader {
         tile::METRIC,
         tile::SCORE,
         tile::DISTANCE,
+        tile::LOWEST,
         include_str!("../../shaders/assign.wgsl"),
     ],
     reads: &["x", "codebook", "panels", "half_norms", "mean"],

@@ -10,6 +10,8 @@ pub(crate) mod blend_means;
 pub(crate) mod codebook_mean;
 pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
+pub(crate) mod curve_project;
+pub(crate) mod curve_runs;
 pub(crate) mod displace;
 pub(crate) mod displace_grad;
 pub(crate) mod distance_matrix;

@@ -13,6 +13,7 @@ pub(super) const REGISTERS: &str = include_str!("../../shaders/shared/tile_regis
 pub(super) const METRIC: &str = include_str!("../../shaders/shared/tile_metric.wgsl");
 pub(super) const SCORE: &str = include_str!("../../shaders/shared/tile_score.wgsl");
 pub(super) const DISTANCE: &str = include_str!("../../shaders/shared/tile_distance.wgsl");
+pub(super) const LOWEST: &str = include_str!("../../shaders/shared/tile_lowest.wgsl");
 
 const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
 const STAGED: &str = include_str!("../../shaders/shared/tile_staged.wgsl");
@@ -61,6 +62,14 @@ impl Core {
         match self {
             Core::Direct => 16,
             Core::Staged => 128,
+        }
+    }
+
+    /// Invocations that share the same rows: `LANES`.
+    pub fn lanes(self) -> usize {
+        match self {
+            Core::Direct => 1,
+            Core::Staged => 16,
         }
     }
 

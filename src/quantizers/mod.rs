@@ -6,6 +6,7 @@
 
 mod additive;
 mod codes;
+mod equalized;
 mod evaluation;
 mod extent;
 mod gradient;
@@ -14,9 +15,11 @@ mod lattice;
 mod lloyd_max;
 mod model;
 mod product;
+mod projection;
 mod residual;
 mod rotation;
 mod scalar;
+mod space_filling;
 mod spec;
 mod stack;
 mod stream;
@@ -27,14 +30,17 @@ mod vq;
 pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
 pub(crate) use codes::check_codes;
+pub use equalized::{By, Equalized};
 pub use evaluation::Evaluation;
-pub use gradient::{GradientRun, GradientTraining, Method, Window};
+pub use gradient::{GradientRun, GradientTraining, Method, TrainingWindow};
 pub use lattice::{LatticeVq, LatticeVqBuilder};
 pub use model::{Model, load, load_with};
 pub use product::{Product, ProductBuilder};
+pub use projection::Projection;
 pub use residual::{Residual, ResidualBuilder};
 pub use rotation::Rotated;
 pub use scalar::{Scalar, ScalarBuilder, ScalarLevels};
+pub use space_filling::SpaceFilling;
 pub use spec::Spec;
 pub(crate) use stream::pipeline;
 pub use stream::{Batching, EncodedBatch, decode_batches, encode_batches};
@@ -76,6 +82,11 @@ pub trait Quantizer: Send + Sync {
 
     /// The orthogonal R (d, d) of a quantizer that quantizes R·x and decodes to Rᵀ·ŷ.
     fn rotation(&self) -> Option<&Array2<f32>> {
+        None
+    }
+
+    /// The corners (any number, d) of a quantizer that has a curve.
+    fn curve(&self) -> Option<&Array2<f32>> {
         None
     }
 
@@ -226,7 +237,7 @@ pub trait Coder: Send + Sync {
     /// [`Input`](crate::ErrorKind::Input) if it cannot take others; [`Shape`](crate::ErrorKind::Shape) if the shapes do not
     /// fit.
     fn record_codebooks(&mut self, _: &mut Recorder<'_>, _: &[&Matrix<f32>]) -> Result<()> {
-        Err(Error::input("this quantizer cannot be trained by gradient; VQ, RQ, PQ, PRQ and AQ can"))
+        Err(Error::input("this quantizer cannot be trained by gradient; VQ, RQ, PQ and AQ can"))
     }
 
     /// Bytes that encoding one vector takes on the device, besides the vector and its codes.

@@ -7,7 +7,10 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Additive, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, Spec, TreeResidual, Vq};
+use super::{
+    Additive, Equalized, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, SpaceFilling, Spec,
+    TreeResidual, Vq,
+};
 use crate::error::{Context, Error, Result};
 use crate::io;
 
@@ -105,6 +108,10 @@ impl Parts<'_> {
             Spec::Lattice { lattice, scale } => Box::new(LatticeVq::from_parts(self, lattice, scale)?),
             Spec::Scalar { bits } => Box::new(Scalar::from_parts(self, bits)?),
             Spec::TreeResidual { stages, .. } => Box::new(TreeResidual::from_parts(self, stages)?),
+            Spec::SpaceFilling { position_bits, .. } => {
+                Box::new(SpaceFilling::from_parts(self, position_bits)?)
+            }
+            Spec::Equalized { .. } => Box::new(Equalized::from_parts(self)?),
         };
         if quantizer.spec() != spec {
             return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));

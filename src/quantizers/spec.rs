@@ -18,6 +18,8 @@ use crate::lattice::Lattice;
 /// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
 /// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
 /// | `AQ8x8`, `LSQ8x8` | the sum of 8 codewords of 8 bits, found by beam search or by local search |
+/// | `SFVQ8`, `SFVQ8+4` | an ordered codebook of 8 bits, the corners of a curve; with 4 bits for the place between them |
+/// | `EVQ64` | 64 codewords that are chosen about equally often, of a curve; made by [`Equalized`](crate::Equalized) |
 /// | `Z`, `A2`, `D4` (any `Dn`), `E8`, `Leech24` | a lattice, scaled to about 4 bits a dimension; `E8:0.5` has the scale 0.5 |
 ///
 /// ```
@@ -90,6 +92,18 @@ pub enum Spec {
         /// Bits of each.
         bits: u32,
     },
+    /// `SFVQ8`: the corners of a curve; `SFVQ8+4`: and the place between two of them.
+    SpaceFilling {
+        /// Bits of the corners.
+        bits: u32,
+        /// Bits of the position on a segment; 0 if codes are corners.
+        position_bits: u32,
+    },
+    /// `EVQ64`: codewords resampled along a curve, for equal use.
+    Equalized {
+        /// Codewords.
+        k: usize,
+    },
     /// `E8:0.5`: the points of a lattice.
     Lattice {
         /// Which.
@@ -149,7 +163,7 @@ pub(super) const MOST_TREE_BITS: u32 = 12;
 const MOST_CODEBOOKS: usize = 4096;
 
 const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, TRQ4x6, PRQ2x4x8, \
-                       AQ8x8, LSQ8x8, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
+                       AQ8x8, LSQ8x8, SFVQ8, EVQ64, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
 
 impl FromStr for Spec {
     type Err = Error;
@@ -167,6 +181,20 @@ impl FromStr for Spec {
                 0 => Err(Error::input("VQ0 has no codewords; k is at least 1, such as in VQ1024")),
                 k if k <= LARGEST => Ok(Spec::Vq { k }),
                 _ => Err(Error::input(format!("{text} has too many codewords; k is at most {LARGEST}"))),
+            },
+            "SFVQ" => {
+                let (bits, position) = rest.split_once('+').map_or((rest, None), |(a, b)| (a, Some(b)));
+                let incomplete = || example("SFVQ8 or SFVQ8+4");
+                let bits = check_bits(text, whole(bits).ok_or_else(incomplete)?)?;
+                let position_bits = match position {
+                    None => 0,
+                    Some(position) => check_bits(text, whole(position).ok_or_else(incomplete)?)?,
+                };
+                Ok(Spec::SpaceFilling { bits, position_bits })
+            }
+            "EVQ" => match whole(rest).ok_or_else(|| example("EVQ64"))? {
+                k @ 2..=LARGEST => Ok(Spec::Equalized { k }),
+                k => Err(Error::input(format!("{text} asks for {k} codewords; 2 to {LARGEST} can be had"))),
             },
             "SQ" => {
                 let bits = whole(rest).ok_or_else(|| example("SQ8"))?;
@@ -288,6 +316,9 @@ impl fmt::Display for Spec {
             Spec::ProductResidual { parts, stages, bits } => write!(f, "PRQ{parts}x{stages}x{bits}"),
             Spec::Additive { codebooks, bits } => write!(f, "AQ{codebooks}x{bits}"),
             Spec::LocalSearch { codebooks, bits } => write!(f, "LSQ{codebooks}x{bits}"),
+            Spec::SpaceFilling { bits, position_bits: 0 } => write!(f, "SFVQ{bits}"),
+            Spec::SpaceFilling { bits, position_bits } => write!(f, "SFVQ{bits}+{position_bits}"),
+            Spec::Equalized { k } => write!(f, "EVQ{k}"),
             Spec::Lattice { lattice, scale: None } => write!(f, "{lattice}"),
             Spec::Lattice { lattice, scale: Some(scale) } => write!(f, "{lattice}:{scale}"),
         }
@@ -316,6 +347,9 @@ mod tests {
             "PRQ2x4x8",
             "AQ8x8",
             "LSQ1x16",
+            "SFVQ8",
+            "SFVQ1+16",
+            "EVQ2",
             "Z",
             "A2",
             "D4",
@@ -366,6 +400,14 @@ mod tests {
             "PRQ99x99x8",
             "AQ8",
             "LSQ8x-8",
+            "SFVQ",
+            "SFVQ0",
+            "SFVQ17",
+            "SFVQ8+",
+            "SFVQ8+0",
+            "SFVQ8+17",
+            "EVQ1",
+            "EVQ",
             "E8:",
             "E8:0",
             "E8:-1",

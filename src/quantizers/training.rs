@@ -3,8 +3,8 @@
 use ndarray::Array2;
 
 use super::{
-    Additive, LatticeVq, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec, TreeResidual, Vq, joint,
-    tree_residual,
+    Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
+    TreeResidual, Vq, joint, tree_residual,
 };
 use crate::Vectors;
 use crate::engine::Engine;
@@ -146,6 +146,8 @@ impl Training {
             | Spec::ProductResidual { bits, .. }
             | Spec::Additive { bits, .. }
             | Spec::LocalSearch { bits, .. } => of_sizes(&joint::sizes(&[*bits])?)?,
+            Spec::SpaceFilling { bits, .. } => of_sizes(&[1 << bits])?,
+            Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
             // These need no codebook, and see all vectors.
             Spec::Scalar { .. } | Spec::Lattice { .. } => {
                 let quantizer = self.fit_all(engine, x, observer)?;
@@ -165,8 +167,10 @@ impl Training {
         let local = matches!(spec, Spec::LocalSearch { .. });
         let scalar = matches!(spec, Spec::Scalar { .. });
         let lattice = matches!(spec, Spec::Lattice { scale: None, .. });
+        let has_kmeans = !scalar
+            && !matches!(spec, Spec::Lattice { .. } | Spec::SpaceFilling { .. } | Spec::Equalized { .. });
         for (given, has, name) in [
-            (self.trainer.is_some(), !scalar && !matches!(spec, Spec::Lattice { .. }), "k-means"),
+            (self.trainer.is_some(), has_kmeans, "k-means"),
             (self.beam.is_some(), joint, "beam"),
             (self.refinements.is_some(), joint || rotated, "refinements"),
             (self.local_search.is_some(), local, "local search"),
@@ -255,6 +259,10 @@ impl Training {
                 }
                 Box::new(builder.fit_observed(engine, x, observer)?)
             }
+            Spec::SpaceFilling { .. } => {
+                GradientTraining::new(self.spec.clone(), Method::Nsvq).seed(self.seed).fit(engine, x)?
+            }
+            Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
             Spec::TreeResidual { stages, bits } => {
                 let mut builder = TreeResidual::builder().stages(*stages).bits(*bits).seed(self.seed);
                 if let Some(trainer) = trainer {
@@ -284,4 +292,8 @@ impl Training {
         }
         builder
     }
+}
+
+fn made_by_equalizing(spec: &Spec) -> Error {
+    Error::input(format!("{spec} is made from an SFVQ and vectors (wgvq equalize), not trained"))
 }

@@ -127,6 +127,7 @@ fn the_host_knows_the_sizes_of_the_tiled_cores() {
         };
         assert_eq!(size("WORKGROUP_ROWS") as u64, core.rows(), "{core:?}");
         assert_eq!((size("PANEL"), size("DEPTH")), (core.panel(), core.depth()), "{core:?}");
+        assert_eq!(size("LANES"), core.lanes(), "{core:?}");
     }
 }
 

@@ -14,6 +14,8 @@ mod codebook_mean;
 mod contract;
 mod copy_columns;
 mod counting_sort;
+mod curve_project;
+mod curve_runs;
 mod displace;
 mod displace_grad;
 mod distance_matrix;
@@ -84,6 +86,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::copy_columns::SHADER, check: copy_columns::check },
     Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },
+    Kernel { shader: &kernels::curve_project::SHADER, check: curve_project::check },
+    Kernel { shader: &kernels::curve_runs::SHADER, check: curve_runs::check },
     Kernel { shader: &kernels::displace::SHADER, check: displace::check },
     Kernel { shader: &kernels::displace_grad::SHADER, check: displace_grad::check },
     Kernel { shader: &kernels::elementwise::SHADER, check: elementwise::check },

@@ -7,7 +7,7 @@ use wgvq::coding::Method;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
 use wgvq::train::Covariance;
-use wgvq::{Context, Engine, Error, Result, Spec};
+use wgvq::{By, Context, Engine, Error, Result, Spec};
 
 use crate::gradient_options::GradientOptions;
 
@@ -39,6 +39,8 @@ pub enum Command {
     Truth(Truth),
     /// Find nearest neighbours among codes, and measure the recall
     Search(Search),
+    /// Resample the curve of an SFVQ so that all codes occur about equally often
+    Equalize(Equalize),
     /// Train over a range of codebook sizes and name the knee
     Elbow(Elbow),
     /// Draw the curves of training runs
@@ -113,9 +115,9 @@ pub struct Train {
     /// The model file to write
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub output: PathBuf,
-    /// How the codebooks are found
-    #[arg(long, value_enum, default_value_t = TrainerName::Kmeans)]
-    pub trainer: TrainerName,
+    /// How the codebooks are found [default: kmeans, and nsvq for SFVQ]
+    #[arg(long, value_enum)]
+    pub trainer: Option<TrainerName>,
     /// Shape of the mixture's components [default: diagonal]
     #[arg(long, value_enum)]
     pub covariance: Option<CovarianceName>,
@@ -160,13 +162,25 @@ pub struct Effort {
     pub max_error: Option<f32>,
 }
 
-impl Effort {
+/// How a vector finds its codes, where a model is to do it otherwise than it says.
+#[derive(Args, Debug)]
+pub struct SearchSettings {
+    #[command(flatten)]
+    effort: Effort,
+    /// How a vector finds its codeword in a model of `wgvq equalize`: codeword or curve [default: as the model says]
+    #[arg(long)]
+    pub by: Option<By>,
+}
+
+impl SearchSettings {
     /// As the settings of a model.
     pub fn settings(&self) -> Map<String, Value> {
+        let Effort { beam, local_search, max_error } = self.effort;
         let settings = [
-            ("beam", self.beam.map(Value::from)),
-            ("local_search", self.local_search.map(Value::from)),
-            ("max_error", self.max_error.map(Value::from)),
+            ("beam", beam.map(Value::from)),
+            ("local_search", local_search.map(Value::from)),
+            ("max_error", max_error.map(Value::from)),
+            ("by", self.by.map(|by| by.to_string().into())),
         ];
         settings.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
     }
@@ -272,7 +286,7 @@ pub struct Encode {
     #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
     pub output: PathBuf,
     #[command(flatten)]
-    pub effort: Effort,
+    pub search: SearchSettings,
     /// Pack the codes into a checked container: packed, huffman or range
     #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
     pub pack: Option<Method>,
@@ -301,7 +315,7 @@ pub struct Eval {
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub model: PathBuf,
     #[command(flatten)]
-    pub effort: Effort,
+    pub search: SearchSettings,
     /// Judge these codes instead of encoding anew
     #[arg(long, value_name = "CODES.npy", conflicts_with_all = ["beam", "local_search", "max_error"])]
     pub codes: Option<PathBuf>,
@@ -387,8 +401,25 @@ pub struct Elbow {
 }
 
 #[derive(Args, Debug)]
+pub struct Equalize {
+    /// A model of SFVQ
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file to write
+    #[arg(short, long, value_name = "EQUALIZED.safetensors")]
+    pub output: PathBuf,
+    /// Codewords [default: as many as the curve has corners]
+    #[arg(long, value_name = "K")]
+    pub codewords: Option<usize>,
+    /// How a vector finds its codeword: the nearest codeword, or the part of the curve it projects to
+    #[arg(long, default_value_t)]
+    pub by: By,
+}
+
+#[derive(Args, Debug)]
 pub struct Bench {
-    /// Only the measurements of this name: assign, kmeans, encode, upload or readback
+    /// Only the measurements of this name: assign, project, kmeans, encode, upload or readback
     #[arg(long)]
     pub only: Option<crate::bench::Measurement>,
     /// One shape N,D,K in place of the named ones
@@ -472,6 +503,22 @@ impl Common {
             |input: &Path| matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
         if inputs.into_iter().any(|input| same(input.as_ref())) {
             return Err(Error::input(format!("{}: is an input of this command too", output.display())));
+        }
+        Ok(())
+    }
+
+    /// The same for a model file.
+    pub fn check_model_output(
+        &self,
+        output: &Path,
+        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
+    ) -> Result<()> {
+        self.check_output(output, inputs)?;
+        if output.extension().is_none_or(|extension| extension != "safetensors") {
+            return Err(Error::input(format!(
+                "{}: a model file's name ends in .safetensors",
+                output.display()
+            )));
         }
         Ok(())
     }

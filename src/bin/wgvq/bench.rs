@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use wgvq::metrics::Metric;
 use wgvq::{
-    Batching, Codebook, Distribution, Engine, Error, KernelTime, MULTIPLY_ADD_CHAINS, Matrix, Quantizer,
-    Recorder, Result, Vq, encode_batches,
+    Batching, Codebook, Distribution, Engine, Error, KernelTime, MULTIPLY_ADD_CHAINS, Matrix, Polyline,
+    Quantizer, Recorder, Result, Vq, encode_batches,
 };
 
 use crate::Verdict;
@@ -22,6 +22,8 @@ use crate::stdout::say;
 pub enum Measurement {
     /// The nearest codeword of every vector, all on the device
     Assign,
+    /// The nearest point of a curve of so many corners, all on the device
+    Project,
     /// A k-means iteration, all on the device
     Kmeans,
     /// Encoding from host memory to host memory
@@ -112,7 +114,9 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
     }
     let mut records = Vec::new();
     for shape in shapes(command, &engine) {
-        for name in measurements(command) {
+        // One corner is no curve.
+        let possible = |name: &Measurement| *name != Measurement::Project || shape.k > 1;
+        for name in measurements(command).into_iter().filter(possible) {
             let record = measure(&engine, name, shape, command.repeat, &peaks)?;
             if !common.json {
                 say!("{record}");
@@ -176,6 +180,17 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
                 |recorder: &mut Recorder<'static>| recorder.assign(&x, &codebook, &mut codes, &mut distances);
             let seconds = time(engine, repeat, &mut assign)?;
             kernels = time_kernels(engine, assign)?;
+            seconds
+        }
+        Measurement::Project => {
+            let curve = Polyline::new(engine, codewords.view())?;
+            let (mut segments, mut positions) = (engine.zeros(n, 1)?, engine.zeros(n, 1)?);
+            let mut distances = engine.zeros(n, 1)?;
+            let mut project = |recorder: &mut Recorder<'static>| {
+                recorder.curve_project(&x, &curve, &mut segments, &mut positions, &mut distances)
+            };
+            let seconds = time(engine, repeat, &mut project)?;
+            kernels = time_kernels(engine, project)?;
             seconds
         }
         Measurement::Kmeans => {

@@ -14,7 +14,7 @@ use crate::{Verdict, interrupt};
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().map(std::path::Path::new);
     common.check_output(&command.output, inputs.chain([command.model.as_path()]))?;
-    let model = wgvq::load_with(&command.model, &command.effort.settings())?;
+    let model = wgvq::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;

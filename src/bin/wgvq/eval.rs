@@ -12,7 +12,7 @@ use crate::figures::Figures;
 use crate::progress::Progress;
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
-    let model = wgvq::load_with(&command.model, &command.effort.settings())?;
+    let model = wgvq::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let start = Instant::now();

@@ -6,17 +6,25 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use wgvq::{Context, Error, Evaluation, GradientRun, Result, Spec, Vectors, Window};
+use wgvq::{
+    Context, Engine, Error, ErrorKind, Evaluation, GradientRun, Result, Spec, TrainingWindow, Vectors,
+};
 
-use crate::args::{Common, Train};
+use crate::args::{Common, Train, TrainerName};
 use crate::figures::Figures;
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
-pub fn run(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> Result<Verdict> {
+pub fn run(
+    command: &Train,
+    common: &Common,
+    data: &dyn Vectors,
+    trainer: TrainerName,
+    spec: Spec,
+) -> Result<Verdict> {
     refuse_other_settings(command)?;
     let options = &command.gradient;
-    let training = options.training(spec, command.trainer, command.effort.beam, common.seed)?;
+    let training = options.training(spec, trainer, command.effort.beam, common.seed)?;
     let window = options.log_every().max(1);
     if let Some(every) = options.checkpoint_every.filter(|&every| every == 0 || every % window != 0) {
         return Err(Error::input(format!(
@@ -33,7 +41,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> 
     }
     let mut log = Log::open(options.log.as_deref(), common.force, options.resume.then(|| run.step()))?;
     if !options.resume {
-        log.write(&json!({ "run": describe(command, common, engine.name(), data) }))?;
+        log.write(&json!({ "run": describe(command, common, engine.name(), &run, data) }))?;
     }
     let steps = options.steps();
     let first = run.step();
@@ -43,7 +51,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> 
     let begin = Instant::now();
     let mut trained = 0.0;
     while run.step() < steps {
-        let window = run.advance().map_err(|error| with_checkpoint(&error, &checkpoint, saved))?;
+        let window = run.advance().map_err(|error| with_checkpoint(error, &checkpoint, saved))?;
         trained += window.seconds;
         log.window(&window)?;
         progress.add(window.losses.len(), note(&window));
@@ -60,7 +68,15 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> 
         }
     }
     progress.finish();
-    write_model(command, common, &run, data, begin, (run.step() - first) as f64 / trained.max(1e-9))?;
+    write_model(
+        command,
+        common,
+        &engine,
+        &run,
+        data,
+        begin,
+        (run.step() - first) as f64 / trained.max(1e-9),
+    )?;
     // The model is there: nothing is left to resume.
     if saved.is_some() {
         std::fs::remove_file(&checkpoint).context(|| checkpoint.display())?;
@@ -71,19 +87,19 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -> 
 fn write_model(
     command: &Train,
     common: &Common,
+    engine: &Engine,
     run: &GradientRun,
     data: &dyn Vectors,
     begin: Instant,
     steps_per_second: f64,
 ) -> Result<()> {
-    let engine = common.engine()?;
     let quantizer = run.quantizer()?;
     let seconds = begin.elapsed().as_secs_f64();
-    let found = Evaluation::of(&*quantizer.prepare(&engine)?, &engine, data)?;
-    let mut record = describe(command, common, engine.name(), data);
+    let found = Evaluation::of(&*quantizer.prepare(engine)?, engine, data)?;
+    let mut record = describe(command, common, engine.name(), run, data);
     record["mse"] = json!(found.distortion.mse());
     quantizer.save(&command.output, common.force, record)?;
-    let mut figures = Figures::new(&engine, &*quantizer, &found, seconds);
+    let mut figures = Figures::new(engine, &*quantizer, &found, seconds);
     figures.iterations = Some(run.step() as usize);
     figures.vectors_per_second = steps_per_second * command.gradient.batch() as f64;
     figures.with("steps_per_second", steps_per_second).print(common)
@@ -114,11 +130,11 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
 }
 
 /// What the log and the model say of the run.
-fn describe(command: &Train, common: &Common, device: &str, data: &dyn Vectors) -> Value {
+fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun, data: &dyn Vectors) -> Value {
     let options = &command.gradient;
     json!({
         "spec": command.spec.to_string(),
-        "trainer": format!("{:?}", command.trainer).to_lowercase(),
+        "trainer": run.method().name(),
         "steps": options.steps(),
         "batch": options.batch(),
         "lr": options.rate(),
@@ -129,7 +145,7 @@ fn describe(command: &Train, common: &Common, device: &str, data: &dyn Vectors) 
     })
 }
 
-fn note(window: &Window) -> String {
+fn note(window: &TrainingWindow) -> String {
     let mean = |sum: f64| sum / window.usage.len().max(1) as f64;
     let perplexity = mean(window.usage.iter().map(|usage| usage.perplexity()).sum());
     let dead: usize = window.usage.iter().map(|usage| usage.dead()).sum();
@@ -137,7 +153,11 @@ fn note(window: &Window) -> String {
 }
 
 /// Says where to go on from.
-fn with_checkpoint(error: &Error, path: &Path, saved: Option<u64>) -> Error {
+fn with_checkpoint(error: Error, path: &Path, saved: Option<u64>) -> Error {
+    // A device that failed stays one: the exit status tells it apart.
+    if error.kind() != ErrorKind::Input {
+        return error;
+    }
     let from = match saved {
         Some(step) => format!("the last checkpoint is {}, of step {step}", path.display()),
         None => "there is no checkpoint; --checkpoint-every writes some".to_string(),
@@ -164,7 +184,7 @@ impl Log {
         Ok(log)
     }
 
-    fn window(&mut self, window: &Window) -> Result<()> {
+    fn window(&mut self, window: &TrainingWindow) -> Result<()> {
         for (step, counts) in &window.replaced {
             self.write(&json!({ "step": step, "replaced": counts }))?;
         }

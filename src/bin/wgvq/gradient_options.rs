@@ -202,6 +202,7 @@ impl GradientOptions {
         seed: u64,
     ) -> Result<GradientTraining> {
         let steps = self.steps();
+        let replaced = !matches!(spec, Spec::SpaceFilling { .. });
         let mut training = GradientTraining::new(spec, self.method(trainer)?)
             .steps(steps)
             .batch(self.batch())
@@ -214,16 +215,19 @@ impl GradientOptions {
         if let Some(beam) = beam {
             training = training.beam(beam);
         }
+        let span = training.schedule_steps();
         let warm_up = self.warm_up.unwrap_or(0);
         let schedule = match self.schedule.unwrap_or(ScheduleName::Cosine) {
             ScheduleName::Constant => Schedule::Constant,
             ScheduleName::Cosine => {
-                Schedule::Cosine { steps: steps.saturating_sub(warm_up).max(1), floor: 0.0 }
+                Schedule::Cosine { steps: span.saturating_sub(warm_up).max(1), floor: 0.0 }
             }
             ScheduleName::Step { every, factor } => Schedule::Step { every, factor },
         };
         training = training.schedule(if warm_up > 0 { schedule.warm_up(warm_up) } else { schedule });
         let replacement = match self.replace_every {
+            // What the spec has by default: none for a curve, whose corners are not replaced.
+            None if !replaced => None,
             Some(0) => None,
             every => {
                 let last = self.replace_last.unwrap_or(steps / 10 * 9);

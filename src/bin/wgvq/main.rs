@@ -8,6 +8,7 @@ mod demo;
 mod devices;
 mod elbow;
 mod encode;
+mod equalize;
 mod eval;
 mod figures;
 mod gradient;
@@ -99,6 +100,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Selftest(command) => selftest::run(command, common),
         Command::Demo(command) => demo::run(command, common),
         Command::Test(command) => test::run(command, common),
+        Command::Equalize(command) => equalize::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
         Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),

@@ -14,18 +14,16 @@ use crate::progress::Progress;
 use crate::{Verdict, gradient, interrupt, mixture};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output, command.data.data.iter())?;
-    if command.output.extension().is_none_or(|extension| extension != "safetensors") {
-        let output = command.output.display();
-        return Err(Error::input(format!("{output}: a model file's name ends in .safetensors")));
-    }
+    common.check_model_output(&command.output, command.data.data.iter())?;
     let data = io::open_all(&command.data.data)?;
     let spec = command.spec.clone();
     let spec = if command.tree { spec.into_tree().context(|| "--tree")? } else { spec };
     if matches!(spec, Spec::Vq { .. }) {
         refuse_other_settings(command)?;
     }
-    match (command.trainer, spec) {
+    let by_default =
+        if matches!(spec, Spec::SpaceFilling { .. }) { TrainerName::Nsvq } else { TrainerName::Kmeans };
+    match (command.trainer.unwrap_or(by_default), spec) {
         (TrainerName::Kmeans | TrainerName::Em, _) if command.gradient.given().is_some() => {
             let name = command.gradient.given().unwrap_or_default();
             Err(Error::input(format!(
@@ -36,9 +34,12 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         (TrainerName::Kmeans, _) if command.covariance.is_some() => {
             Err(Error::input("--covariance is for --trainer em; leave it out with kmeans"))
         }
+        (TrainerName::Kmeans, spec @ Spec::SpaceFilling { .. }) => {
+            Err(Error::input(format!("{spec} is trained by nsvq or diveq, not by kmeans")))
+        }
         (TrainerName::Kmeans, Spec::Vq { k }) => train_vq(command, common, &data, k),
         (TrainerName::Kmeans, spec) => train_any(command, common, &data, spec),
-        (_, spec) => gradient::run(command, common, &data, spec),
+        (trainer, spec) => gradient::run(command, common, &data, trainer, spec),
     }
 }
 

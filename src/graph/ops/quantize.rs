@@ -3,7 +3,7 @@
 use super::{Computed, Gradients, Operation};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Var};
+use crate::graph::{Graph, Source, Var};
 use crate::train::estimators::{Estimator, Forward};
 
 impl Graph {
@@ -75,14 +75,19 @@ impl Graph {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if it is of another graph, or made by something else.
     pub fn estimator(&mut self, var: Var) -> Result<&mut dyn Estimator> {
-        let estimator = self.operation_mut(var)?.and_then(|operation| operation.estimator());
+        let index = self.index(var)?;
+        let estimator = match &mut self.nodes[index].source {
+            Source::Operation(operation) => operation.estimator(),
+            _ => None,
+        };
         estimator.ok_or_else(|| Error::input("a variable that is not the result of quantize"))
     }
 
-    /// Records that codewords of a quantizer were replaced: `kept` (k, 1) is 1 for those that stay, 0 for the others.
+    /// Records that codewords of a quantizer were replaced: `kept` (k, 1) is 1 for those that stay, 0 for the others. Does
+    /// nothing for a quantizer without an estimator, which remembers nothing of them.
     ///
     /// # Errors
-    /// As [`estimator`](Self::estimator), and those of the kernels.
+    /// [`Input`](crate::ErrorKind::Input) if a variable is of another graph; those of the kernels.
     pub fn record_reset_rows(
         &mut self,
         recorder: &mut Recorder<'_>,
@@ -90,11 +95,11 @@ impl Graph {
         codebook: Var,
         kept: &Matrix<f32>,
     ) -> Result<()> {
-        let (operation, values) = self.operation_and_values(quantized)?;
-        let estimator = operation.and_then(|operation| operation.estimator());
-        match (estimator, values.get(codebook.index)) {
-            (Some(estimator), Some(codebook)) => estimator.record_reset_rows(recorder, kept, codebook),
-            _ => Ok(()),
+        let (quantized, codebook) = (self.index(quantized)?, self.index(codebook)?);
+        let Source::Operation(operation) = &mut self.nodes[quantized].source else { return Ok(()) };
+        match operation.estimator() {
+            Some(estimator) => estimator.record_reset_rows(recorder, kept, &self.values[codebook]),
+            None => Ok(()),
         }
     }
 }

@@ -67,13 +67,20 @@ impl GradientRun {
         if file.tensors.get("mean").is_none_or(|mean| *mean != self.units.mean.view().into_dyn()) {
             return Err(Error::input(format!("{shown}: is of a run on other vectors")));
         }
+        // The optimizer of a curve counts the steps of its stage.
+        let mut own_step = step;
+        if let Some(stages) = self.training.stages() {
+            let stage = stages.at(step);
+            own_step = step - stages.begin(stage);
+            self.set_curve(Array2::zeros((stages.corners(stage), self.units.mean.len())))?;
+        }
         for (j, &codebook) in self.model.codebooks.iter().enumerate() {
             let name = format!("codebook.{j}");
             self.model.graph.set(codebook, tensor(&name)?.view()).context(|| name)?;
         }
         let own = file.tensors.iter().filter(|(name, _)| name.starts_with("optimizer."));
         let tensors = own.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-        self.optimizer.restore(&self.engine, &OptimizerState { step, tensors })?;
+        self.optimizer.restore(&self.engine, &OptimizerState { step: own_step, tensors })?;
         for (j, &quantized) in self.model.quantized.iter().enumerate() {
             let Ok(estimator) = self.model.graph.estimator(quantized) else { continue };
             estimator.restore(&self.engine, &mut |name| tensor(&format!("estimator.{j}.{name}")))?;

@@ -9,11 +9,11 @@
 
 use std::ops::Range;
 
-use super::super::Coder;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::graph::{Computed, Gradients, Operation};
 use crate::kernels::elementwise::Op;
+use crate::quantizers::Coder;
 use crate::train::estimators::displacement::Noise;
 use crate::train::estimators::scatter::Scatter;
 

@@ -1,6 +1,7 @@
 //! Training by gradient of whatever a spec names: settings, and what is built from them.
 
 mod checkpoint;
+mod curve;
 mod joint_noise;
 mod model;
 mod run;
@@ -8,13 +9,16 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use run::{GradientRun, Window};
+pub use run::{GradientRun, TrainingWindow};
 
+use self::curve::Stages;
 use super::{Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::train::estimators::{Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, Soft, Ste, Temperature};
+use crate::train::estimators::{
+    Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, SfDiveq, SfNsvq, Soft, Ste, Temperature,
+};
 use crate::train::{Optimizer, Replacement, Rule, Schedule};
 
 /// How the gradient gets through the quantizer: an estimator, with its own numbers.
@@ -89,14 +93,25 @@ impl Method {
             Method::Rotation { commitment } => Box::new(Rotation::new(1.0, *commitment)?),
         })
     }
+
+    /// The estimator for a curve.
+    fn curve_estimator(&self, seed: u64) -> Result<Box<dyn Estimator>> {
+        Ok(match self {
+            Method::Diveq { deviation } => Box::new(SfDiveq::new(*deviation, seed)?),
+            _ => Box::new(SfNsvq::new(seed)),
+        })
+    }
 }
 
-/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ by NSVQ
-/// and DiVeQ.
+/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ and SFVQ
+/// by NSVQ and DiVeQ.
 ///
 /// The vectors are moved and scaled to a mean of 0 and a mean variance of 1 per dimension while they are trained on, so
 /// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codewords start as
 /// vectors of the data, those of later stages as what the stages before leave over of some.
+///
+/// The curve of an SFVQ starts with four corners along the longest axis of the data and doubles them from stage to stage
+/// (Publication IV); each stage has its share of the steps, and the whole schedule of learning rates.
 ///
 /// ```
 /// use wgvq::train::Rule;
@@ -137,7 +152,7 @@ impl GradientTraining {
     /// 20,000 steps of 1024 vectors by Adam, from a learning rate of 0.02 down to 0 along a cosine; codewords are replaced
     /// every 500 steps until nine tenths of the way; a beam of 5; seed 0.
     pub fn new(spec: Spec, method: Method) -> Self {
-        let mut training = Self {
+        Self {
             spec,
             method,
             steps: 0,
@@ -150,17 +165,18 @@ impl GradientTraining {
             beam: 5,
             window: 100,
             seed: 0,
-        };
-        training = training.steps(20_000);
-        training
+        }
+        .steps(20_000)
     }
 
     /// How many steps. Sets the [schedule](Self::schedule) and the [replacement](Self::replacement) to the defaults for so
     /// many, so it comes before them.
     pub fn steps(mut self, steps: u64) -> Self {
         self.steps = steps;
-        self.schedule = Schedule::Cosine { steps: steps.max(1), floor: 0.0 };
-        self.replacement = Replacement::new(500, steps / 10 * 9).ok();
+        self.schedule = Schedule::Cosine { steps: self.schedule_steps().max(1), floor: 0.0 };
+        // A curve has no codewords to spare: its segments would be torn.
+        self.replacement =
+            if self.stages().is_some() { None } else { Replacement::new(500, steps / 10 * 9).ok() };
         self
     }
 
@@ -182,7 +198,7 @@ impl GradientTraining {
         self
     }
 
-    /// How the learning rate changes.
+    /// How the learning rate changes: over all steps, or over those of each stage of an SFVQ.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
         self
@@ -253,6 +269,25 @@ impl GradientTraining {
         let by_noise = matches!(self.method, Method::Nsvq | Method::Diveq { .. });
         match &self.spec {
             Spec::Vq { .. } | Spec::Residual { .. } | Spec::Product { .. } => Ok(()),
+            Spec::SpaceFilling { .. } if self.replacement.is_some() => Err(Error::input(format!(
+                "codewords of {} are not replaced: they are the corners of a curve; leave replacement out",
+                self.spec
+            ))),
+            Spec::SpaceFilling { .. } if by_noise => {
+                let stages = self.stages().map_or(0, |stages| stages.at(u64::MAX) + 1);
+                if self.steps >= stages {
+                    return Ok(());
+                }
+                Err(Error::input(format!(
+                    "{} steps for {}; it has {stages} stages, each of at least one step",
+                    self.steps, self.spec
+                )))
+            }
+            Spec::SpaceFilling { .. } => Err(Error::input(format!(
+                "{} is trained by nsvq or diveq, not by {}",
+                self.spec,
+                self.method.name()
+            ))),
             Spec::Additive { .. } if by_noise => Ok(()),
             Spec::Additive { .. } => Err(Error::input(format!(
                 "{} is trained by nsvq or diveq, not by {}: its codewords have no order in which to pass a gradient on",
@@ -260,9 +295,18 @@ impl GradientTraining {
                 self.method.name()
             ))),
             spec => Err(Error::input(format!(
-                "{spec} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8 and AQ8x8 can"
+                "{spec} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8, AQ8x8 and SFVQ8 can"
             ))),
         }
+    }
+
+    fn stages(&self) -> Option<Stages> {
+        Stages::of(&self.spec, self.steps)
+    }
+
+    /// Steps that the schedule of learning rates is run through in: those of a stage of an SFVQ, all of any other.
+    pub fn schedule_steps(&self) -> u64 {
+        self.stages().map_or(self.steps, |stages| stages.length())
     }
 
     fn optimizer(&self) -> Optimizer {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, s};
 
+use super::curve::{self, Stages};
 use super::joint_noise::JointNoise;
 use super::{GradientTraining, Method};
 use crate::engine::Engine;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
-use crate::quantizers::{Additive, Product, Quantizer, Residual, Spec, Vq, joint, product};
+use crate::quantizers::{Additive, Product, Quantizer, Residual, SpaceFilling, Spec, Vq, joint, product};
 use crate::rng::Rng;
 use crate::train::estimators::displacement::{Direction, Noise};
 
@@ -47,13 +48,24 @@ impl Layout {
                 residual: false,
             },
             Spec::Vq { k } => layout(vec![*k], false),
+            Spec::SpaceFilling { bits, .. } => layout(joint::sizes(&[*bits])?, false),
             spec => return Err(Error::input(format!("{spec} cannot be trained by gradient"))),
         })
     }
 
-    /// Codebooks to start from: vectors of `x` (n, d), for later stages what is left over of others.
-    pub fn start(&self, engine: &Engine, x: &Array2<f32>, seed: u64) -> Result<Vec<Array2<f32>>> {
+    /// Codebooks to start from: vectors of `x` (n, d), for later stages what is left over of others; of a curve the corners
+    /// of its first stage.
+    pub fn start(
+        &self,
+        engine: &Engine,
+        x: &Array2<f32>,
+        stages: Option<&Stages>,
+        seed: u64,
+    ) -> Result<Vec<Array2<f32>>> {
         const STREAM: u64 = 0x7374_6172_7421;
+        if let Some(stages) = stages {
+            return Ok(vec![curve::start(x, stages.corners(0))]);
+        }
         let n = x.nrows();
         let most = n.min(self.sizes.iter().sum());
         let rows = Rng::new(seed, STREAM).distinct(most, n);
@@ -140,7 +152,12 @@ impl Model {
         let mut left = input;
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
-            let estimator = training.method.estimator(d, training.seed.wrapping_add((j as u64) << 32))?;
+            let seed = training.seed.wrapping_add((j as u64) << 32);
+            let estimator = if matches!(training.spec, Spec::SpaceFilling { .. }) {
+                training.method.curve_estimator(seed)?
+            } else {
+                training.method.estimator(d, seed)?
+            };
             let result = graph.quantize(part, codebook, estimator)?;
             if layout.residual && j + 1 < codebooks.len() {
                 left = graph.sub(left, result)?;
@@ -171,9 +188,15 @@ pub(super) fn quantizer(
         Spec::Residual { .. } => Box::new(Residual::new(codebooks, training.beam)?),
         Spec::Additive { .. } => Box::new(Additive::new(codebooks, training.beam, 0)?),
         Spec::Product { .. } => Box::new(Product::new(codebooks)?),
-        _ => {
+        spec => {
             let only = codebooks.into_iter().next();
-            Box::new(Vq::new(only.ok_or_else(|| Error::input("no codebook; VQ has one"))?)?)
+            let only = only.ok_or_else(|| Error::input(format!("no codebook; {spec} has one")))?;
+            match spec {
+                Spec::SpaceFilling { position_bits, .. } => {
+                    Box::new(SpaceFilling::new(only, *position_bits)?)
+                }
+                _ => Box::new(Vq::new(only)?),
+            }
         }
     })
 }

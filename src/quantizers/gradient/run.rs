@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1};
 
-use super::GradientTraining;
+use super::curve;
 use super::model::{self, Layout, Model};
+use super::{GradientTraining, Method};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -46,9 +47,14 @@ pub(super) struct Units {
 
 impl Units {
     fn of(x: &Array2<f32>) -> Self {
-        let double = x.mapv(f64::from);
-        let mean = double.mean_axis(Axis(0)).expect("there are vectors");
-        let variance = (&double - &mean).mapv(|value| value * value).mean().expect("there are dimensions");
+        // Row by row: a copy in f64 would take twice the memory of the vectors.
+        let mut mean = Array1::<f64>::zeros(x.ncols());
+        x.rows().into_iter().for_each(|row| mean.zip_mut_with(&row, |sum, &value| *sum += f64::from(value)));
+        mean /= x.nrows() as f64;
+        let squares = |row: ArrayView1<f32>| -> f64 {
+            row.iter().zip(&mean).map(|(&value, mean)| (f64::from(value) - mean).powi(2)).sum()
+        };
+        let variance = x.rows().into_iter().map(squares).sum::<f64>() / x.len() as f64;
         // Equal vectors have no scale.
         let scale = if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 };
         Self { n: x.nrows(), mean: mean.mapv(|value| value as f32), scale }
@@ -57,7 +63,7 @@ impl Units {
 
 /// What went on in some steps.
 #[derive(Clone, Debug)]
-pub struct Window {
+pub struct TrainingWindow {
     /// Steps that are done.
     pub step: u64,
     /// The loss of each step of the window, as a mean squared error (Eq. 2.4) in the data's units.
@@ -72,7 +78,7 @@ pub struct Window {
     pub seconds: f64,
 }
 
-impl Window {
+impl TrainingWindow {
     /// The mean loss.
     pub fn mse(&self) -> f64 {
         self.losses.iter().sum::<f64>() / self.losses.len().max(1) as f64
@@ -97,8 +103,8 @@ impl GradientRun {
         let units = Units::of(&x);
         x -= &units.mean;
         x /= units.scale;
-        let start = layout.start(engine, &x, training.seed)?;
-        let used = || layout.sizes.iter().map(|&k| CodewordUse::new(engine, k)).collect::<Result<Vec<_>>>();
+        let start = layout.start(engine, &x, training.stages().as_ref(), training.seed)?;
+        let used = || code_use(training, engine, &start);
         Ok(Self {
             engine: engine.clone(),
             model: Model::new(training, engine, &layout, &start, d)?,
@@ -115,6 +121,11 @@ impl GradientRun {
         })
     }
 
+    /// How the gradient gets through the quantizer.
+    pub fn method(&self) -> &Method {
+        &self.training.method
+    }
+
     /// Steps that are done.
     pub fn step(&self) -> u64 {
         self.step
@@ -125,10 +136,12 @@ impl GradientRun {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if the loss is not finite, naming the step and what else is not;
     /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
-    pub fn advance(&mut self) -> Result<Window> {
+    pub fn advance(&mut self) -> Result<TrainingWindow> {
         let begin = Instant::now();
         let (first, window) = (self.step, self.training.window);
-        let end = ((first / window + 1) * window).min(self.training.steps).max(first);
+        let stages = self.training.stages();
+        let stage_end = stages.as_ref().map_or(self.training.steps, |stages| stages.end(stages.at(first)));
+        let end = ((first / window + 1) * window).min(stage_end).max(first);
         let mut replaced = Vec::new();
         let mut rate = self.optimizer.rate();
         while self.step < end {
@@ -136,6 +149,8 @@ impl GradientRun {
             self.record_step((self.step - first) as usize)?;
             self.step += 1;
             if let Some(replacement) = self.training.replacement.filter(|r| r.is_due(self.step)) {
+                // What is not finite cannot be copied either.
+                self.check_losses(first)?;
                 let mut counts = Vec::new();
                 for j in 0..self.model.codebooks.len() {
                     counts.push(self.replace(&replacement, j)?);
@@ -143,15 +158,14 @@ impl GradientRun {
                 replaced.push((self.step, counts));
             }
         }
-        let losses = self.losses.download_rows(0..(end - first) as usize)?;
-        let bad = losses.iter().position(|loss| !loss.is_finite());
-        if let Some(at) = bad {
-            return Err(self.not_finite(first + at as u64 + 1, losses[[at, 0]])?);
-        }
+        let losses = self.check_losses(first)?;
         let usage = self.window_use.iter_mut().map(CodewordUse::take).collect::<Result<_>>()?;
+        if end == stage_end && end < self.training.steps {
+            self.grow()?;
+        }
         // From a mean over elements of scaled vectors.
         let unit = f64::from(self.units.scale).powi(2) * self.data.cols() as f64;
-        Ok(Window {
+        Ok(TrainingWindow {
             step: self.step,
             losses: losses.iter().map(|&loss| f64::from(loss) * unit).collect(),
             usage,
@@ -159,6 +173,33 @@ impl GradientRun {
             rate,
             seconds: begin.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Begins the next stage of a curve.
+    fn grow(&mut self) -> Result<()> {
+        let corners = self.model.graph.value(self.model.codebooks[0])?.download()?;
+        self.set_curve(curve::doubled(&corners))
+    }
+
+    /// Goes on with other corners, and with an optimizer and counts that know of nothing yet.
+    pub(super) fn set_curve(&mut self, corners: Array2<f32>) -> Result<()> {
+        let (training, d) = (&self.training, self.data.cols());
+        let (layout, start) = (Layout::of(&training.spec, d)?, [corners]);
+        self.model = Model::new(training, &self.engine, &layout, &start, d)?;
+        self.model.graph.set_step(self.step);
+        self.optimizer = training.optimizer();
+        self.window_use = code_use(training, &self.engine, &start)?;
+        self.period_use = code_use(training, &self.engine, &start)?;
+        Ok(())
+    }
+
+    /// The losses of the steps after `first`, which have to be finite.
+    fn check_losses(&mut self, first: u64) -> Result<Array2<f32>> {
+        let losses = self.losses.download_rows(0..(self.step - first) as usize)?;
+        match losses.iter().position(|loss| !loss.is_finite()) {
+            None => Ok(losses),
+            Some(at) => Err(self.not_finite(first + at as u64 + 1, losses[[at, 0]])?),
+        }
     }
 
     /// Records and submits one step, whose loss goes to `slot`.
@@ -237,6 +278,16 @@ impl GradientRun {
         }
         model::quantizer(&self.training, codebooks)
     }
+}
+
+/// Counts of the codes of each codebook: of a curve those of its segments.
+fn code_use(
+    training: &GradientTraining,
+    engine: &Engine,
+    codebooks: &[Array2<f32>],
+) -> Result<Vec<CodewordUse>> {
+    let ends = usize::from(training.stages().is_some());
+    codebooks.iter().map(|codebook| CodewordUse::new(engine, codebook.nrows() - ends)).collect()
 }
 
 /// Which vectors each step takes: all of them in a random order, then all in another.

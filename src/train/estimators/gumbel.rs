@@ -20,7 +20,7 @@ use crate::kernels::random_fill::Distribution;
 /// The Gumbel softmax (Eqs. 3.9, 3.10): forward a codeword drawn at random, the nearer the likelier; backward the
 /// gradient of the softmax around that draw.
 ///
-/// `codes` and `distances` of the [`Forward`] are those of the codeword that was drawn. It takes two (n, k) matrices.
+/// `codes` and `distances` of the [`Forward`] are those of the codeword that was drawn. It takes four (n, k) matrices.
 ///
 /// ```
 /// use ndarray::array;

@@ -14,6 +14,7 @@
 //! | [`Ste`] | the codeword | from a loss of its own |
 //! | [`Rotation`] | the codeword | from a loss of its own |
 //! | [`Ema`] | the codeword | none: moving averages of the vectors |
+//! | [`SfNsvq`], [`SfDiveq`] | as NSVQ and DiVeQ, to a curve through the codewords | through the ends of the nearest segment |
 //!
 //! Auxiliary losses are means over all elements: the mean over the vectors of the squared norm, divided by d.
 //!
@@ -49,6 +50,7 @@
 //! ```
 
 pub(crate) mod displacement;
+mod dither;
 mod diveq;
 mod ema;
 mod gumbel;
@@ -57,7 +59,9 @@ mod nsvq;
 mod pull;
 mod rotation;
 pub(crate) mod scatter;
-pub(crate) mod scratch;
+mod scratch;
+mod sf_diveq;
+mod sf_nsvq;
 mod soft;
 mod softmin;
 mod ste;
@@ -72,6 +76,8 @@ pub use gumbel::Gumbel;
 pub use nearest::Nearest;
 pub use nsvq::Nsvq;
 pub use rotation::Rotation;
+pub use sf_diveq::SfDiveq;
+pub use sf_nsvq::SfNsvq;
 pub use soft::Soft;
 pub use ste::Ste;
 pub use temperature::Temperature;

@@ -15,7 +15,7 @@ use crate::error::Result;
 /// Soft quantization (Eq. 3.4): the output is the mean of all codewords, each weighted by its nearness.
 ///
 /// The temperature factor counts squared distances, so that it goes with the scale of the vectors: of use is one from
-/// about 1 to 100 over the mean squared distance between a vector and its codeword. It takes two (n, k) matrices.
+/// about 1 to 100 over the mean squared distance between a vector and its codeword. It takes four (n, k) matrices.
 ///
 /// ```
 /// use ndarray::array;

@@ -1,5 +1,6 @@
 //! Estimators against float64, on both backends.
 
+mod curve;
 mod gradients;
 mod speed;
 

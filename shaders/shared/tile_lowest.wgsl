@@ -1,0 +1,45 @@
+// The lowest score of each of the eight rows, and the candidate that has it.
+
+struct Lowest {
+    score: mat2x4f,
+    low: vec4u,
+    high: vec4u,
+}
+
+fn no_candidate() -> Lowest {
+    return Lowest(mat2x4f(vec4f(FAR), vec4f(FAR)), vec4u(), vec4u());
+}
+
+// Candidates come in ascending order, so a strict comparison keeps the lowest number.
+fn consider(own: ptr<function, Lowest>, scores: mat2x4f, candidate: u32) {
+    let low = scores[0] < (*own).score[0];
+    let high = scores[1] < (*own).score[1];
+    (*own).score = mat2x4f(
+        select((*own).score[0], scores[0], low),
+        select((*own).score[1], scores[1], high),
+    );
+    (*own).low = select((*own).low, vec4u(candidate), low);
+    (*own).high = select((*own).high, vec4u(candidate), high);
+}
+
+// First the lowest score of all lanes, then the lowest candidate among the lanes that have it.
+fn lowest_over_lanes(own: ptr<function, Lowest>) {
+    share(bitcast<vec4u>((*own).score[0]), bitcast<vec4u>((*own).score[1]));
+    var lowest = (*own).score;
+    for (var other = 0u; other < LANES; other++) {
+        lowest = mat2x4f(
+            min(lowest[0], bitcast<vec4f>(read_low(other))),
+            min(lowest[1], bitcast<vec4f>(read_high(other))),
+        );
+    }
+    let none = vec4u(0xffffffffu);
+    var low = select(none, (*own).low, (*own).score[0] == lowest[0]);
+    var high = select(none, (*own).high, (*own).score[1] == lowest[1]);
+    share(low, high);
+    for (var other = 0u; other < LANES; other++) {
+        low = min(low, read_low(other));
+        high = min(high, read_high(other));
+    }
+    (*own).low = low;
+    (*own).high = high;
+}

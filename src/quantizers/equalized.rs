@@ -1,0 +1,243 @@
+//! Occurrence equalisation: codewords that are all chosen about equally often (Publication VI of the thesis).
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array2, ArrayViewD};
+use serde_json::{Map, Value, json};
+
+use super::model::Parts;
+use super::projection::{Projection, batches};
+use super::vq::{Vq, check_codebook};
+use super::{Coder, Quantizer, Spec};
+use crate::Vectors;
+use crate::engine::{Engine, Matrix, Recorder};
+use crate::error::{Error, Result};
+use crate::kernels::curve_project::Polyline;
+
+/// How a vector finds its codeword.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The nearest resampled codeword: what the publication does, and the smaller error.
+    #[default]
+    Codeword,
+    /// The run of the curve that its projection is in: the more equal use.
+    Curve,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            By::Codeword => "codeword",
+            By::Curve => "curve",
+        })
+    }
+}
+
+impl FromStr for By {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "codeword" => Ok(By::Codeword),
+            "curve" => Ok(By::Curve),
+            _ => Err(Error::input(format!("vectors are quantized by codeword or by curve, not by {text:?}"))),
+        }
+    }
+}
+
+/// A codebook resampled along a curve so that each codeword stands for as many vectors as every other: how often a code
+/// occurs then tells nothing of who or what it is of.
+///
+/// The vectors are put in the order of their [positions](crate::Recorder::curve_project) on the curve and cut into runs of
+/// equal count; the means of the runs are the codewords. Vectors that project to the same corner are told apart by how far
+/// they have turned around it, so that runs end where they should even there.
+///
+/// ```
+/// use wgvq::{By, Equalized, Quantizer, Rng};
+/// let engine = wgvq::Engine::cpu();
+/// let mut rng = Rng::new(7, 0);
+/// // Most vectors are near the start of the curve.
+/// let mut vectors = || ndarray::Array2::from_shape_simple_fn((4000, 1), || rng.normal().powi(2));
+/// let curve = ndarray::array![[0.0_f32], [1.0], [2.0], [4.0]];
+/// let equalized = Equalized::of(&engine, &curve, &vectors(), 8)?.by(By::Curve);
+/// let codes = equalized.encode(&engine, &vectors())?;
+/// let mut counts = [0; 8];
+/// codes.view().iter().for_each(|&code| counts[code as usize] += 1);
+/// assert!(counts.iter().all(|&count| (400..600).contains(&count)));
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equalized {
+    /// The means of the runs, (k, d).
+    codebook: Array2<f32>,
+    /// The corners of the curve.
+    curve: Array2<f32>,
+    /// Where each run but the first begins, (k − 1, 2): segment and position.
+    borders: Array2<f32>,
+    by: By,
+}
+
+impl Equalized {
+    /// Cuts the curve through `corners` (any number, d) into `k` runs that hold equally many of the vectors `x` (n, d),
+    /// k from 2 to n. Two passes over `x`, in batches.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there are fewer vectors than runs, or they are of other dimensions;
+    /// [`Device`](crate::ErrorKind::Device).
+    pub fn of(engine: &Engine, corners: &Array2<f32>, x: &dyn Vectors, k: usize) -> Result<Self> {
+        let n = x.len();
+        if k < 2 || k > n {
+            return Err(Error::input(format!(
+                "{k} runs of {n} vectors; there can be from 2 to as many as there are vectors"
+            )));
+        }
+        let Projection { places, .. } = Projection::of(engine, corners, x)?;
+        let mut order: Vec<usize> = (0..n).collect();
+        // Stable: equal places are in the order of the vectors.
+        order.sort_by(|&a, &b| places[a].partial_cmp(&places[b]).expect("positions are finite"));
+        // Run j has the vectors from j n / k on.
+        let first = |run: usize| (run as u128 * n as u128 / k as u128) as usize;
+        let mut runs = vec![0_u32; n];
+        let mut borders = Array2::zeros((k - 1, 2));
+        for run in 0..k {
+            order[first(run)..first(run + 1)].iter().for_each(|&row| runs[row] = run as u32);
+            if run > 0 {
+                let (segment, position) = places[order[first(run)]];
+                borders.row_mut(run - 1).assign(&ndarray::array![segment as f32, position]);
+            }
+        }
+        let mut sums = Array2::<f64>::zeros((k, x.dim()));
+        for rows in batches(n, x.dim()) {
+            for (row, &run) in x.read_rows(rows.clone())?.rows().into_iter().zip(&runs[rows]) {
+                sums.row_mut(run as usize).zip_mut_with(&row, |sum, &value| *sum += f64::from(value));
+            }
+        }
+        let codebook = Array2::from_shape_fn(sums.dim(), |(run, column)| {
+            (sums[[run, column]] / (first(run + 1) - first(run)) as f64) as f32
+        });
+        Ok(Self { codebook, curve: corners.clone(), borders, by: By::default() })
+    }
+
+    pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
+        let by = parts.setting::<String>("by")?.parse()?;
+        let codebook = parts.tensor("codebook.0")?;
+        let (curve, borders) = (parts.tensor("curve")?, parts.tensor("borders")?);
+        check_codebook(codebook.view())?;
+        check_codebook(curve.view())?;
+        if borders.dim() != (codebook.nrows() - 1, 2)
+            || curve.ncols() != codebook.ncols()
+            || curve.nrows() < 2
+        {
+            return Err(Error::input(format!(
+                "{} × {} codewords, a curve of {} × {} and {} × {} borders do not go together",
+                codebook.nrows(),
+                codebook.ncols(),
+                curve.nrows(),
+                curve.ncols(),
+                borders.nrows(),
+                borders.ncols()
+            )));
+        }
+        Ok(Self { codebook, curve, borders, by })
+    }
+
+    /// The same, with vectors that find their codeword in this way; by codeword if not said.
+    pub fn by(mut self, by: By) -> Self {
+        self.by = by;
+        self
+    }
+
+    /// The codewords, (k, d), in the order of the curve.
+    pub fn codebook(&self) -> &Array2<f32> {
+        &self.codebook
+    }
+}
+
+impl Quantizer for Equalized {
+    fn spec(&self) -> Spec {
+        Spec::Equalized { k: self.codebook.nrows() }
+    }
+
+    fn dim(&self) -> usize {
+        self.codebook.ncols()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![self.codebook.nrows()]
+    }
+
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        vec![&self.codebook]
+    }
+
+    fn curve(&self) -> Option<&Array2<f32>> {
+        Some(&self.curve)
+    }
+
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        [("codebook.0", &self.codebook), ("curve", &self.curve), ("borders", &self.borders)]
+            .map(|(name, tensor)| (name.to_string(), tensor.view().into_dyn()))
+            .into()
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        Map::from_iter([("by".to_string(), json!(self.by.to_string()))])
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        match self.by {
+            By::Codeword => Vq::new(self.codebook.clone())?.prepare(engine),
+            By::Curve => Ok(Box::new(RunCoder {
+                codebook: engine.upload(self.codebook.view())?,
+                curve: Polyline::new(engine, self.curve.view())?,
+                borders: engine.upload(self.borders.view())?,
+            })),
+        }
+    }
+}
+
+struct RunCoder {
+    codebook: Matrix<f32>,
+    curve: Polyline,
+    borders: Matrix<f32>,
+}
+
+impl Coder for RunCoder {
+    fn dim(&self) -> usize {
+        self.codebook.cols()
+    }
+
+    fn codebook_sizes(&self) -> Vec<usize> {
+        vec![self.codebook.rows()]
+    }
+
+    fn record_encode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        x: &Matrix<f32>,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let (engine, n) = (recorder.engine().clone(), x.rows());
+        let (mut segments, mut positions) = (engine.uninitialized(n, 1)?, engine.uninitialized(n, 1)?);
+        recorder.curve_project(x, &self.curve, &mut segments, &mut positions, distances)?;
+        recorder.curve_runs(&segments, &positions, &self.borders, codes)?;
+        let mut decoded = engine.uninitialized(n, self.dim())?;
+        self.record_decode(recorder, codes, &mut decoded)?;
+        recorder.row_distances(x, &decoded, distances)
+    }
+
+    fn record_decode(
+        &self,
+        recorder: &mut Recorder<'_>,
+        codes: &Matrix<u32>,
+        decoded: &mut Matrix<f32>,
+    ) -> Result<()> {
+        recorder.gather(&self.codebook, codes, decoded)
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        4 * (self.dim() + 2)
+    }
+}

@@ -1,0 +1,225 @@
+//! Space-filling and equalised quantizers, from Rust and on the command line.
+
+mod common;
+
+use common::engines;
+use wgvq::ndarray::{Array2, array};
+use wgvq::{
+    By, Engine, Equalized, Evaluation, GradientTraining, Method, Projection, Quantizer, Rng, SpaceFilling, Vq,
+};
+
+fn gaussian(n: usize, d: usize, seed: u64) -> Array2<f32> {
+    let mut rng = Rng::new(seed, 0);
+    Array2::from_shape_simple_fn((n, d), || rng.normal())
+}
+
+fn trained(engine: &Engine, spec: &str, method: Method, steps: u64, x: &Array2<f32>) -> Box<dyn Quantizer> {
+    let training = GradientTraining::new(spec.parse().unwrap(), method);
+    training.steps(steps).batch(256).window(50).seed(1).fit(engine, x).unwrap()
+}
+
+fn mse(engine: &Engine, quantizer: &dyn Quantizer, x: &Array2<f32>) -> f64 {
+    Evaluation::of(&*quantizer.prepare(engine).unwrap(), engine, x).unwrap().distortion.mse()
+}
+
+fn mean_jump(corners: &Array2<f32>) -> f64 {
+    let jumps = corners.rows().into_iter().zip(corners.rows().into_iter().skip(1));
+    let length = |(a, b): (wgvq::ndarray::ArrayView1<f32>, wgvq::ndarray::ArrayView1<f32>)| {
+        a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+    };
+    jumps.map(length).sum::<f64>() / (corners.nrows() - 1) as f64
+}
+
+/// Both trainers make a curve that is nearer to the data than plain VQ's codewords, and whose corners are in order.
+#[test]
+fn a_curve_fills_the_plane_in_order() {
+    let x = gaussian(6000, 2, 3);
+    for engine in engines() {
+        let vq = Vq::builder().k(32).seed(1).fit(&engine, &x).unwrap();
+        for method in [Method::Nsvq, Method::Diveq { deviation: 1e-3 }] {
+            let sfvq = trained(&engine, "SFVQ5", method, 2000, &x);
+            let corners = sfvq.curve().unwrap();
+            assert_eq!(corners.dim(), (32, 2));
+            let along = Projection::of(&engine, corners, &x).unwrap().mse;
+            let plain = mse(&engine, &vq, &x);
+            assert!(along < plain, "{} on {}: {along}, VQ {plain}", method.name(), engine.name());
+            let share = mean_jump(corners) / mean_jump(vq.codebook());
+            assert!(share < 0.5, "{} on {}: jumps of {share}", method.name(), engine.name());
+        }
+    }
+}
+
+/// Between the error to the corners and that to the curve, and the nearer to the latter the more bits a position has.
+#[test]
+fn position_bits_go_from_the_corners_to_the_curve() {
+    let x = gaussian(2000, 3, 4);
+    let corners = gaussian(16, 3, 5);
+    for engine in engines() {
+        let curve = Projection::of(&engine, &corners, &x).unwrap().mse;
+        let of = |bits| SpaceFilling::new(corners.clone(), bits).unwrap();
+        let errors: Vec<f64> = [0, 1, 2, 4, 8, 12].map(|bits| mse(&engine, &of(bits), &x)).into();
+        // One bit says at which end: of the nearest segment, which need not be the nearest corner.
+        assert!(errors[1..].windows(2).all(|pair| pair[1] < pair[0]), "{errors:?}");
+        assert!(errors[0] > errors[2] && errors[5] / curve - 1.0 < 1e-4, "{errors:?}, {curve}");
+        assert!(errors.iter().all(|error| *error >= curve * (1.0 - 1e-6)), "{errors:?}, {curve}");
+        assert_eq!((of(4).codebook_sizes(), of(4).bits_per_vector()), (vec![15, 16], 15_f64.log2() + 4.0));
+    }
+}
+
+#[test]
+fn models_come_back_from_their_files() {
+    let (engine, x) = (Engine::cpu(), gaussian(500, 4, 6));
+    let folder = tempfile::tempdir().unwrap();
+    let corners = gaussian(8, 4, 7);
+    let equalized = Equalized::of(&engine, &corners, &x, 10).unwrap();
+    let models: [Box<dyn Quantizer>; 4] = [
+        Box::new(SpaceFilling::new(corners.clone(), 0).unwrap()),
+        Box::new(SpaceFilling::new(corners, 5).unwrap()),
+        Box::new(equalized.clone()),
+        Box::new(equalized.by(By::Curve)),
+    ];
+    for (number, model) in models.iter().enumerate() {
+        let path = folder.path().join(format!("{number}.safetensors"));
+        model.save(&path, false, wgvq::serde_json::Value::Null).unwrap();
+        let loaded = wgvq::load(&path).unwrap().quantizer;
+        assert_eq!(loaded.spec(), model.spec());
+        assert_eq!(loaded.settings(), model.settings());
+        let codes = |model: &dyn Quantizer| model.encode(&engine, &x).unwrap();
+        assert_eq!(codes(&*loaded).view(), codes(&**model).view());
+    }
+}
+
+/// Every run has the same number of training vectors, to one, even where thousands project to one corner.
+#[test]
+fn runs_are_of_equal_count() {
+    let x = gaussian(4001, 2, 8);
+    // Most vectors are nearest to the bend, or to an end.
+    let corners = array![[-0.5_f32, 0.0], [0.0, 0.0], [0.0, 0.5]];
+    for engine in engines() {
+        let equalized = Equalized::of(&engine, &corners, &x, 32).unwrap().by(By::Curve);
+        let codes = equalized.encode(&engine, &x).unwrap();
+        let mut counts = [0; 32];
+        codes.view().iter().for_each(|&code| counts[code as usize] += 1);
+        assert!(counts.iter().all(|count| (125..=126).contains(count)), "{counts:?} on {}", engine.name());
+        // And of vectors that were not seen nearly so: five standard deviations of the binomial.
+        let others = equalized.encode(&engine, &gaussian(4000, 2, 9)).unwrap();
+        let mut counts = [0; 32];
+        others.view().iter().for_each(|&code| counts[code as usize] += 1);
+        assert!(counts.iter().all(|count| (70..=185).contains(count)), "{counts:?} on {}", engine.name());
+    }
+}
+
+#[test]
+fn degenerate_data_and_settings() {
+    let engine = Engine::cpu();
+    // Constant vectors: a curve without length, and no loss.
+    let constant = Array2::from_elem((300, 3), 7.5_f32);
+    let sfvq = trained(&engine, "SFVQ3", Method::Nsvq, 20, &constant);
+    assert!(mse(&engine, &*sfvq, &constant) < 1e-9);
+    let equalized = Equalized::of(&engine, sfvq.curve().unwrap(), &constant, 4).unwrap();
+    assert!(mse(&engine, &equalized, &constant) < 1e-9);
+    // One bit is two corners.
+    assert_eq!(trained(&engine, "SFVQ1", Method::Nsvq, 20, &gaussian(300, 2, 1)).curve().unwrap().nrows(), 2);
+
+    let refuse = |spec: &str, method, steps, n| {
+        let training = GradientTraining::new(spec.parse().unwrap(), method).steps(steps).batch(8);
+        training.fit(&engine, &gaussian(n, 2, 1)).err().expect("is refused").to_string()
+    };
+    assert!(refuse("SFVQ6", Method::Nsvq, 100, 63).contains("64"));
+    assert!(refuse("SFVQ6", Method::Nsvq, 4, 100).contains("5 stages"));
+    assert!(refuse("SFVQ6", Method::Ste { commitment: 0.25 }, 100, 100).contains("nsvq or diveq"));
+    assert!(SpaceFilling::new(gaussian(5, 2, 1), 0).unwrap_err().to_string().contains("power of two"));
+    let of = |n, k| Equalized::of(&engine, &gaussian(4, 2, 1), &gaussian(n, 2, 2), k);
+    assert!(of(10, 11).unwrap_err().to_string().contains("11 runs of 10 vectors"));
+    assert!(of(10, 1).is_err() && of(10, 10).is_ok());
+    assert!(Projection::of(&engine, &gaussian(4, 2, 1), &gaussian(4, 3, 1)).is_err());
+}
+
+#[cfg(feature = "cli")]
+mod command_line {
+    use super::common::cli::{Cli, devices};
+    use super::common::sample;
+
+    #[test]
+    fn a_curve_is_trained_equalised_and_used() {
+        let data = sample().to_str().unwrap().to_string();
+        for device in devices() {
+            let cli = Cli::new(device);
+            let trained = cli.json(&format!(
+                "train {data} --spec SFVQ4 --steps 300 --batch 256 --log run.jsonl --log-every 50 -o sf.safetensors"
+            ));
+            assert_eq!(
+                (trained["spec"].as_str(), trained["iterations"].as_u64()),
+                (Some("SFVQ4"), Some(300))
+            );
+            let encoded = cli.json(&format!("encode {data} -m sf.safetensors -o codes.npy"));
+            assert!((encoded["mse"].as_f64().unwrap() / trained["mse"].as_f64().unwrap() - 1.0).abs() < 1e-4);
+            let finer = cli
+                .json(&format!("train {data} --spec SFVQ4+3 --steps 300 --batch 256 -o finer.safetensors"));
+            assert!(finer["mse"].as_f64() < trained["mse"].as_f64(), "{finer} {trained}");
+            cli.json(&format!("encode {data} -m finer.safetensors -o finer.wgvq"));
+            cli.json("decode finer.wgvq -m finer.safetensors -o back.npy");
+
+            let equal = cli.json(&format!("equalize sf.safetensors {data} -o eq.safetensors --by curve"));
+            assert_eq!((equal["spec"].as_str(), equal["by"].as_str()), (Some("EVQ16"), Some("curve")));
+            // Nearly all of four bits, as the vectors are those it was made from.
+            assert!(equal["entropy_bits"].as_f64().unwrap() > 3.999, "{equal}");
+            let by_codeword = cli.json(&format!("eval {data} -m eq.safetensors --by codeword"));
+            assert!(by_codeword["entropy_bits"].as_f64() < equal["entropy_bits"].as_f64());
+            assert!(by_codeword["mse"].as_f64() < equal["mse"].as_f64());
+        }
+    }
+
+    #[test]
+    fn a_curve_that_was_stopped_goes_on_with_the_same_bits() {
+        let data = sample().to_str().unwrap().to_string();
+        let cli = Cli::new("cpu");
+        let run = format!(
+            "train {data} --spec SFVQ4 --steps 3000 --batch 64 --log-every 100 --checkpoint-every 100 -q"
+        );
+        cli.json(&format!("{run} -o whole.safetensors"));
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(cli.folder.path())
+            .args(run.split_whitespace())
+            .args(["--device", "cpu", "-o", "killed.safetensors"])
+            .spawn()
+            .unwrap();
+        let checkpoint = cli.path("killed.checkpoint.safetensors");
+        while !checkpoint.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!cli.path("killed.safetensors").exists(), "it was done before it was killed");
+        cli.json(&format!("{run} --resume -o killed.safetensors"));
+        let model = |name: &str| wgvq::load(cli.path(name)).unwrap().quantizer.curve().cloned();
+        assert_eq!(model("killed.safetensors"), model("whole.safetensors"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let data = sample().to_str().unwrap().to_string();
+        let cli = Cli::new("cpu");
+        cli.json(&format!("train {data} --spec VQ8 -o vq.safetensors"));
+        cli.json(&format!("train {data} --spec SFVQ2 --steps 20 -o sf.safetensors"));
+        for (arguments, says) in [
+            (format!("train {data} --spec SFVQ13 -o m.safetensors"), "8192"),
+            (format!("train {data} --spec SFVQ4 --trainer kmeans -o m.safetensors"), "by nsvq or diveq"),
+            (format!("train {data} --spec SFVQ4 --trainer ste -o m.safetensors"), "by nsvq or diveq"),
+            (format!("train {data} --spec SFVQ4 --replace-every 50 -o m.safetensors"), "not replaced"),
+            (format!("train {data} --spec EVQ16 -o m.safetensors"), "wgvq equalize"),
+            (format!("equalize vq.safetensors {data} -o m.safetensors"), "has no curve"),
+            (
+                format!("equalize sf.safetensors {data} --codewords 6001 -o m.safetensors"),
+                "6001 runs of 6000",
+            ),
+            (format!("equalize sf.safetensors {data} --codewords 1 -o m.safetensors"), "1 runs of 6000"),
+            (format!("equalize sf.safetensors {data} --by luck -o m.safetensors"), "by codeword or by curve"),
+            (format!("eval {data} -m vq.safetensors --by curve"), "has no setting by"),
+        ] {
+            cli.refuse(&arguments, says);
+            assert!(!cli.path("m.safetensors").exists());
+        }
+    }
+}
