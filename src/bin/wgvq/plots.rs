@@ -89,6 +89,11 @@ fn name_series<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, series: &[Series]) -> Resu
     if !(2..=MOST_NAMES).contains(&series.len()) {
         return Ok(());
     }
+    legend(chart)
+}
+
+/// Says what is what, of all that has a name.
+pub fn legend<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>) -> Result<()> {
     let mut names = chart.configure_series_labels();
     names.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(failed)
 }
@@ -108,14 +113,19 @@ pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result
     })
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Chart<'a, 'b> = ChartContext<
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type Chart<'a, 'b> = ChartContext<
     'b,
     SVGBackend<'a>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f64>) -> Result<Chart<'a, 'b>> {
+pub fn chart<'a, 'b>(
+    area: &'b Area<'a>,
+    labels: &Labels,
+    x: Range<f64>,
+    y: Range<f64>,
+) -> Result<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .caption(labels.title, ("sans-serif", 20))
         .margin(14)
@@ -136,7 +146,12 @@ fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f6
 }
 
 /// Draws on a white page and writes it whole.
-fn write(path: &Path, size: (u32, u32), force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
+pub fn write(
+    path: &Path,
+    size: (u32, u32),
+    force: bool,
+    draw: impl FnOnce(&Area) -> Result<()>,
+) -> Result<()> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -157,6 +172,6 @@ fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - room..high + room
 }
 
-fn failed(error: impl std::fmt::Display) -> Error {
+pub fn failed(error: impl std::fmt::Display) -> Error {
     Error::input(format!("the plot cannot be drawn: {error}"))
 }
