@@ -12,11 +12,11 @@ pub fn load(path: &Path) -> Result<Model> {
     let wrong = match (quantizer.codebooks().len(), quantizer.codebook_sizes().first()) {
         (1, Some(1)) => "one codeword".to_string(),
         (1, _) => return Ok(model),
-        (0, _) => "no codebook of vectors".to_string(),
+        (0, _) => "no plain codebook".to_string(),
         (m, _) => format!("{m} codebooks"),
     };
     Err(Error::input(format!(
-        "{}: {} has {wrong}; this is for models with one codebook of at least two codewords, such as VQ64",
+        "{}: {} has {wrong}; this is for models with one, of at least two codewords, such as VQ64",
         path.display(),
         quantizer.spec()
     )))
