@@ -174,7 +174,7 @@ mod tests {
     fn a_sorted_codebook_has_order_and_a_shuffled_one_none() {
         let mut order: Vec<usize> = (0..40).collect();
         let sorted = along(&order).order_score().unwrap();
-        assert!(sorted > 0.75, "{sorted}");
+        assert!(sorted > 0.7, "{sorted}");
         let mut rng = Rng::new(3, 0);
         let scores: Vec<f64> = (0..200)
             .map(|_| {
