@@ -57,7 +57,7 @@ fn the_order_of_a_codebook_is_seen() {
     let x = Array2::from_shape_fn((800, 2), |(row, _)| row as f32 / 10.0);
     cli.write("x.npy", &x);
     cli.write("y.npy", &Array2::from_shape_fn((800, 1), |(row, _)| 3 + row as i32 / 100));
-    let line = Array2::from_shape_fn((32, 2), |(s, _)| 2.5 * s as f32 + 1.25);
+    let line = Array2::from_shape_fn((32, 2), |(s, _)| 2.5 * s as f32 + 1.2);
     let mixed = line.select(Axis(0), &(0..32).map(|s| s * 13 % 32).collect::<Vec<_>>());
     save(&cli, "line.safetensors", line);
     save(&cli, "mixed.safetensors", mixed);

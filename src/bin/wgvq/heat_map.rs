@@ -8,7 +8,7 @@ use wgvq::interpret::LabelHistogram;
 use wgvq::ndarray::Array2;
 use wgvq::{Error, Result};
 
-use crate::plots::{self, Area, failed};
+use crate::plots::{self, Area, failed, number};
 
 const WIDTH: u32 = 900;
 
@@ -48,6 +48,7 @@ pub fn draw(path: &Path, force: bool, title: &str, histogram: &LabelHistogram) -
             .configure_mesh()
             .disable_mesh()
             .y_labels(0)
+            .x_label_formatter(&number)
             .x_desc("codeword")
             .y_desc("label")
             .label_style(("sans-serif", 13))

@@ -40,12 +40,14 @@ fn draw_counts(area: &Area, title: &str, counts: &[u64], found: &Occurrence) -> 
     };
     let mean = found.vectors as f64 / k;
     let deviation = found.standard_deviation.ideal;
-    let highest = bars.iter().map(|&count| count as f64).fold(mean + deviation, f64::max) * 1.05;
+    // With room above for what the colours mean.
+    let highest = bars.iter().map(|&count| count as f64).fold(mean + deviation, f64::max) * 1.4;
     let mut chart = chart(area, &Labels { title, x, y: "vectors" }, 0.0..k, 0.0..highest)?;
     let width = k / bars.len() as f64;
+    let filled = if bars.len() < counts.len() { 1.0 } else { 0.9 };
     let bar = |(at, &count): (usize, &u64)| {
         let from = at as f64 * width;
-        Rectangle::new([(from, 0.0), (from + 0.9 * width, count as f64)], FOUND.filled())
+        Rectangle::new([(from, 0.0), (from + filled * width, count as f64)], FOUND.filled())
     };
     chart.draw_series(bars.iter().enumerate().map(bar)).map_err(failed)?;
     let band =
@@ -60,7 +62,7 @@ fn draw_counts(area: &Area, title: &str, counts: &[u64], found: &Occurrence) -> 
         .map_err(failed)?
         .label("N/K")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], IDEAL.stroke_width(2)));
-    legend(&mut chart)
+    legend(&mut chart, SeriesLabelPosition::UpperRight)
 }
 
 /// The share of codewords that have each count, beside that of a uniform code.
@@ -96,5 +98,5 @@ fn draw_distribution(area: &Area, counts: &[u64], found: &Occurrence) -> Result<
         .map_err(failed)?
         .label("uniform code")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], IDEAL.stroke_width(2)));
-    legend(&mut chart)
+    legend(&mut chart, SeriesLabelPosition::UpperRight)
 }

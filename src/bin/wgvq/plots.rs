@@ -89,13 +89,18 @@ fn name_series<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, series: &[Series]) -> Resu
     if !(2..=MOST_NAMES).contains(&series.len()) {
         return Ok(());
     }
-    legend(chart)
+    legend(chart, SeriesLabelPosition::MiddleRight)
 }
 
 /// Says what is what, of all that has a name.
-pub fn legend<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>) -> Result<()> {
+pub fn legend<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, position: SeriesLabelPosition) -> Result<()> {
     let mut names = chart.configure_series_labels();
-    names.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(failed)
+    names
+        .position(position)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()
+        .map_err(failed)
 }
 
 /// One bar per value, in order.
@@ -137,12 +142,19 @@ pub fn chart<'a, 'b>(
         .configure_mesh()
         .x_desc(labels.x)
         .y_desc(labels.y)
+        .x_label_formatter(&number)
+        .y_label_formatter(&number)
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
         .label_style(("sans-serif", 13))
         .draw()
         .map_err(failed)?;
     Ok(chart)
+}
+
+/// A number as a person writes it: without the last digits, which are rounding, and 20 instead of 20.0.
+pub fn number(value: &f64) -> String {
+    format!("{value:.9e}").parse().unwrap_or(*value).to_string()
 }
 
 /// Draws on a white page and writes it whole.
