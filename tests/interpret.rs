@@ -68,7 +68,8 @@ fn the_order_of_a_codebook_is_seen() {
     assert!(of(&ordered, "order_score") > 0.7 && of(&ordered, "order") > 0.999_999, "{ordered}");
     let step = 2.5 * 2.0_f64.sqrt();
     for (name, want) in [("mean", step), ("max", step), ("total", 31.0 * step)] {
-        assert!((of(&ordered["jumps"], name) - want).abs() < 1e-6, "{ordered}");
+        // Codewords up to 80 are rounded to f32 by 4e-6 at most.
+        assert!((of(&ordered["jumps"], name) - want).abs() < 1e-5 * want, "{ordered}");
     }
     let mixed = cli.json("interpret mixed.safetensors x.npy --labels y.npy");
     assert_eq!(mixed["purity"], ordered["purity"]);
