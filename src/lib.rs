@@ -23,6 +23,7 @@
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`search`] finds nearest neighbours, exactly or among codes.
+//! - [`interpret`] says what an ordered codebook makes of labels, [`privacy`] what its codes give away.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
 //! - [`selftest`] holds every kernel against float64 on your device.
 
@@ -33,10 +34,12 @@ mod cpu;
 mod engine;
 mod error;
 pub mod graph;
+pub mod interpret;
 pub mod io;
 mod kernels;
 mod lattice;
 pub mod metrics;
+pub mod privacy;
 mod quantizers;
 mod rng;
 pub mod search;

@@ -36,9 +36,25 @@ impl IndexFile {
     /// # Errors
     /// A file that is missing, empty, cut short, damaged, of another format or of another number type.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_as(path.as_ref(), npy::open)
+    }
+
+    /// Opens a file of one number per row, such as labels; an array of shape (n,) will do as well as one of (n, 1).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); more than one number per row.
+    pub fn open_column(path: impl AsRef<Path>) -> Result<Self> {
+        let file = Self::open_as(path.as_ref(), npy::open_column)?;
+        if file.columns() != 1 {
+            let why = format!("holds {} numbers per row; one is wanted", file.columns());
+            return Err(file.matrix.file().invalid(why));
+        }
+        Ok(file)
+    }
+
+    fn open_as(path: &Path, open_npy: fn(&Path) -> Result<StoredMatrix>) -> Result<Self> {
         let matrix = match Format::of(path) {
-            Some(Format::Npy) => npy::open(path)?,
+            Some(Format::Npy) => open_npy(path)?,
             Some(Format::Ivecs) => vecs::open(path, Dtype::I32)?,
             _ => {
                 let path = path.display();
@@ -137,6 +153,24 @@ mod tests {
         let error = negative.read(1..2, &mut [0; 2]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Shape);
         assert_eq!(negative.read(0..1, &mut [0; 3]).unwrap_err().kind(), ErrorKind::Shape);
+    }
+
+    #[test]
+    fn a_column_has_one_number_per_row() {
+        let folder = Folder::new();
+        let mut flat = npy("|u1", false, (2, 1), &[7, 9]);
+        let at = flat.windows(6).position(|part| part == b"(2, 1)").unwrap();
+        flat[at..at + 6].copy_from_slice(b"(2,  )");
+        let flat = folder.file("flat.npy", &flat);
+        let matrix = folder.file("matrix.npy", &npy("|u1", false, (2, 1), &[7, 9]));
+        for path in [&flat, &matrix] {
+            assert_eq!(IndexFile::open_column(path).unwrap().to_array().unwrap(), array![[7], [9]]);
+        }
+        assert!(refused(IndexFile::open(flat)).contains("one-dimensional"));
+        let wide = folder.file("wide.npy", &npy("|u1", false, (1, 2), &[7, 9]));
+        assert!(refused(IndexFile::open_column(wide)).contains("[1, 2]; one number per row"));
+        let ivecs = folder.file("ids.ivecs", b"\x02\0\0\0\x05\0\0\0\x06\0\0\0");
+        assert!(refused(IndexFile::open_column(ivecs)).contains("2 numbers per row"));
     }
 
     #[test]

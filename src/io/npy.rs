@@ -15,6 +15,25 @@ const LONGEST_HEADER: u64 = 64 << 10;
 
 /// Opens the two-dimensional array in `path`.
 pub(super) fn open(path: &Path) -> Result<StoredMatrix> {
+    open_as(path, |shape| match shape {
+        [rows, dim] => Ok((*rows, *dim)),
+        [n] => Err(format!(
+            "a one-dimensional array of {n}; store {n} vectors of dimension 1 as shape ({n}, 1), one vector as (1, {n})"
+        )),
+        _ => Err(format!("an array of shape {shape:?}; vectors are the rows of a two-dimensional one")),
+    })
+}
+
+/// Opens an array of one number per row: of shape (n,) or (n, 1).
+pub(super) fn open_column(path: &Path) -> Result<StoredMatrix> {
+    open_as(path, |shape| match shape {
+        [n] | [n, 1] => Ok((*n, 1)),
+        _ => Err(format!("an array of shape {shape:?}; one number per row has shape (n,) or (n, 1)")),
+    })
+}
+
+/// Opens the array in `path` as the matrix that `matrix` makes of its shape.
+fn open_as(path: &Path, matrix: impl Fn(&[usize]) -> Result<(usize, usize), String>) -> Result<StoredMatrix> {
     let file = DataFile::open(path)?;
     let start: [u8; 8] = file.read_array(0, "an npy header")?;
     if &start[..6] != MAGIC {
@@ -40,14 +59,7 @@ pub(super) fn open(path: &Path) -> Result<StoredMatrix> {
     let header = Header::parse(&header).map_err(|why| file.invalid(format!("npy header: {why}")))?;
 
     let (dtype, big_endian) = parse_descr(&header.descr).map_err(|why| file.invalid(why))?;
-    let [rows, dim] = header.shape[..] else {
-        return Err(file.invalid(match header.shape[..] {
-            [n] => format!(
-                "a one-dimensional array of {n}; store {n} vectors of dimension 1 as shape ({n}, 1), one vector as (1, {n})"
-            ),
-            _ => format!("an array of shape {:?}; vectors are the rows of a two-dimensional one", header.shape),
-        }));
-    };
+    let (rows, dim) = matrix(&header.shape).map_err(|why| file.invalid(why))?;
     let order = if header.fortran_order { Order::Columns } else { Order::Rows };
     let layout = Layout { start: data_start, rows, dim, dtype, order, big_endian };
     let len = file.len();

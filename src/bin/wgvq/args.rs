@@ -43,6 +43,10 @@ pub enum Command {
     Equalize(Equalize),
     /// Train over a range of codebook sizes and name the knee
     Elbow(Elbow),
+    /// Say where labels lie along an ordered codebook, and move vectors along it
+    Interpret(Interpret),
+    /// Measure how evenly codes occur, and so what a code gives away
+    Privacy(Privacy),
     /// Draw the curves of training runs
     Plot(Plot),
     /// Say what a model, codes or data file holds
@@ -90,6 +94,42 @@ pub struct Data {
     /// Files, directories or globs: .npy .fvecs .bvecs .ivecs .safetensors[:tensor] .parquet[:column]
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Interpret {
+    /// The model file, of one codebook
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    /// Labels of the vectors, one whole number each
+    #[arg(long, value_name = "LABELS.npy")]
+    pub labels: Option<PathBuf>,
+    /// Draw the histogram of the labels along the codebook
+    #[arg(long, value_name = "MAP.svg", requires = "labels")]
+    pub heat_map: Option<PathBuf>,
+    /// List the R vectors nearest to codewords along the codebook
+    #[arg(long, value_name = "R", value_parser = parse_neighbours)]
+    pub nearest: Option<usize>,
+    /// Move the vectors by ALPHA times the step from codeword S to the next
+    #[arg(long, value_name = "S,ALPHA", value_parser = parse_shift, requires = "output")]
+    pub shift: Option<(usize, f32)>,
+    /// The file to write the moved vectors to: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "SHIFTED.npy", requires = "shift")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Privacy {
+    /// The model file, of one codebook
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    /// Draw the counts of the codewords and how these are distributed
+    #[arg(long, value_name = "PRIVACY.svg")]
+    pub plot: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -507,21 +547,32 @@ impl Common {
         Ok(())
     }
 
-    /// The same for a model file.
+    /// As [`check_output`](Self::check_output), for a model file.
     pub fn check_model_output(
         &self,
         output: &Path,
         inputs: impl IntoIterator<Item = impl AsRef<Path>>,
     ) -> Result<()> {
         self.check_output(output, inputs)?;
-        if output.extension().is_none_or(|extension| extension != "safetensors") {
-            return Err(Error::input(format!(
-                "{}: a model file's name ends in .safetensors",
-                output.display()
-            )));
-        }
-        Ok(())
+        check_extension(output, "model file", "safetensors")
     }
+
+    /// As [`check_output`](Self::check_output), for a picture.
+    pub fn check_picture(
+        &self,
+        output: &Path,
+        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
+    ) -> Result<()> {
+        self.check_output(output, inputs)?;
+        check_extension(output, "plot", "svg")
+    }
+}
+
+fn check_extension(path: &Path, what: &str, extension: &str) -> Result<()> {
+    if path.extension().is_some_and(|own| own == extension) {
+        return Ok(());
+    }
+    Err(Error::input(format!("{}: a {what}'s name ends in .{extension}", path.display())))
 }
 
 fn parse_threshold(text: &str) -> Result<f64> {
@@ -529,6 +580,17 @@ fn parse_threshold(text: &str) -> Result<f64> {
         Ok(number) if !number.is_nan() => Ok(number),
         _ => Err(Error::input(format!("{text:?} is no number to hold an error against"))),
     }
+}
+
+fn parse_shift(text: &str) -> Result<(usize, f32)> {
+    let parts = text.split_once(',');
+    let shift =
+        parts.and_then(|(s, alpha)| Some((s.trim().parse().ok()?, alpha.trim().parse::<f32>().ok()?)));
+    shift.filter(|(_, alpha)| alpha.is_finite()).ok_or_else(|| {
+        Error::input(format!(
+            "{text:?} is no shift; write the codeword to step from and a factor, as in 12,1.5"
+        ))
+    })
 }
 
 fn parse_neighbours(text: &str) -> Result<usize> {

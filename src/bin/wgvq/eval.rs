@@ -3,13 +3,16 @@
 use std::time::Instant;
 
 use wgvq::coding::{Method, Writer};
-use wgvq::{Batching, Engine, Error, Evaluation, Model, Result, Vectors, decode_batches, encode_batches, io};
+use wgvq::{
+    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Result, Vectors, decode_batches,
+    encode_batches, io,
+};
 
-use crate::Verdict;
 use crate::args::{Common, Eval};
 use crate::codes::{self, CodesFile};
 use crate::figures::Figures;
 use crate::progress::Progress;
+use crate::{Verdict, interrupt};
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let model = wgvq::load_with(&command.model, &command.search.settings())?;
@@ -25,7 +28,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
             stored = Some(codes.stored_bits());
             judge_codes(&model, &engine, &data, &codes, &mut coded, common)?
         }
-        None => judge(&model, &engine, &data, &mut coded, common)?,
+        None => judge(&model, &engine, &data, common, |batch| coded.append(batch.codes.view()))?,
     };
     let coded = coded.finish()?;
     let seconds = start.elapsed().as_secs_f64();
@@ -42,22 +45,25 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     }
 }
 
-/// Encodes the data and adds up what is lost.
-fn judge(
+/// Encodes the data, adds up what is lost and passes each batch on to `sink`.
+pub fn judge(
     model: &Model,
     engine: &Engine,
     data: &dyn Vectors,
-    coded: &mut Writer,
     common: &Common,
+    mut sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<Evaluation> {
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&*coder);
-    let mut progress = Progress::new(common, "eval", "vectors", data.len());
+    let mut progress = Progress::new(common, "encode", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
         found.add_encoded(&batch);
         progress.add(batch.rows.len(), String::new());
-        coded.append(batch.codes.view())
+        if interrupt::asked() {
+            return Err(Error::cancelled("stopped; nothing was written"));
+        }
+        sink(&batch)
     })?;
     progress.finish();
     Ok(found)

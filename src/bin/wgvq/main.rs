@@ -13,11 +13,16 @@ mod eval;
 mod figures;
 mod gradient;
 mod gradient_options;
+mod heat_map;
 mod inspect;
+mod interpret;
 mod interrupt;
 mod mixture;
+mod occurrence_plot;
+mod one_codebook;
 mod plot;
 mod plots;
+mod privacy;
 mod progress;
 mod run_log;
 mod search;
@@ -102,6 +107,8 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Test(command) => test::run(command, common),
         Command::Equalize(command) => equalize::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
+        Command::Interpret(command) => interpret::run(command, common),
+        Command::Privacy(command) => privacy::run(command, common),
         Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),
     }

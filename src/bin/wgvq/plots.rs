@@ -89,8 +89,18 @@ fn name_series<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, series: &[Series]) -> Resu
     if !(2..=MOST_NAMES).contains(&series.len()) {
         return Ok(());
     }
+    legend(chart, SeriesLabelPosition::MiddleRight)
+}
+
+/// Says what is what, of all that has a name.
+pub fn legend<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, position: SeriesLabelPosition) -> Result<()> {
     let mut names = chart.configure_series_labels();
-    names.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(failed)
+    names
+        .position(position)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()
+        .map_err(failed)
 }
 
 /// One bar per value, in order.
@@ -108,14 +118,19 @@ pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result
     })
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Chart<'a, 'b> = ChartContext<
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type Chart<'a, 'b> = ChartContext<
     'b,
     SVGBackend<'a>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f64>) -> Result<Chart<'a, 'b>> {
+pub fn chart<'a, 'b>(
+    area: &'b Area<'a>,
+    labels: &Labels,
+    x: Range<f64>,
+    y: Range<f64>,
+) -> Result<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .caption(labels.title, ("sans-serif", 20))
         .margin(14)
@@ -127,6 +142,8 @@ fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f6
         .configure_mesh()
         .x_desc(labels.x)
         .y_desc(labels.y)
+        .x_label_formatter(&number)
+        .y_label_formatter(&number)
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
         .label_style(("sans-serif", 13))
@@ -135,8 +152,18 @@ fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f6
     Ok(chart)
 }
 
+/// A number as a person writes it: without the last digits, which are rounding, and 20 instead of 20.0.
+pub fn number(value: &f64) -> String {
+    format!("{value:.9e}").parse().unwrap_or(*value).to_string()
+}
+
 /// Draws on a white page and writes it whole.
-fn write(path: &Path, size: (u32, u32), force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
+pub fn write(
+    path: &Path,
+    size: (u32, u32),
+    force: bool,
+    draw: impl FnOnce(&Area) -> Result<()>,
+) -> Result<()> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -157,6 +184,6 @@ fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - room..high + room
 }
 
-fn failed(error: impl std::fmt::Display) -> Error {
+pub fn failed(error: impl std::fmt::Display) -> Error {
     Error::input(format!("the plot cannot be drawn: {error}"))
 }

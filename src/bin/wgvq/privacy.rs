@@ -1,0 +1,56 @@
+//! `wgvq privacy`
+
+use serde_json::json;
+use wgvq::privacy::{Measure, Occurrence};
+use wgvq::{Result, io};
+
+use crate::Verdict;
+use crate::args::{Common, Privacy};
+use crate::figures::print_json;
+use crate::stdout::say;
+use crate::{eval, occurrence_plot, one_codebook};
+
+pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
+    if let Some(path) = &command.plot {
+        common.check_picture(path, command.data.data.iter())?;
+    }
+    let model = one_codebook::load(&command.model)?;
+    let data = io::open_all(&command.data.data)?;
+    let engine = common.engine()?;
+    let judged = eval::judge(&model, &engine, &data, common, |_| Ok(()))?;
+    let counts = judged.usage[0].counts();
+    let found = Occurrence::of(counts)?;
+    let (mse, relative) = (judged.distortion.mse(), judged.distortion.relative_mse());
+    let spec = model.quantizer.spec().to_string();
+    if let Some(path) = &command.plot {
+        occurrence_plot::draw(
+            path,
+            common.force,
+            &format!("{spec}, {} vectors", data.rows()),
+            counts,
+            &found,
+        )?;
+    }
+    if common.json {
+        print_json(&json!({
+            "spec": spec,
+            "n": data.rows(),
+            "dim": data.dim(),
+            "mse": mse,
+            "relative_mse": relative,
+            "occurrence": found,
+            "counts": counts,
+            "device": engine.name(),
+        }))?;
+        return Ok(Verdict::Done);
+    }
+    say!("{spec}: {} vectors on {} codewords, mse {mse:.6}", found.vectors, found.codewords);
+    say!("{:<28} {:>12} {:>14}", "", "found", "uniform code");
+    let row = |name: &str, Measure { found, ideal }: Measure| say!("{name:<28} {found:>12.4} {ideal:>14.4}");
+    row("standard deviation", found.standard_deviation);
+    row("KL divergence, bits", found.divergence);
+    row("sparseness l2/l1", found.sparseness);
+    row("worst-case disclosure, bits", found.worst_case);
+    row("mean disclosure, bits", found.mean);
+    Ok(Verdict::Done)
+}
