@@ -23,7 +23,9 @@ pub(super) fn check(dims: usize, bits: u32) -> Result<()> {
     }
     let most = bits_within(dims);
     if !(1..=most).contains(&bits) {
-        return Err(Error::input(format!("{bits} bits per dimension; in {dims} dimensions give 1 to {most}")));
+        return Err(Error::input(format!(
+            "{bits} bits per dimension; in {dims} dimensions give 1 to {most}"
+        )));
     }
     Ok(())
 }

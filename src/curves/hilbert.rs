@@ -63,7 +63,8 @@ pub(super) fn unfold(cell: &mut [u32], bits: u32) {
     }
     (1..dims).for_each(|axis| cell[axis] ^= cell[axis - 1]);
     // The Gray code runs on from one cube to the next.
-    let carried = (1..bits).filter(|bit| cell[dims - 1] >> bit & 1 == 1).fold(0, |carried, bit| carried ^ below(bit));
+    let carried =
+        (1..bits).filter(|bit| cell[dims - 1] >> bit & 1 == 1).fold(0, |carried, bit| carried ^ below(bit));
     cell.iter_mut().for_each(|coordinate| *coordinate ^= carried);
 }
 

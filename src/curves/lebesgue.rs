@@ -50,7 +50,7 @@ pub(super) fn interleave(cell: &[u32], bits: u32) -> u128 {
 pub(super) fn deal(mut index: u128, cell: &mut [u32], bits: u32) {
     for bit in 0..bits {
         for coordinate in cell.iter_mut().rev() {
-            *coordinate |= (index & 1) as u32 << bit;
+            *coordinate |= ((index & 1) as u32) << bit;
             index >>= 1;
         }
     }
@@ -69,8 +69,11 @@ mod tests {
             let mut seen = vec![false; 1 << (dims as u32 * bits)];
             for cell in cells(dims, bits) {
                 let index = index(&cell, bits).unwrap();
-                let digits: String =
-                    (0..bits).rev().flat_map(|bit| cell.iter().map(move |c| c >> bit & 1)).map(|b| b.to_string()).collect();
+                let digits: String = (0..bits)
+                    .rev()
+                    .flat_map(|bit| cell.iter().map(move |c| c >> bit & 1))
+                    .map(|b| b.to_string())
+                    .collect();
                 assert_eq!(format!("{index:0width$b}", width = digits.len()), digits);
                 assert!(!std::mem::replace(&mut seen[index as usize], true));
             }

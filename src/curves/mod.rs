@@ -20,7 +20,7 @@ mod tours;
 use std::fmt;
 use std::str::FromStr;
 
-pub use order::order;
+pub use order::{order, scratch_bytes};
 pub use tours::Tour;
 
 use crate::error::{Error, Result};
@@ -170,7 +170,9 @@ impl FromStr for Curve {
 
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|curve| curve.name() == name).ok_or_else(|| {
-            Error::input(format!("there is no curve '{name}'; it is one of hilbert, peano, lebesgue, sierpinski"))
+            Error::input(format!(
+                "there is no curve '{name}'; it is one of hilbert, peano, lebesgue, sierpinski"
+            ))
         })
     }
 }
@@ -191,7 +193,10 @@ mod tests {
         assert_eq!(cells(Curve::Peano, 3.0), peano);
         let sixths = [[3, 1], [5, 3], [3, 5], [1, 3]];
         for (point, sixth) in Curve::Sierpinski.points(1).unwrap().zip(sixths) {
-            assert!(point.iter().zip(sixth).all(|(a, b)| (6.0 * a - f64::from(b)).abs() < 1e-12), "{point:?}");
+            assert!(
+                point.iter().zip(sixth).all(|(a, b)| (6.0 * a - f64::from(b)).abs() < 1e-12),
+                "{point:?}"
+            );
         }
     }
 
@@ -248,7 +253,10 @@ mod tests {
             (hilbert::index(&[0; 5], 26).map(|_| 0), "26 bits per dimension; in 5 dimensions give 1 to 25"),
             (hilbert::cell(0, 2, 33).map(|_| 0), "33 bits per dimension; in 2 dimensions give 1 to 32"),
             (lebesgue::cell(0, 2, 0).map(|_| 0), "0 bits"),
-            (hilbert::index(&[0, 4], 2).map(|_| 0), "coordinate 1 of the cell is 4; with 2 bits it is at most 3"),
+            (
+                hilbert::index(&[0, 4], 2).map(|_| 0),
+                "coordinate 1 of the cell is 4; with 2 bits it is at most 3",
+            ),
             (hilbert::cell(16, 2, 2).map(|_| 0), "index 16; the last of 2 dimensions of 2 bits is 15"),
         ] {
             let sentence = refused(result);

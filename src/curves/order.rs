@@ -66,6 +66,19 @@ pub fn order(x: ArrayView2<f32>, curve: Curve) -> Result<Vec<usize>> {
     Ok(order)
 }
 
+/// Bytes of memory that [`order`] takes for `n` vectors of `d` dimensions, beside the vectors.
+pub fn scratch_bytes(n: usize, d: usize) -> u64 {
+    let (n, d) = (n as u64, d as u64);
+    // A view of each row of coordinates, its index and its place in the order, twice while sorting.
+    let per_row = |coordinates: u64| 8 * coordinates + 32 + 2 * (16 + 8);
+    if d <= cube::MOST_DIMENSIONS as u64 {
+        return n.saturating_mul(per_row(d));
+    }
+    // The sample in f64 and f32, and the scatter matrix, its decomposition and the axes.
+    let axes = n.min(SAMPLE as u64).saturating_mul(20 * d).saturating_add(d.saturating_mul(28 * d));
+    n.saturating_mul(per_row(COMPONENTS as u64)).saturating_add(axes)
+}
+
 /// Refuses vectors that have no place in an order.
 pub(super) fn check(x: ArrayView2<f32>) -> Result<()> {
     if x.is_empty() {
@@ -142,10 +155,13 @@ mod tests {
     #[test]
     fn corners_of_a_curve_stay_in_its_order() {
         for curve in Curve::ALL {
-            let corners: Vec<_> = curve.points(3).unwrap().map(|point| point.map(|value| value as f32)).collect();
+            let corners: Vec<_> =
+                curve.points(3).unwrap().map(|point| point.map(|value| value as f32)).collect();
             let n = corners.len();
             // Last ones first, at other scales.
-            let x = Array2::from_shape_fn((n, 2), |(row, axis)| corners[n - 1 - row][axis] * [3.0, 1e20][axis] - 7.0);
+            let x = Array2::from_shape_fn((n, 2), |(row, axis)| {
+                corners[n - 1 - row][axis] * [3.0, 1e20][axis] - 7.0
+            });
             if curve == Curve::Sierpinski {
                 // Centroids do not reach the edges of the square, so its triangles are others; steps stay short.
                 let scaled = Array2::from_shape_fn((n, 2), |(row, axis)| corners[row][axis]);
@@ -194,7 +210,9 @@ mod tests {
         let refused = |x: Array2<f32>, curve| refused(order(x.view(), curve));
         assert!(refused(Array2::zeros((0, 2)), Curve::Hilbert).contains("(0, 2)"));
         assert!(refused(Array2::zeros((2, 0)), Curve::Lebesgue).contains("(2, 0)"));
-        assert!(refused(array![[0.0, 1.0], [f32::NAN, 2.0]], Curve::Hilbert).contains("row 1, column 0 is NaN"));
+        assert!(
+            refused(array![[0.0, 1.0], [f32::NAN, 2.0]], Curve::Hilbert).contains("row 1, column 0 is NaN")
+        );
         for curve in [Curve::Peano, Curve::Sierpinski] {
             assert!(refused(Array2::zeros((2, 3)), curve).contains("3 dimensions; hilbert and lebesgue"));
         }

@@ -40,7 +40,11 @@ impl Triangle {
     /// Whether `point` lies in the second half; what is on the altitude belongs to the first.
     fn is_second(&self, point: [f64; 2]) -> bool {
         let middle = self.middle();
-        [0, 1].iter().map(|&axis| (point[axis] - middle[axis]) * (self.to[axis] - self.from[axis])).sum::<f64>() > 0.0
+        [0, 1]
+            .iter()
+            .map(|&axis| (point[axis] - middle[axis]) * (self.to[axis] - self.from[axis]))
+            .sum::<f64>()
+            > 0.0
     }
 
     fn centroid(&self) -> [f64; 2] {

@@ -7,7 +7,9 @@ use super::cube;
 /// All cells of a cube.
 pub(super) fn cells(dims: usize, bits: u32) -> Vec<Vec<u32>> {
     let coordinate = |number: usize, axis: usize| (number >> (axis as u32 * bits)) as u32 & ((1 << bits) - 1);
-    (0..1 << (dims as u32 * bits)).map(|number| (0..dims).map(|axis| coordinate(number, axis)).collect()).collect()
+    (0..1 << (dims as u32 * bits))
+        .map(|number| (0..dims).map(|axis| coordinate(number, axis)).collect())
+        .collect()
 }
 
 /// A cell of any cube, and the bits of its coordinates.

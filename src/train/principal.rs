@@ -22,7 +22,8 @@ pub(crate) fn principal_axes(x: ArrayView2<f32>) -> Result<PrincipalAxes> {
     let mean = x.mapv(f64::from).mean_axis(Axis(0)).ok_or_else(|| Error::input("no vectors"))?;
     let centred = (x.mapv(f64::from) - mean).mapv(|value| value as f32);
     let scatter = centred.t().dot(&centred);
-    let failed = || Error::input("the covariance of the vectors cannot be decomposed; are all values moderate?");
+    let failed =
+        || Error::input("the covariance of the vectors cannot be decomposed; are all values moderate?");
     if scatter.iter().any(|value| !value.is_finite()) {
         return Err(failed());
     }

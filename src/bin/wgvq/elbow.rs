@@ -13,10 +13,7 @@ use crate::{Verdict, interrupt};
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     if let Some(path) = &command.plot {
-        common.check_output(path, command.data.data.iter())?;
-        if path.extension().is_none_or(|extension| extension != "svg") {
-            return Err(Error::input(format!("{}: a plot's name ends in .svg", path.display())));
-        }
+        common.check_picture(path, &command.data.data)?;
     }
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;

@@ -15,7 +15,9 @@ mod gradient_options;
 mod inspect;
 mod interrupt;
 mod mixture;
+mod order;
 mod plot;
+mod plot_curve;
 mod plots;
 mod progress;
 mod run_log;
@@ -100,6 +102,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Demo(command) => demo::run(command, common),
         Command::Test(command) => test::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
+        Command::Order(command) => order::run(command, common),
         Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),
     }

@@ -45,7 +45,8 @@ impl Fragments {
 
     /// The shortest edge from the end `from` to an end of another fragment.
     fn shortest(&self, points: &Points, from: usize) -> Option<Edge> {
-        let ends = (0..self.edges.len()).filter(|&to| self.is_end(to) && to != from && to != self.other_end[from]);
+        let ends =
+            (0..self.edges.len()).filter(|&to| self.is_end(to) && to != from && to != self.other_end[from]);
         ends.map(|to| (points.squared(from, to).to_bits(), from, to)).min()
     }
 

@@ -39,7 +39,12 @@ impl Tour {
             match seen.get_mut(row) {
                 Some(seen) if !*seen => *seen = true,
                 Some(_) => return Err(Error::input(format!("a tour that visits row {row} twice"))),
-                None => return Err(Error::input(format!("a tour of {} rows that visits row {row}", order.len()))),
+                None => {
+                    return Err(Error::input(format!(
+                        "a tour of {} rows that visits row {row}",
+                        order.len()
+                    )));
+                }
             }
         }
         Ok(Self { order, closed: false })
@@ -115,29 +120,24 @@ impl Tour {
 }
 
 /// The rows of a matrix as points.
-struct Points {
-    values: Vec<f32>,
+struct Points<'a> {
+    x: ArrayView2<'a, f32>,
     n: usize,
-    d: usize,
 }
 
-impl Points {
-    fn new(x: ArrayView2<f32>) -> Result<Self> {
+impl<'a> Points<'a> {
+    fn new(x: ArrayView2<'a, f32>) -> Result<Self> {
         order::check(x)?;
         Ok(Self::of(x))
     }
 
-    fn of(x: ArrayView2<f32>) -> Self {
-        Self { values: x.iter().copied().collect(), n: x.nrows(), d: x.ncols() }
-    }
-
-    fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * self.d..][..self.d]
+    fn of(x: ArrayView2<'a, f32>) -> Self {
+        Self { x, n: x.nrows() }
     }
 
     fn squared(&self, a: usize, b: usize) -> f64 {
         let square = |(&a, &b): (&f32, &f32)| (f64::from(a) - f64::from(b)).powi(2);
-        self.row(a).iter().zip(self.row(b)).map(square).sum()
+        self.x.row(a).iter().zip(self.x.row(b)).map(square).sum()
     }
 
     fn distance(&self, a: usize, b: usize) -> f64 {
@@ -272,7 +272,11 @@ mod tests {
         eprintln!("nn {}", length(Tour::nearest_neighbour(x.view()).unwrap()) / best);
         for curve in Curve::ALL {
             let tour = Tour::along(x.view(), curve).unwrap();
-            eprintln!("{curve} {} then {}", length(tour.clone()) / best, length(tour.two_opt(x.view()).unwrap()) / best);
+            eprintln!(
+                "{curve} {} then {}",
+                length(tour.clone()) / best,
+                length(tour.two_opt(x.view()).unwrap()) / best
+            );
         }
     }
 }

@@ -14,7 +14,7 @@ const LEAST_GAIN: f64 = 1e-9;
 
 /// A tour of places: the points, and for an open path one more that is as near as can be to all of them.
 struct Route<'a> {
-    points: &'a Points,
+    points: &'a Points<'a>,
     order: Vec<usize>,
     position: Vec<usize>,
 }
@@ -61,7 +61,7 @@ fn neighbours(points: &Points, row: usize) -> Vec<usize> {
 }
 
 impl<'a> Route<'a> {
-    fn new(points: &'a Points, mut order: Vec<usize>, closed: bool) -> Self {
+    fn new(points: &'a Points<'a>, mut order: Vec<usize>, closed: bool) -> Self {
         if !closed {
             order.push(points.n);
         }
