@@ -21,15 +21,22 @@ fn embeddings_are_put_in_order() {
     let cli = Cli::new("cpu");
     let data = sample();
     for curve in ["hilbert", "lebesgue"] {
-        let found = cli.json(&format!("order {data} --curve {curve} -o {curve}.npy --indices rows.npy --force"));
+        let found =
+            cli.json(&format!("order {data} --curve {curve} -o {curve}.npy --indices rows.npy --force"));
         let step = |key: &str| found[key].as_f64().unwrap();
         assert!(step("mean_step_after") < 0.95 * step("mean_step_before"), "{found}");
-        assert_eq!((found["curve"].as_str(), found["n"].as_u64(), found["dim"].as_u64()), (Some(curve), Some(6000), Some(384)));
+        assert_eq!(
+            (found["curve"].as_str(), found["n"].as_u64(), found["dim"].as_u64()),
+            (Some(curve), Some(6000), Some(384))
+        );
 
         let x = open(&data).unwrap().to_array().unwrap();
         let rows: Vec<_> = cli.ids("rows.npy").iter().map(|&row| row as usize).collect();
         assert_eq!(rows, order(x.view(), curve.parse().unwrap()).unwrap());
-        assert_eq!(open(cli.path(&format!("{curve}.npy"))).unwrap().to_array().unwrap(), x.select(Axis(0), &rows));
+        assert_eq!(
+            open(cli.path(&format!("{curve}.npy"))).unwrap().to_array().unwrap(),
+            x.select(Axis(0), &rows)
+        );
     }
 }
 
@@ -71,7 +78,10 @@ fn what_has_no_order_is_refused() {
         ("plane.npy --curve hilbert -o out.txt", "out.txt"),
         ("plane.npy --curve hilbert -o out.npy --indices out.npy", "name another file"),
         ("plane.npy --curve hilbert -o plane.npy --force", "is an input of this command too"),
-        ("large.npy --curve hilbert -o out.npy --memory 1MiB", "ordering 5000 × 64 vectors takes 4.04 MiB of memory"),
+        (
+            "large.npy --curve hilbert -o out.npy --memory 1MiB",
+            "ordering 5000 × 64 vectors takes 4.04 MiB of memory",
+        ),
     ] {
         cli.refuse(&format!("order {arguments}"), says);
         assert!(!cli.path("out.npy").exists());

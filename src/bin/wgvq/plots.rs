@@ -108,70 +108,8 @@ pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result
     })
 }
 
-/// The picture of a path through the unit square, and the page around it.
-const SQUARE: u32 = 640;
-const MARGIN: u32 = 20;
-const CAPTION: u32 = 30;
-
-/// From light to dark.
-const SHADES: [(u8, u8, u8); 5] = [(254, 217, 118), (253, 141, 60), (227, 26, 28), (128, 0, 38), (38, 0, 24)];
-
-/// Pieces of a path that have a colour of their own.
-const PIECES: usize = 240;
-
-/// The most corners of a path that are marked, and that are numbered.
-const MOST_MARKED: usize = 4096;
-const MOST_NUMBERED: usize = 81;
-
-/// A path through the unit square, from light to dark along its length; few corners are marked and numbered.
-pub fn path(path: &Path, force: bool, title: &str, corners: &[(f64, f64)], closed: bool) -> Result<()> {
-    let place = |&(x, y): &(f64, f64)| {
-        let along = |share: f64| (f64::from(SQUARE) * share) as i32;
-        (MARGIN as i32 + along(x), (MARGIN + CAPTION) as i32 + along(1.0 - y))
-    };
-    let mut places: Vec<_> = corners.iter().map(place).collect();
-    let count = places.len();
-    if closed {
-        places.push(places[0]);
-    }
-    // Of about a quarter of the room between two neighbours.
-    let width = (f64::from(SQUARE) / (count as f64).sqrt() / 4.0).clamp(1.0, 6.0) as u32;
-    write(path, (SQUARE + 2 * MARGIN, SQUARE + 2 * MARGIN + CAPTION), force, |area| {
-        area.titled(title, ("sans-serif", 20)).map_err(failed)?;
-        let frame = [place(&(0.0, 1.0)), place(&(1.0, 0.0))];
-        area.draw(&Rectangle::new(frame, BLACK.mix(0.3))).map_err(failed)?;
-        let edges = places.len() - 1;
-        for piece in 0..PIECES.min(edges) {
-            let at = |piece: usize| piece * edges / PIECES.min(edges);
-            let color = shade(at(piece) as f64 / edges as f64);
-            let part = places[at(piece)..=at(piece + 1)].to_vec();
-            area.draw(&PathElement::new(part, color.stroke_width(width))).map_err(failed)?;
-        }
-        if count <= MOST_MARKED {
-            for (number, &place) in places[..count].iter().enumerate() {
-                let color = shade(number as f64 / edges as f64);
-                area.draw(&Circle::new(place, width, color.filled())).map_err(failed)?;
-                if count <= MOST_NUMBERED {
-                    let label = Text::new(number.to_string(), (place.0 + 8, place.1 + 4), ("sans-serif", 13));
-                    area.draw(&label).map_err(failed)?;
-                }
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The colour of that share of a path.
-fn shade(share: f64) -> RGBColor {
-    let at = share * (SHADES.len() - 1) as f64;
-    let low = (at as usize).min(SHADES.len() - 2);
-    let between =
-        |a: u8, b: u8| (f64::from(a) + (at - low as f64) * (f64::from(b) - f64::from(a))).round() as u8;
-    let (a, b) = (SHADES[low], SHADES[low + 1]);
-    RGBColor(between(a.0, b.0), between(a.1, b.1), between(a.2, b.2))
-}
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// A page, or a part of one.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<
     'b,
     SVGBackend<'a>,
@@ -199,7 +137,12 @@ fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Range<f64>, y: Range<f6
 }
 
 /// Draws on a white page and writes it whole.
-fn write(path: &Path, size: (u32, u32), force: bool, draw: impl FnOnce(&Area) -> Result<()>) -> Result<()> {
+pub fn write(
+    path: &Path,
+    size: (u32, u32),
+    force: bool,
+    draw: impl FnOnce(&Area) -> Result<()>,
+) -> Result<()> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -220,6 +163,7 @@ fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - room..high + room
 }
 
-fn failed(error: impl std::fmt::Display) -> Error {
+/// What went wrong in drawing.
+pub fn failed(error: impl std::fmt::Display) -> Error {
     Error::input(format!("the plot cannot be drawn: {error}"))
 }
