@@ -13,8 +13,8 @@ const NEIGHBOURS: usize = 16;
 const LEAST_GAIN: f64 = 1e-9;
 
 /// A tour of places: the points, and for an open path one more that is as near as can be to all of them.
-struct Route<'a> {
-    points: &'a Points<'a>,
+struct Route<'p> {
+    points: &'p Points,
     order: Vec<usize>,
     position: Vec<usize>,
 }
@@ -60,8 +60,8 @@ fn neighbours(points: &Points, row: usize) -> Vec<usize> {
     others.into_iter().map(|(_, other)| other).collect()
 }
 
-impl<'a> Route<'a> {
-    fn new(points: &'a Points<'a>, mut order: Vec<usize>, closed: bool) -> Self {
+impl<'p> Route<'p> {
+    fn new(points: &'p Points, mut order: Vec<usize>, closed: bool) -> Self {
         if !closed {
             order.push(points.n);
         }
