@@ -3,8 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rayon::prelude::*;
-
 use super::Points;
 
 /// Fragments of a path that grow together.
@@ -15,24 +13,26 @@ struct Fragments {
     other_end: Vec<usize>,
 }
 
-/// The edge from the end of a fragment to another one, ordered by length: squared distances are not negative, and the bits
-/// of such numbers are in their order.
+/// The edge from the end of a fragment to another one: the bits of its squared length, which are in the order of such
+/// lengths, and its ends.
 type Edge = (u64, usize, usize);
 
 /// Joins the nearest ends of two fragments until there is only one.
 pub(super) fn path(points: &Points) -> Vec<usize> {
     let n = points.n;
+    let near = points.neighbours();
     let mut fragments = Fragments { edges: vec![Vec::new(); n], other_end: (0..n).collect() };
-    let shortest: Vec<_> = (0..n).into_par_iter().filter_map(|row| fragments.shortest(points, row)).collect();
     // An end's shortest edge only gets longer, so one that has been taken from it meanwhile can be looked for again when
     // its turn comes.
-    let mut heap: BinaryHeap<_> = shortest.into_iter().map(Reverse).collect();
+    let shortest =
+        |fragments: &Fragments, row: usize| fragments.shortest(points, &near[row], row).map(Reverse);
+    let mut heap: BinaryHeap<_> = (0..n).filter_map(|row| shortest(&fragments, row)).collect();
     while let Some(Reverse((_, from, to))) = heap.pop() {
         if fragments.is_end(from) && fragments.is_end(to) && fragments.other_end[from] != to {
             fragments.join(from, to);
         }
         if fragments.is_end(from) {
-            heap.extend(fragments.shortest(points, from).map(Reverse));
+            heap.extend(shortest(&fragments, from));
         }
     }
     fragments.walk()
@@ -43,11 +43,12 @@ impl Fragments {
         self.edges[row].len() < 2
     }
 
-    /// The shortest edge from the end `from` to an end of another fragment.
-    fn shortest(&self, points: &Points, from: usize) -> Option<Edge> {
-        let ends =
-            (0..self.edges.len()).filter(|&to| self.is_end(to) && to != from && to != self.other_end[from]);
-        ends.map(|to| (points.squared(from, to).to_bits(), from, to)).min()
+    /// The shortest edge from the end `from` to an end of another fragment; of all rows only if none of the `near` ones is.
+    fn shortest(&self, points: &Points, near: &[usize], from: usize) -> Option<Edge> {
+        let is_free = |to: &usize| self.is_end(*to) && *to != from && *to != self.other_end[from];
+        let edge = |to: usize| (points.squared(from, to).to_bits(), from, to);
+        let nearest = near.iter().copied().find(is_free).map(edge);
+        nearest.or_else(|| (0..self.edges.len()).filter(is_free).map(edge).min())
     }
 
     fn join(&mut self, from: usize, to: usize) {

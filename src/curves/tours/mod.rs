@@ -5,6 +5,7 @@ mod nearest_neighbour;
 mod two_opt;
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use super::{Curve, order};
 use crate::error::{Error, Result};
@@ -122,6 +123,9 @@ impl Tour {
     }
 }
 
+/// The neighbours of a point that edges are looked for among.
+const NEIGHBOURS: usize = 16;
+
 /// The rows of a matrix as points, side by side.
 struct Points {
     values: Vec<f32>,
@@ -155,6 +159,23 @@ impl Points {
 
     fn distance(&self, a: usize, b: usize) -> f64 {
         self.squared(a, b).sqrt()
+    }
+
+    /// The nearest neighbours of each point, the nearest first, of equally near ones the lowest.
+    fn neighbours(&self) -> Vec<Vec<usize>> {
+        let of = |row: usize| {
+            let others = (0..self.n).filter(|&other| other != row);
+            // Squared distances are not negative, and the bits of such numbers are in their order.
+            let mut others: Vec<_> =
+                others.map(|other| (self.squared(row, other).to_bits(), other)).collect();
+            if others.len() > NEIGHBOURS {
+                others.select_nth_unstable(NEIGHBOURS);
+                others.truncate(NEIGHBOURS);
+            }
+            others.sort_unstable();
+            others.into_iter().map(|(_, other)| other).collect()
+        };
+        (0..self.n).into_par_iter().map(of).collect()
     }
 }
 

@@ -2,12 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rayon::prelude::*;
-
 use super::Points;
-
-/// The nearest neighbours of a point that new edges may lead to.
-const NEIGHBOURS: usize = 16;
 
 /// The share of two edges that an exchange has to save: more than rounding can feign.
 const LEAST_GAIN: f64 = 1e-9;
@@ -30,7 +25,7 @@ enum Way {
 pub(super) fn improve(points: &Points, order: Vec<usize>, closed: bool) -> Vec<usize> {
     let n = points.n;
     let first = order[0];
-    let near: Vec<_> = (0..n).into_par_iter().map(|row| neighbours(points, row)).collect();
+    let near = points.neighbours();
     let mut route = Route::new(points, order, closed);
     // Only at the ends of edges that have changed can there be something new to gain.
     let mut waiting: VecDeque<_> = route.order.iter().copied().filter(|&place| place < n).collect();
@@ -46,18 +41,6 @@ pub(super) fn improve(points: &Points, order: Vec<usize>, closed: bool) -> Vec<u
         }
     }
     route.cut(first, closed)
-}
-
-/// The nearest neighbours of a point, the nearest first.
-fn neighbours(points: &Points, row: usize) -> Vec<usize> {
-    let others = (0..points.n).filter(|&other| other != row);
-    let mut others: Vec<_> = others.map(|other| (points.squared(row, other).to_bits(), other)).collect();
-    if others.len() > NEIGHBOURS {
-        others.select_nth_unstable(NEIGHBOURS);
-        others.truncate(NEIGHBOURS);
-    }
-    others.sort_unstable();
-    others.into_iter().map(|(_, other)| other).collect()
 }
 
 impl<'p> Route<'p> {
