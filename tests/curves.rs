@@ -101,6 +101,7 @@ fn curves_are_drawn() {
         let numbered = picture.contains("\n63\n");
         assert_eq!(numbered, corners == 64, "{curve}");
     }
+    assert_eq!(cli.json("plot --force curve --curve hilbert --depth 3 -o hilbert.svg")["depth"], 3);
     let printed = cli.run("plot curve --curve hilbert --depth 9 --force");
     assert_eq!(String::from_utf8(printed.stdout).unwrap(), "hilbert.svg\n");
 }
@@ -119,6 +120,8 @@ fn what_cannot_be_drawn_is_refused() {
     ] {
         cli.refuse(&format!("plot curve {arguments}"), says);
     }
+    cli.refuse("plot -o out.svg curve --curve hilbert --depth 2", "comes behind its name");
+    cli.refuse("plot run.jsonl curve --curve hilbert --depth 2", "comes behind its name");
     // A log of training may still have that name.
     std::fs::write(cli.path("curve"), "{\"step\": 1, \"loss\": 2.0}\n").unwrap();
     assert_eq!(cli.json("plot ./curve -o log.svg")["last"][0]["run"], "curve");

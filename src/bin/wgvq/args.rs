@@ -94,7 +94,7 @@ pub struct Data {
 }
 
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(subcommand_negates_reqs = true)]
 pub struct Plot {
     #[command(subcommand)]
     pub picture: Option<Picture>,

@@ -1,7 +1,7 @@
 //! `wgvq plot`
 
 use serde_json::json;
-use wgvq::Result;
+use wgvq::{Error, Result};
 
 use crate::args::{Common, Picture, Plot};
 use crate::figures::print_json;
@@ -15,6 +15,9 @@ const DECADE: f64 = 10.0;
 
 pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
     match &command.picture {
+        Some(_) if !command.logs.is_empty() || command.output.is_some() => Err(Error::input(
+            "what belongs to a curve comes behind its name, as in wgvq plot curve -o FILE.svg",
+        )),
         Some(Picture::Curve(picture)) => plot_curve::run(picture, common),
         None => training_runs(command, common),
     }
