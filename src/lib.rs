@@ -23,6 +23,7 @@
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`search`] finds nearest neighbours, exactly or among codes.
+//! - [`curves`] are space-filling curves, orders along them and tours.
 //! - [`interpret`] says what an ordered codebook makes of labels, [`privacy`] what its codes give away.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
 //! - [`selftest`] holds every kernel against float64 on your device.
@@ -31,6 +32,7 @@
 
 pub mod coding;
 mod cpu;
+pub mod curves;
 mod engine;
 mod error;
 pub mod graph;

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use faer::{Mat, Side};
-use ndarray::{Array2, Axis};
+use faer::Mat;
+use ndarray::Array2;
 
 use super::model::Parts;
 use super::{Coder, Product, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::train::Observer;
+use crate::train::principal::principal_axes;
 
 /// Iterations of k-means between two fits of the rotation.
 pub(super) const ITERATIONS: usize = 2;
@@ -149,25 +150,17 @@ pub(super) fn apply(engine: &Engine, rotation: &Array2<f32>, x: &Array2<f32>) ->
 /// least product so far and that has room (Ge et al., section 4.2: for normal data this is optimal).
 pub(super) fn principal(x: &Array2<f32>, columns: &[Range<usize>]) -> Result<Array2<f32>> {
     let d = x.ncols();
-    let mean = x.mapv(f64::from).mean_axis(Axis(0)).ok_or_else(|| Error::input("no vectors"))?;
-    let centred = (x.mapv(f64::from) - mean).mapv(|value| value as f32);
-    let covariance = centred.t().dot(&centred);
-    let covariance = Mat::from_fn(d, d, |i, j| f64::from(covariance[[i, j]]));
-    let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| no_decomposition())?;
-    let (vectors, values) = (eigen.U(), eigen.S());
+    let principal = principal_axes(x.view())?;
     let mut rotation = Array2::zeros((d, d));
     let mut filled = vec![0; columns.len()];
     let mut logs = vec![0.0; columns.len()];
-    // Eigenvalues come in ascending order. One of 0 has no logarithm; it goes anywhere.
-    for axis in (0..d).rev() {
+    // An eigenvalue of 0 has no logarithm; it goes anywhere.
+    for (axis, &value) in principal.axes.outer_iter().zip(&principal.values) {
         let room = (0..columns.len()).filter(|&part| filled[part] < columns[part].len());
         let part = room.min_by(|&a, &b| f64::total_cmp(&logs[a], &logs[b])).expect("as much room as axes");
-        let row = columns[part].start + filled[part];
-        for j in 0..d {
-            rotation[[row, j]] = vectors[(j, axis)] as f32;
-        }
+        rotation.row_mut(columns[part].start + filled[part]).assign(&axis.mapv(|value| value as f32));
         filled[part] += 1;
-        logs[part] += values[axis].max(f64::MIN_POSITIVE).ln();
+        logs[part] += value.max(f64::MIN_POSITIVE).ln();
     }
     Ok(rotation)
 }
@@ -200,11 +193,9 @@ fn procrustes(x: &Array2<f32>, y: &Array2<f32>) -> Result<Array2<f32>> {
     let d = x.ncols();
     let cross = x.t().dot(y);
     let cross = Mat::from_fn(d, d, |i, j| f64::from(cross[[i, j]]));
-    let svd = cross.svd().map_err(|_| no_decomposition())?;
+    let svd = cross.svd().map_err(|_| {
+        Error::input("the vectors and what they decode to cannot be aligned; are all values moderate?")
+    })?;
     let rotation = svd.V() * svd.U().transpose();
     Ok(Array2::from_shape_fn((d, d), |(i, j)| rotation[(i, j)] as f32))
-}
-
-fn no_decomposition() -> Error {
-    Error::input("the covariance of the vectors cannot be decomposed; are all values moderate?")
 }

@@ -11,6 +11,7 @@ pub(crate) mod least_squares;
 mod mini_batch;
 mod mixture;
 mod optimizer;
+pub(crate) mod principal;
 mod replacement;
 mod schedule;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::coding::Method;
+use wgvq::curves::Curve;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
 use wgvq::train::Covariance;
@@ -47,7 +48,9 @@ pub enum Command {
     Interpret(Interpret),
     /// Measure how evenly codes occur, and so what a code gives away
     Privacy(Privacy),
-    /// Draw the curves of training runs
+    /// Put vectors in the order of a space-filling curve
+    Order(Order),
+    /// Draw the curves of training runs, or a space-filling curve
     Plot(Plot),
     /// Say what a model, codes or data file holds
     Inspect(Inspect),
@@ -127,19 +130,59 @@ pub struct Privacy {
     pub model: PathBuf,
     #[command(flatten)]
     pub data: Data,
+    #[command(flatten)]
+    pub search: SearchSettings,
     /// Draw the counts of the codewords and how these are distributed
     #[arg(long, value_name = "PRIVACY.svg")]
     pub plot: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true)]
 pub struct Plot {
+    #[command(subcommand)]
+    pub picture: Option<Picture>,
     /// Logs of training by gradient, of `wgvq train --log`
     #[arg(required = true, value_name = "RUN.jsonl")]
     pub logs: Vec<PathBuf>,
     /// The picture to write [default: RUN.svg]
     #[arg(short, long, value_name = "RUN.svg")]
     pub output: Option<PathBuf>,
+}
+
+/// What else than training runs there is to draw.
+#[derive(Debug, Subcommand)]
+pub enum Picture {
+    /// Draw a space-filling curve through the unit square, from light to dark along its length
+    Curve(PlotCurve),
+}
+
+#[derive(Args, Debug)]
+pub struct PlotCurve {
+    /// The curve: hilbert, peano, lebesgue or sierpinski
+    #[arg(long)]
+    pub curve: Curve,
+    /// Recursions
+    #[arg(long)]
+    pub depth: u32,
+    /// The picture to write [default: CURVE.svg]
+    #[arg(short, long, value_name = "CURVE.svg")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Order {
+    #[command(flatten)]
+    pub data: Data,
+    /// The vectors file to write: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "ORDERED.npy")]
+    pub output: PathBuf,
+    /// The curve: hilbert or lebesgue, or peano or sierpinski for vectors of two dimensions
+    #[arg(long)]
+    pub curve: Curve,
+    /// Write the numbers of the rows in their new order too, (n, 1)
+    #[arg(long, value_name = "ORDER.npy")]
+    pub indices: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -20,7 +20,9 @@ mod interrupt;
 mod mixture;
 mod occurrence_plot;
 mod one_codebook;
+mod order;
 mod plot;
+mod plot_curve;
 mod plots;
 mod privacy;
 mod progress;
@@ -109,6 +111,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Elbow(command) => elbow::run(command, common),
         Command::Interpret(command) => interpret::run(command, common),
         Command::Privacy(command) => privacy::run(command, common),
+        Command::Order(command) => order::run(command, common),
         Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),
     }

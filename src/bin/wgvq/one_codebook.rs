@@ -3,11 +3,17 @@
 use std::path::Path;
 
 use wgvq::ndarray::Array2;
+use wgvq::serde_json::{Map, Value};
 use wgvq::{Codes, Engine, Error, Model, Result};
 
 /// Loads a model, which has to have one codebook, of at least two codewords.
 pub fn load(path: &Path) -> Result<Model> {
-    let model = wgvq::load(path)?;
+    load_with(path, &Map::new())
+}
+
+/// The same with other settings of the search than those that the file has.
+pub fn load_with(path: &Path, settings: &Map<String, Value>) -> Result<Model> {
+    let model = wgvq::load_with(path, settings)?;
     let quantizer = &model.quantizer;
     let wrong = match (quantizer.codebooks().len(), quantizer.codebook_sizes().first()) {
         (1, Some(1)) => "one codeword".to_string(),

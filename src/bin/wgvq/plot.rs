@@ -1,21 +1,31 @@
 //! `wgvq plot`
 
 use serde_json::json;
-use wgvq::Result;
+use wgvq::{Error, Result};
 
-use crate::Verdict;
-use crate::args::{Common, Plot};
+use crate::args::{Common, Picture, Plot};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::run_log::{self, Point};
 use crate::stdout::say;
+use crate::{Verdict, plot_curve};
 
 /// Logarithmic where the losses go over more than this factor.
 const DECADE: f64 = 10.0;
 
 pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
+    match &command.picture {
+        Some(_) if !command.logs.is_empty() || command.output.is_some() => Err(Error::input(
+            "what belongs to a curve comes behind its name, as in wgvq plot curve -o FILE.svg",
+        )),
+        Some(Picture::Curve(picture)) => plot_curve::run(picture, common),
+        None => training_runs(command, common),
+    }
+}
+
+fn training_runs(command: &Plot, common: &Common) -> Result<Verdict> {
     let output = command.output.clone().unwrap_or_else(|| command.logs[0].with_extension("svg"));
-    common.check_output(&output, std::iter::empty::<&String>())?;
+    common.check_picture(&output, std::iter::empty::<&String>())?;
     let mut runs = Vec::new();
     for path in &command.logs {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

@@ -118,6 +118,7 @@ pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result
     })
 }
 
+/// A page, or a part of one.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub type Chart<'a, 'b> = ChartContext<
     'b,
@@ -184,6 +185,7 @@ fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - room..high + room
 }
 
+/// What went wrong in drawing.
 pub fn failed(error: impl std::fmt::Display) -> Error {
     Error::input(format!("the plot cannot be drawn: {error}"))
 }

@@ -14,7 +14,7 @@ pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
     if let Some(path) = &command.plot {
         common.check_picture(path, command.data.data.iter())?;
     }
-    let model = one_codebook::load(&command.model)?;
+    let model = one_codebook::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let judged = eval::judge(&model, &engine, &data, common, |_| Ok(()))?;
