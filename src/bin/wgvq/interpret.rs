@@ -7,7 +7,7 @@ use wgvq::interpret::{LabelHistogram, OrderedCodebook};
 use wgvq::io::{Dataset, IndexFile, RowWriter};
 use wgvq::metrics::Metric;
 use wgvq::search::{Neighbours, Search};
-use wgvq::{Context, Error, Result, Vectors, io};
+use wgvq::{Context, Error, Projection, Result, Spec, Vectors, io};
 
 use crate::args::{Common, Interpret};
 use crate::figures::print_json;
@@ -76,6 +76,11 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
         heat_map::draw(path, common.force, &title, histogram)?;
     }
 
+    // The error to all of the curve, where the codewords are the corners of one.
+    let curve_mse = match (model.quantizer.spec(), model.quantizer.curve()) {
+        (Spec::SpaceFilling { .. }, Some(curve)) => Some(Projection::of(&engine, curve, &data)?.mse),
+        _ => None,
+    };
     let (jumps, order, mse) = (codebook.jumps(), codebook.order(), judged.distortion.mse());
     let used = k - judged.usage[0].dead();
     if common.json {
@@ -84,6 +89,7 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
             "n": data.rows(),
             "dim": data.dim(),
             "mse": mse,
+            "curve_mse": curve_mse,
             "used": used,
             "jumps": jumps,
             "order": order,
@@ -98,6 +104,9 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
         return Ok(Verdict::Done);
     }
     say!("{spec}: {} vectors on {used} of {k} codewords, mse {mse:.6}", data.rows());
+    if let Some(curve_mse) = curve_mse {
+        say!("{:<20} {curve_mse:.6}", "mse to the curve");
+    }
     say!("{:<20} mean {:.4}, longest {:.4}, in all {:.4}", "jumps", jumps.mean, jumps.max, jumps.total);
     say!("{:<20} {}", "order", figure(order));
     if let Some(histogram) = &histogram {
