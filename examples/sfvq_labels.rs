@@ -15,6 +15,7 @@ use ndarray::{Array2, Axis};
 use plotters::prelude::*;
 use wgvq::curves::Tour;
 use wgvq::interpret::{LabelHistogram, OrderedCodebook};
+use wgvq::io::IndexFile;
 use wgvq::{Engine, GradientTraining, Method, Quantizer, Vq, metrics};
 
 const BITS: u32 = 5;
@@ -27,8 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("give no file, or two: VECTORS LABELS".into()),
     };
     let x: Array2<f32> = wgvq::io::open(vectors)?.to_array()?;
-    let labels: Array2<f32> = wgvq::io::open(labels)?.to_array()?;
-    let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
+    let labels: Vec<u32> = IndexFile::open_column(labels)?.to_array()?.into_iter().collect();
     let (engine, k) = (Engine::auto()?, 1 << BITS);
 
     let training = GradientTraining::new(format!("SFVQ{BITS}").parse()?, Method::Nsvq);

@@ -182,23 +182,25 @@ fn place(segment: vec4u, own: vec4f, own_square: vec4f, other: vec4u, other_prod
     let t = ratio(own, own_square);
     let start = own <= vec4f();
     let end = !start & (own >= own_square);
-    // How far beyond the end of the segment before the corner, and before the start of the one after it.
-    let beyond = max(ratio(
-        select(own - own_square, other_product - other_square, start),
-        sqrt(select(own_square, other_square, start)),
-    ), vec4f());
-    let ahead = max(ratio(
-        -select(other_product, own, start),
-        sqrt(select(other_square, own_square, start)),
-    ), vec4f());
+    // Of the segments before and after the corner.
+    let before = select(own, other_product, start);
+    let before_square = select(own_square, other_square, start);
+    let after = select(other_product, own, start);
+    let after_square = select(other_square, own_square, start);
+    // How far beyond the end of the one, and before the start of the other.
+    let beyond = max(ratio(before - before_square, sqrt(before_square)), vec4f());
+    let ahead = max(ratio(-after, sqrt(after_square)), vec4f());
     let sum = beyond + ahead;
     let turn = select(ratio(beyond, sum), vec4f(0.5), sum == vec4f());
     let first = select(segment, other, start);
     let late = turn >= vec4f(0.5);
     let cornered = other != segment;
+    // Where the corner was nearest by rounding only, the nearest point is on the other segment itself.
+    let on_first = select(1.0 + turn, ratio(before, before_square), before < before_square);
+    let on_second = select(turn - 1.0, min(ratio(after, after_square), vec4f(1.0)), after > vec4f());
     let excess = select(t - 1.0, -t, start);
     let cap = 0.5 * excess / (1.0 + excess);
-    let outside = select(select(1.0 + cap, -cap, start), select(1.0 + turn, turn - 1.0, late), cornered);
+    let outside = select(select(1.0 + cap, -cap, start), select(on_first, on_second, late), cornered);
     return Place(
         select(segment, select(first, first + 1u, late), cornered),
         select(t, outside, start | end),

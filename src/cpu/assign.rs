@@ -89,7 +89,7 @@ impl Epilogue for Nearest<'_> {
         sums: &[[S::f32s; V]; R],
     ) {
         for (sums, least) in sums.iter().zip(&mut self.least[row..row + R]) {
-            least.consider(simd, codeword as u32, sums.iter().copied());
+            least.consider(simd, codeword as u32, sums);
         }
     }
 

@@ -118,16 +118,17 @@ impl Epilogue for Projection<'_> {
         let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
         for ((before, sums), least) in before.iter().zip(sums).zip(&mut self.least[row..row + R]) {
             let from = S::as_simd_f32s(&before[..width]).0;
-            let scores = (0..V).map(|v| {
+            let mut scores = [zero; V];
+            for (v, score) in scores.iter_mut().enumerate() {
                 // (x − c)·D of the segment that ends at each corner, and the score of its nearest point. That of a
                 // segment that is none is NaN or infinite, as a score of one of its corners is infinite.
                 let product = simd.add_f32s(simd.sub_f32s(from[v], sums[v]), halves[v]);
                 let t = simd.min_f32s(simd.max_f32s(simd.mul_f32s(product, inverses[v]), zero), one);
                 let rest = simd.negate_mul_add_e_f32s(t, halves[v], product);
-                simd.negate_mul_add_e_f32s(t, rest, from[v])
-            });
+                *score = simd.negate_mul_add_e_f32s(t, rest, from[v]);
+            }
             // The segment that ends at corner 0 would be number −1.
-            least.consider(simd, (corner as u32).wrapping_sub(1), scores);
+            least.consider(simd, (corner as u32).wrapping_sub(1), &scores);
         }
     }
 
@@ -138,10 +139,15 @@ impl Epilogue for Projection<'_> {
         for ((x, ((segment, position), distance)), least) in self.rows.iter().zip(outputs).zip(&self.least) {
             // Where every score overflowed there is no candidate.
             let nearest = least.candidate(simd).min(curve.segments() - 1);
-            (*segment, *position) = place(nearest, curve.segments(), |segment| {
-                let (from, direction, square) = curve.segment(segment);
-                (product_along(simd, x, from, direction), square)
-            });
+            (*segment, *position) = place(
+                nearest,
+                curve.segments(),
+                #[inline(always)]
+                |segment| {
+                    let (from, direction, square) = curve.segment(segment);
+                    (product_along(simd, x, from, direction), square)
+                },
+            );
             let (from, direction, _) = curve.segment(*segment);
             *distance = miss(simd, x, from, direction, position.clamp(0.0, 1.0));
         }
@@ -190,5 +196,12 @@ fn place(nearest: u32, segments: u32, along: impl Fn(u32) -> (f32, f32)) -> (u32
     let beyond = ratio(before.0 - before.1, before.1.sqrt()).max(0.0);
     let ahead = ratio(-after.0, after.1.sqrt()).max(0.0);
     let turn = if beyond + ahead == 0.0 { 0.5 } else { beyond / (beyond + ahead) };
-    if turn >= 0.5 { (first + 1, turn - 1.0) } else { (first, 1.0 + turn) }
+    // Where the corner was nearest by rounding only, the nearest point is on the other segment itself.
+    if turn >= 0.5 {
+        let inside = after.0 > 0.0;
+        (first + 1, if inside { ratio(after.0, after.1).min(1.0) } else { turn - 1.0 })
+    } else {
+        let inside = before.0 < before.1;
+        (first, if inside { ratio(before.0, before.1) } else { 1.0 + turn })
+    }
 }

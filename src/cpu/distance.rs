@@ -55,23 +55,24 @@ pub(super) fn sum_of<S: Simd, const N: usize>(
 ) -> f32 {
     let mut sums = CacheLine::splat(0.0);
     let sums = S::as_mut_simd_f32s(sums.floats()).0;
-    let mut add = |lines: [&[f32; 16]; N]| {
-        let lines = lines.map(|line| S::as_simd_f32s(line).0);
+    let zero = simd.splat_f32s(0.0);
+    let length = vectors[0].len();
+    let mut padded = [[0.0; 16]; N];
+    for first in (0..length).step_by(16) {
+        let whole = first + 16 <= length;
         for (v, sum) in sums.iter_mut().enumerate() {
-            *sum = simd.add_f32s(*sum, term(lines.map(|line| line[v])));
+            let mut operands = [zero; N];
+            for ((operand, vector), padded) in operands.iter_mut().zip(vectors).zip(&mut padded) {
+                let line = if whole {
+                    &vector[first..][..16]
+                } else {
+                    padded[..length - first].copy_from_slice(&vector[first..]);
+                    &padded[..]
+                };
+                *operand = S::as_simd_f32s(line).0[v];
+            }
+            *sum = simd.add_f32s(*sum, term(operands));
         }
-    };
-    let split = vectors.map(|vector| vector.as_chunks::<16>());
-    for line in 0..split[0].0.len() {
-        add(split.map(|(lines, _)| &lines[line]));
-    }
-    if !split[0].1.is_empty() {
-        let rests = split.map(|(_, rest)| {
-            let mut line = [0.0; 16];
-            line[..rest.len()].copy_from_slice(rest);
-            line
-        });
-        add(rests.each_ref());
     }
     let mut half = sums.len() / 2;
     while half > 0 {

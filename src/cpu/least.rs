@@ -22,11 +22,11 @@ impl Least {
     /// Considers the `scores` of vectors of candidates that lie one behind the other, from number `first` on (which wraps
     /// around). Later calls have later candidates. A NaN is less than nothing.
     #[inline(always)]
-    pub fn consider<S: Simd>(&mut self, simd: S, first: u32, scores: impl Iterator<Item = S::f32s>) {
+    pub fn consider<S: Simd>(&mut self, simd: S, first: u32, scores: &[S::f32s]) {
         let lanes = S::as_simd_u32s(&LANES).0[0];
         let least = &mut S::as_mut_simd_f32s(self.score.floats()).0[0];
         let candidate = &mut S::as_mut_simd_u32s(self.candidate.integers()).0[0];
-        for (v, score) in scores.enumerate() {
+        for (v, &score) in scores.iter().enumerate() {
             let first = first.wrapping_add((v * S::F32_LANES) as u32);
             let candidates = simd.add_u32s(lanes, simd.splat_u32s(first));
             // Strictly less: of equal scores in a lane the first, which has the lower number, stays.
