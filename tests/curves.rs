@@ -121,7 +121,7 @@ fn what_cannot_be_drawn_is_refused() {
         cli.refuse(&format!("plot curve {arguments}"), says);
     }
     cli.refuse("plot -o out.svg curve --curve hilbert --depth 2", "comes behind its name");
-    cli.refuse("plot run.jsonl curve --curve hilbert --depth 2", "comes behind its name");
+    cli.refuse("plot run.jsonl curve --curve hilbert --depth 2", "unexpected argument '--curve'");
     // A log of training may still have that name.
     std::fs::write(cli.path("curve"), "{\"step\": 1, \"loss\": 2.0}\n").unwrap();
     assert_eq!(cli.json("plot ./curve -o log.svg")["last"][0]["run"], "curve");

@@ -68,28 +68,12 @@ fn a_run_that_was_killed_goes_on_with_the_same_bits() {
         "train {data} --spec VQ64 --trainer nsvq --steps 4000 --batch 128 --log-every 100 --checkpoint-every 100 -q"
     );
     cli.json(&format!("{run} -o whole.safetensors"));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_wgvq"))
-        .current_dir(cli.folder.path())
-        .args(run.split_whitespace())
-        .args(["--device", "cpu", "-o", "killed.safetensors"])
-        .spawn()
-        .unwrap();
-    let checkpoint = cli.path("killed.checkpoint.safetensors");
-    while !checkpoint.exists() {
-        assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(
-        !cli.path("killed.safetensors").exists(),
-        "it was done before it was killed: the test is of too little"
-    );
+    cli.kill_at_checkpoint(&run, "killed");
     cli.refuse(&format!("{run} --resume --lr 0.5 -o killed.safetensors"), "lr 0.02 there and 0.5 here");
     cli.json(&format!("{run} --resume -o killed.safetensors"));
     let model = |name: &str| wgvq::load(cli.path(name)).unwrap().quantizer;
     assert_eq!(model("killed.safetensors").codebooks(), model("whole.safetensors").codebooks());
-    assert!(!checkpoint.exists());
+    assert!(!cli.path("killed.checkpoint.safetensors").exists());
 }
 
 #[test]

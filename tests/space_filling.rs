@@ -178,20 +178,7 @@ mod command_line {
             "train {data} --spec SFVQ4 --steps 3000 --batch 64 --log-every 100 --checkpoint-every 100 -q"
         );
         cli.json(&format!("{run} -o whole.safetensors"));
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_wgvq"))
-            .current_dir(cli.folder.path())
-            .args(run.split_whitespace())
-            .args(["--device", "cpu", "-o", "killed.safetensors"])
-            .spawn()
-            .unwrap();
-        let checkpoint = cli.path("killed.checkpoint.safetensors");
-        while !checkpoint.exists() {
-            assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(!cli.path("killed.safetensors").exists(), "it was done before it was killed");
+        cli.kill_at_checkpoint(&run, "killed");
         cli.json(&format!("{run} --resume -o killed.safetensors"));
         let model = |name: &str| wgvq::load(cli.path(name)).unwrap().quantizer.curve().cloned();
         assert_eq!(model("killed.safetensors"), model("whole.safetensors"));

@@ -40,6 +40,26 @@ impl Cli {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Runs a `train` to `output`.safetensors that writes checkpoints, and kills it once the first is there.
+    pub fn kill_at_checkpoint(&self, train: &str, output: &str) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(self.folder.path())
+            .args(train.split_whitespace())
+            .args(["--device", self.device, "-o", &format!("{output}.safetensors")])
+            .spawn()
+            .unwrap();
+        while !self.path(&format!("{output}.checkpoint.safetensors")).exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !self.path(&format!("{output}.safetensors")).exists(),
+            "it was done before it was killed: the test is of too little"
+        );
+    }
+
     /// Expects exit status 2 and one line on stderr that holds `part`.
     pub fn refuse(&self, arguments: &str, part: &str) {
         let output = self.run(arguments);

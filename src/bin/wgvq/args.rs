@@ -1,5 +1,9 @@
 //! What can be typed.
 
+mod training;
+
+pub use training::{InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,10 +11,7 @@ use wgvq::coding::Method;
 use wgvq::curves::Curve;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
-use wgvq::train::Covariance;
-use wgvq::{By, Context, Engine, Error, Result, Spec};
-
-use crate::gradient_options::GradientOptions;
+use wgvq::{By, Context, Engine, Error, Result};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
@@ -185,51 +186,6 @@ pub struct Order {
     pub indices: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
-pub struct Train {
-    #[command(flatten)]
-    pub data: Data,
-    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8 or a lattice such as E8
-    #[arg(long)]
-    pub spec: Spec,
-    /// Let the code of each stage of RQ choose the codebook of the next: RQ4x6 becomes TRQ4x6
-    #[arg(long)]
-    pub tree: bool,
-    /// The model file to write
-    #[arg(short, long, value_name = "MODEL.safetensors")]
-    pub output: PathBuf,
-    /// How the codebooks are found [default: kmeans, and nsvq for SFVQ]
-    #[arg(long, value_enum)]
-    pub trainer: Option<TrainerName>,
-    /// Shape of the mixture's components [default: diagonal]
-    #[arg(long, value_enum)]
-    pub covariance: Option<CovarianceName>,
-    #[command(flatten)]
-    pub kmeans: KMeansOptions,
-    #[command(flatten)]
-    pub effort: Effort,
-    /// Joint fits of the codebooks of RQ, PRQ, AQ and LSQ, or of the rotation of OPQ, at most
-    #[arg(long, value_name = "ROUNDS")]
-    pub refine: Option<usize>,
-    /// Levels of SQ: evenly spaced, or fitted to the data by Lloyd and Max
-    #[arg(long, value_enum)]
-    pub levels: Option<LevelsName>,
-    /// The same levels of SQ for all dimensions
-    #[arg(long)]
-    pub shared: bool,
-    /// Bits of entropy per dimension that a lattice without a scale is scaled for [default: 4]
-    #[arg(long, value_name = "BITS")]
-    pub rate: Option<f64>,
-    /// Weights of the vectors, a file of one column
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
-    /// Go on from this model's codebook
-    #[arg(long, value_name = "MODEL", conflicts_with = "init")]
-    pub start: Option<PathBuf>,
-    #[command(flatten)]
-    pub gradient: GradientOptions,
-}
-
 /// How hard the codes of a vector are searched for. A model remembers what it was trained with, and that is the default of
 /// all who use it.
 #[derive(Args, Debug)]
@@ -267,95 +223,6 @@ impl SearchSettings {
         ];
         settings.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
     }
-}
-
-/// The default of `--tolerance`.
-pub const TOLERANCE: f64 = 1e-4;
-
-/// The default of `--sample`.
-pub const SAMPLE: usize = 256;
-
-/// Settings of k-means.
-#[derive(Args, Debug)]
-pub struct KMeansOptions {
-    /// Where the codewords start
-    #[arg(long, value_enum)]
-    pub init: Option<InitName>,
-    /// Iterations at most (batches, with --mini-batch) [default: 25, and 10 where codebooks are refitted jointly]
-    #[arg(long)]
-    pub iters: Option<usize>,
-    /// Stop once an iteration improves the objective by less than this share, or a mixture's mean log-likelihood by
-    /// less than this in nats per dimension
-    #[arg(long, default_value_t = TOLERANCE)]
-    pub tolerance: f64,
-    /// Runs from different starts, of which the best is kept
-    #[arg(long, default_value_t = 1)]
-    pub restarts: usize,
-    /// Training vectors per codeword (of TRQ, per codeword of a stage's K codebooks) at most, drawn at random; 0 for all
-    #[arg(long, default_value_t = SAMPLE)]
-    pub sample: usize,
-    /// Unit-length vectors and codewords (cosine)
-    #[arg(long)]
-    pub spherical: bool,
-    /// Mini-batch k-means with batches of that many vectors, for data larger than memory
-    #[arg(long, value_name = "VECTORS")]
-    pub mini_batch: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum InitName {
-    Random,
-    #[value(name = "kmeans++")]
-    PlusPlus,
-    #[value(name = "kmeans-parallel")]
-    Parallel,
-    /// Differential evolution
-    #[value(name = "de")]
-    Evolution,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum TrainerName {
-    Kmeans,
-    /// A Gaussian mixture by expectation maximization
-    Em,
-    /// Gradient: straight through, with a loss that draws codewords to vectors
-    Ste,
-    /// Gradient: moving averages
-    Ema,
-    /// Gradient: soft quantization
-    Soft,
-    /// Gradient: Gumbel softmax
-    Gumbel,
-    /// Gradient: noise substitution, the one to start with
-    Nsvq,
-    /// Gradient: noise directed at the codeword
-    Diveq,
-    /// Gradient: rotation trick
-    Rotation,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum CovarianceName {
-    /// A variance for each dimension
-    Diagonal,
-    /// One variance for all dimensions
-    Spherical,
-}
-
-impl From<CovarianceName> for Covariance {
-    fn from(name: CovarianceName) -> Self {
-        match name {
-            CovarianceName::Diagonal => Covariance::Diagonal,
-            CovarianceName::Spherical => Covariance::Spherical,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LevelsName {
-    Uniform,
-    LloydMax,
 }
 
 #[derive(Args, Debug)]
