@@ -41,11 +41,11 @@ pub(crate) static SHADER: Shader = Shader {
 /// let mut recorder = engine.recorder();
 /// recorder.curve_project(&x, &curve, &mut segments, &mut positions, &mut distances)?;
 /// recorder.submit()?;
-/// // A quarter of the first segment, half of the second, and the corner between them, nearer to the second.
-/// assert_eq!(segments.download()?, array![[0], [1], [0]]);
+/// // A quarter of the first segment, half of the second, and the corner between them, two thirds turned to the second.
+/// assert_eq!(segments.download()?, array![[0], [1], [1]]);
 /// let positions = positions.download()?;
 /// assert_eq!((positions[[0, 0]], positions[[1, 0]]), (0.25, 0.5));
-/// assert!(positions[[2, 0]] > 1.0);
+/// assert!((positions[[2, 0]] + 1.0 / 3.0).abs() < 1e-6);
 /// assert_eq!(distances.download()?, array![[1.0], [1.0], [1.25]]);
 /// # Ok(())
 /// # }
