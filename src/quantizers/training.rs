@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{
     Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
-    TreeResidual, Vq, joint, tree_residual,
+    TreeResidual, Vq, gradient, joint, tree_residual,
 };
 use crate::Vectors;
 use crate::engine::Engine;
@@ -260,7 +260,8 @@ impl Training {
                 Box::new(builder.fit_observed(engine, x, observer)?)
             }
             Spec::SpaceFilling { .. } => {
-                GradientTraining::new(self.spec.clone(), Method::Nsvq).seed(self.seed).fit(engine, x)?
+                let training = GradientTraining::new(self.spec.clone(), Method::Nsvq).seed(self.seed);
+                training.batch(gradient::BATCH.min(x.len())).fit(engine, x)?
             }
             Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
             Spec::TreeResidual { stages, bits } => {

@@ -22,7 +22,7 @@ pub fn load_with(path: &Path, settings: &Map<String, Value>) -> Result<Model> {
         (m, _) => format!("{m} codebooks"),
     };
     Err(Error::input(format!(
-        "{}: {} has {wrong}; this is for models with one, of at least two codewords, such as VQ64",
+        "{}: {} has {wrong}; this is for models with one, of at least two codewords, such as VQ64 or SFVQ6",
         path.display(),
         quantizer.spec()
     )))

@@ -103,6 +103,9 @@ impl Method {
     }
 }
 
+/// Vectors per step, unless said otherwise.
+pub(super) const BATCH: usize = 1024;
+
 /// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ and SFVQ
 /// by NSVQ and DiVeQ.
 ///
@@ -156,7 +159,7 @@ impl GradientTraining {
             spec,
             method,
             steps: 0,
-            batch: 1024,
+            batch: BATCH,
             rule: Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 },
             rate: 0.02,
             schedule: Schedule::Constant,
