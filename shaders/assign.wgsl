@@ -47,7 +47,7 @@ fn meet(state: ptr<function, State>, sum: mat2x4f, code: u32) {
 }
 
 fn finish(state: ptr<function, State>, row: u32) {
-    lowest_over_lanes(state);
+    lowest_over_lanes(state, params.k - 1u);
     let found = distances_to(row, (*state).low, (*state).high);
     if lane == 0u {
         write(row, (*state).low.x, found[0].x);

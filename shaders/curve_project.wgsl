@@ -209,7 +209,7 @@ fn place(segment: vec4u, own: vec4f, own_square: vec4f, other: vec4u, other_prod
 
 fn finish(state: ptr<function, State>, row: u32) {
     var lowest = (*state).lowest;
-    lowest_over_lanes(&lowest);
+    lowest_over_lanes(&lowest, params.k - 2u);
     let own = along(row, lowest.low, lowest.high);
     let low_other = neighbour(lowest.low, own.products[0], own.squares[0]);
     let high_other = neighbour(lowest.high, own.products[1], own.squares[1]);

@@ -49,7 +49,9 @@ pub mod selftest;
 pub mod train;
 mod vectors;
 
-pub use engine::{Builder, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices};
+pub use engine::{
+    Builder, Core, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices,
+};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::activate::Activation;
 pub use kernels::curve_project::Polyline;

@@ -22,8 +22,10 @@ fn consider(own: ptr<function, Lowest>, scores: mat2x4f, candidate: u32) {
     (*own).high = select((*own).high, vec4u(candidate), high);
 }
 
-// First the lowest score of all lanes, then the lowest candidate among the lanes that have it.
-fn lowest_over_lanes(own: ptr<function, Lowest>) {
+// First the lowest score of all lanes, then the lowest candidate among the lanes that have it. A device may flush a
+// denormal to zero in one place and not in another, so that no lane has the lowest score: `last`, the highest candidate
+// there is, bounds what is then found.
+fn lowest_over_lanes(own: ptr<function, Lowest>, last: u32) {
     share(bitcast<vec4u>((*own).score[0]), bitcast<vec4u>((*own).score[1]));
     var lowest = (*own).score;
     for (var other = 0u; other < LANES; other++) {
@@ -40,6 +42,6 @@ fn lowest_over_lanes(own: ptr<function, Lowest>) {
         low = min(low, read_low(other));
         high = min(high, read_high(other));
     }
-    (*own).low = low;
-    (*own).high = high;
+    (*own).low = min(low, vec4u(last));
+    (*own).high = min(high, vec4u(last));
 }

@@ -23,6 +23,8 @@ pub struct DeviceInfo {
     pub workgroup_size: u32,
     /// Optional features that wgvq makes use of.
     pub features: Vec<String>,
+    /// The shapes M × N × K of products that its matrix units take, with the types of operands and sums.
+    pub matrix_units: Vec<String>,
     /// Whether `auto` takes it.
     pub auto: bool,
     /// Why `auto` takes it, or does not.
@@ -63,6 +65,7 @@ pub fn devices() -> Vec<DeviceInfo> {
                     .iter_names()
                     .map(|(name, _)| name.to_lowercase())
                     .collect(),
+                matrix_units: adapter.cooperative_matrix_properties().iter().map(matrix_unit).collect(),
                 auto,
                 reason: reason.into(),
             }
@@ -79,10 +82,16 @@ pub fn devices() -> Vec<DeviceInfo> {
         workgroup_memory: 0,
         workgroup_size: 0,
         features: Vec::new(),
+        matrix_units: Vec::new(),
         auto: !best,
         reason,
     });
     list
+}
+
+fn matrix_unit(unit: &wgpu::CooperativeMatrixProperties) -> String {
+    let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = unit;
+    format!("{m_size}x{n_size}x{k_size} {ab_type:?} to {cr_type:?}").to_lowercase()
 }
 
 /// Features that are asked for where the adapter has them.

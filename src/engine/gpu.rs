@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::channel::oneshot;
 
+use super::core::Core;
 use super::pipelines::Pipelines;
 use super::pool::{Pool, Pooled, size_class};
 use crate::error::{Context, Error, Result};
@@ -32,6 +33,8 @@ pub(crate) struct Gpu {
     pub pipelines: Pipelines,
     /// Poison fresh buffers and keep the shaders' bounds checks.
     pub checked: bool,
+    /// The core that the tiled kernels have to take, where it is not left to us.
+    pub core: Option<Core>,
     /// The device is ours: we may poll it and we listen to its errors.
     pub owned: bool,
     pool: Arc<Pool>,
@@ -58,8 +61,8 @@ impl Trouble {
 
 impl Gpu {
     /// Takes a device of our own and listens to its errors.
-    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
-        let gpu = Self::new(device, queue, checked, true);
+    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool, core: Option<Core>) -> Self {
+        let gpu = Self::new(device, queue, checked, core, true);
         let trouble = Arc::clone(&gpu.trouble);
         gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             trouble.note(format!("the GPU reports: {}", one_line(&error.to_string())));
@@ -75,10 +78,10 @@ impl Gpu {
 
     /// Uses the device of a host app, and installs nothing on it.
     pub fn borrowing(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
-        Self::new(device, queue, checked, false)
+        Self::new(device, queue, checked, None, false)
     }
 
-    fn new(device: wgpu::Device, queue: wgpu::Queue, checked: bool, owned: bool) -> Self {
+    fn new(device: wgpu::Device, queue: wgpu::Queue, checked: bool, core: Option<Core>, owned: bool) -> Self {
         let info = device.adapter_info();
         Self {
             pipelines: Pipelines::new(&device, &info, checked),
@@ -89,6 +92,7 @@ impl Gpu {
             queue,
             info,
             checked,
+            core,
             owned,
         }
     }

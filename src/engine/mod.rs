@@ -5,6 +5,7 @@
 //! else.
 
 mod adapters;
+mod core;
 mod element;
 pub(crate) mod gpu;
 pub(crate) mod grid;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 
 pub use adapters::{DeviceInfo, devices};
+pub use core::Core;
 pub use element::Element;
 pub use matrix::{Download, Matrix};
 pub use recorder::Recorder;
@@ -265,6 +267,7 @@ impl std::fmt::Debug for Engine {
 pub struct Builder {
     device: String,
     checked: bool,
+    core: Option<Core>,
     max_binding: u64,
 }
 
@@ -273,6 +276,7 @@ impl Builder {
         Self {
             device: "auto".into(),
             checked: cfg!(debug_assertions) || std::env::var_os("WGVQ_CHECKED").is_some(),
+            core: None,
             max_binding: u64::MAX,
         }
     }
@@ -287,6 +291,12 @@ impl Builder {
     /// debug builds and where the environment has `WGVQ_CHECKED`.
     pub fn checked(mut self, checked: bool) -> Self {
         self.checked = checked;
+        self
+    }
+
+    /// How the tiled kernels run on a GPU, in place of the engine's own choice.
+    pub fn core(mut self, core: Core) -> Self {
+        self.core = Some(core);
         self
     }
 
@@ -327,6 +337,6 @@ impl Builder {
         let mut limits = adapter.limits();
         limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(self.max_binding);
         let (device, queue) = adapters::request(&adapter, limits)?;
-        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked), reason))
+        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked, self.core), reason))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::gpu::scoped;
 use super::shader::{Shader, Variant};
@@ -36,7 +37,9 @@ impl Pipelines {
         if let Some(pipeline) = compiled.get(&key) {
             return Ok(Arc::clone(pipeline));
         }
+        let start = Instant::now();
         let pipeline = Arc::new(self.compile(device, shader, variant)?);
+        log::debug!("compiled {} in {:.1} ms", shader.stem, 1e3 * start.elapsed().as_secs_f64());
         compiled.insert(key, Arc::clone(&pipeline));
         Ok(pipeline)
     }

@@ -51,13 +51,15 @@ impl Recorder<'_> {
         expect_shape("assign", "x", x.shape(), (n, d))?;
         expect_shape("assign", "codes", codes.shape(), (n, 1))?;
         expect_shape("assign", "distances", distances.shape(), (n, 1))?;
-        if self.gpu().is_none() {
+        let Some(gpu) = self.gpu() else {
             return cpu::assign::assign(x.host(), codebook.packed()?, codes.host_mut(), distances.host_mut());
-        }
+        };
         let panels = codebook.panels();
         let core = panels.core;
         let variant = tile::variant(core, d, codebook.metric(), String::new());
-        for window in grid::row_windows(n, [x.shard_rows(), codes.shard_rows(), distances.shard_rows()]) {
+        let most = tile::rows_per_dispatch(&gpu, k, d);
+        let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
+        for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -3,9 +3,10 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::prepare_codebook::{Form, Panels};
-use super::tile::{self, Core, Params};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::cpu::curve_project::PackedCurve;
+use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -176,7 +177,14 @@ impl Recorder<'_> {
             Packed::Gpu { panels, ends } => (panels, ends),
         };
         let variant = tile::variant(panels.core, d, Metric::SquaredL2, String::new());
-        let heights = [x.shard_rows(), segments.shard_rows(), positions.shard_rows(), distances.shard_rows()];
+        let gpu = self.gpu().expect("panels are for shaders");
+        let heights = [
+            x.shard_rows(),
+            segments.shard_rows(),
+            positions.shard_rows(),
+            distances.shard_rows(),
+            tile::rows_per_dispatch(&gpu, k, d),
+        ];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [

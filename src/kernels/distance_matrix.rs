@@ -1,8 +1,9 @@
 //! Host side of `distance_matrix`: every vector against every codeword.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Core, Params};
+use super::tile::{self, Params};
 use crate::cpu;
+use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
@@ -70,7 +71,8 @@ impl Recorder<'_> {
         let variant = tile::variant(core, d, codebook.metric(), String::new());
         let form = if codebook.metric() == Metric::Cosine { Form::Unit } else { Form::Raw };
         let panels = self.scratch_panels(codebook.codewords(), core, form)?;
-        for window in grid::row_windows(n, [x.shard_rows(), distances.shard_rows()]) {
+        let heights = [x.shard_rows(), distances.shard_rows(), tile::rows_per_dispatch(&gpu, k, d)];
+        for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
-use super::tile::Core;
 use crate::cpu::prepare_codebook::PackedCodebook;
+use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};

@@ -1,8 +1,9 @@
 //! Host side of `products`: every vector times every codeword.
 
 use super::prepare_codebook::{Codebook, Form, Panels};
-use super::tile::{self, Core, Params};
+use super::tile::{self, Params};
 use crate::cpu;
+use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader, Variant};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
@@ -105,7 +106,9 @@ impl Recorder<'_> {
         let tile = tile::variant(core, d, metric, String::new());
         let overrides: Vec<_> = tile.overrides.iter().copied().chain([("SCORES", scores)]).collect();
         let variant = Variant { overrides: overrides.into(), ..tile };
-        for window in grid::row_windows(x.rows(), [x.shard_rows(), products.shard_rows()]) {
+        let gpu = self.gpu().expect("panels are for shaders");
+        let heights = [x.shard_rows(), products.shard_rows(), tile::rows_per_dispatch(&gpu, k, d)];
+        for window in grid::row_windows(x.rows(), heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::engine::Core;
 use crate::engine::gpu::Gpu;
 use crate::engine::shader::{Variant, shader_params};
 use crate::metrics::Metric;
@@ -20,29 +21,43 @@ const STAGED: &str = include_str!("../../shaders/shared/tile_staged.wgsl");
 const ROWS_VEC4: &str = include_str!("../../shaders/shared/tile_rows_vec4.wgsl");
 const ROWS_SCALAR: &str = include_str!("../../shaders/shared/tile_rows_scalar.wgsl");
 
-/// A way to run the tiles. Its sizes are those that its shader text declares; the contract test compares them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Core {
-    /// Registers only: for software rasterisers, where a barrier costs more than it saves.
-    Direct,
-    /// Tiles staged in workgroup memory: for GPUs.
-    Staged,
+/// Multiply-adds of one dispatch at most: a fraction of a second, as a desktop's watchdog resets a GPU that has worked for
+/// two seconds without an end. A discrete GPU does 10¹² multiply-adds a second and more, an integrated one 10¹¹.
+const WORK_OF_DISCRETE: usize = 1 << 39;
+const WORK_OF_OTHERS: usize = 1 << 36;
+
+/// The rows that one dispatch takes at most, as a height for [`row_windows`](crate::engine::grid::row_windows): where a
+/// window ends is a valid offset of a binding in every matrix.
+pub(super) fn rows_per_dispatch(gpu: &Gpu, k: usize, d: usize) -> usize {
+    let discrete = gpu.info.device_type == wgpu::DeviceType::DiscreteGpu;
+    rows_within(if discrete { WORK_OF_DISCRETE } else { WORK_OF_OTHERS }, k, d)
+}
+
+fn rows_within(work: usize, k: usize, d: usize) -> usize {
+    (work / k.saturating_mul(d).max(1) / 256).max(1) * 256
 }
 
 /// llvmpipe ends every loop of an invocation once its loops have made 65,535 iterations together, without a word;
 /// the rest is room for the loops that are not counted below.
 const SOFTWARE_ITERATIONS: usize = 60_000;
 
+/// The sizes are those that the core's shader text declares; the contract test compares them.
 impl Core {
     /// The core for a codebook of `k` codewords of `d` dimensions.
-    pub fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
+    pub(crate) fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
         let iterations = k.div_ceil(Core::Direct.panel()) * (d.div_ceil(4) + 1);
-        if gpu.is_software() && iterations < SOFTWARE_ITERATIONS { Core::Direct } else { Core::Staged }
+        let cut_short = gpu.is_software() && iterations >= SOFTWARE_ITERATIONS;
+        match gpu.core {
+            Some(Core::Direct) | None if cut_short => Core::Staged,
+            Some(core) => core,
+            None if gpu.is_software() => Core::Direct,
+            None => Core::Staged,
+        }
     }
 
     /// The shader text, for the contract test.
     #[cfg(test)]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Core::Direct => DIRECT,
             Core::Staged => STAGED,
@@ -50,7 +65,7 @@ impl Core {
     }
 
     /// Rows of x per workgroup: `WORKGROUP_ROWS`.
-    pub fn rows(self) -> u64 {
+    pub(crate) fn rows(self) -> u64 {
         match self {
             Core::Direct => 256,
             Core::Staged => 128,
@@ -58,7 +73,7 @@ impl Core {
     }
 
     /// Codewords in a panel: `PANEL`.
-    pub fn panel(self) -> usize {
+    pub(crate) fn panel(self) -> usize {
         match self {
             Core::Direct => 16,
             Core::Staged => 128,
@@ -66,7 +81,7 @@ impl Core {
     }
 
     /// Invocations that share the same rows: `LANES`.
-    pub fn lanes(self) -> usize {
+    pub(crate) fn lanes(self) -> usize {
         match self {
             Core::Direct => 1,
             Core::Staged => 16,
@@ -74,7 +89,7 @@ impl Core {
     }
 
     /// Quads of dimensions per step: `DEPTH`.
-    pub fn depth(self) -> usize {
+    pub(crate) fn depth(self) -> usize {
         match self {
             Core::Direct => 1,
             Core::Staged => 2,
@@ -82,12 +97,12 @@ impl Core {
     }
 
     /// Codewords, padded to whole panels.
-    pub fn padded_codewords(self, k: usize) -> usize {
+    pub(crate) fn padded_codewords(self, k: usize) -> usize {
         k.next_multiple_of(self.panel())
     }
 
     /// Dimensions, padded to whole steps.
-    pub fn padded_dimensions(self, d: usize) -> usize {
+    pub(crate) fn padded_dimensions(self, d: usize) -> usize {
         d.next_multiple_of(4 * self.depth())
     }
 
@@ -121,4 +136,22 @@ pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> 
 pub(super) fn variants() -> Vec<Variant> {
     let kinds = [(Core::Direct, 4), (Core::Direct, 3), (Core::Staged, 4), (Core::Staged, 3)];
     kinds.into_iter().map(|(core, d)| variant(core, d, Metric::SquaredL2, String::new())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispatches_are_cut_at_whole_blocks_of_rows() {
+        assert_eq!(rows_within(WORK_OF_OTHERS, 65_536, 128), 8192);
+        assert_eq!(rows_within(WORK_OF_OTHERS, 1 << 20, 8192), 256);
+        for (k, d) in [(1, 1), (0, 0), (1000, 384), (65_537, 769)] {
+            let rows = rows_within(WORK_OF_DISCRETE, k, d);
+            assert!(
+                rows.is_multiple_of(256) && rows > 0 && rows * k * d <= WORK_OF_DISCRETE,
+                "{k} × {d}: {rows}"
+            );
+        }
+    }
 }

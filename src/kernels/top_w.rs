@@ -1,8 +1,9 @@
 //! Host side of `top_w`: the few nearest codewords of every vector.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Core, Params};
+use super::tile::{self, Params};
 use crate::cpu;
+use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -72,10 +73,10 @@ impl Recorder<'_> {
             let most = k.min(LARGEST_W);
             return Err(Error::shape(format!("top_w: w is {w}; with {k} codewords it can be 1 to {most}")));
         }
-        if self.gpu().is_none() {
+        let Some(gpu) = self.gpu() else {
             let packed = codebook.packed()?;
             return cpu::top_w::top_w(x.host(), packed, w, codes.host_mut(), distances.host_mut());
-        }
+        };
         // The lanes of a workgroup keep one another's lists: there is no version without workgroup memory.
         let core = Core::Staged;
         let variant = tile::variant(core, d, codebook.metric(), format!("const W: u32 = {w}u;"));
@@ -86,7 +87,9 @@ impl Recorder<'_> {
             scratch = self.scratch_panels(codebook.codewords(), core, Form::of(codebook.metric()))?;
             &scratch
         };
-        for window in grid::row_windows(n, [x.shard_rows(), codes.shard_rows(), distances.shard_rows()]) {
+        let most = tile::rows_per_dispatch(&gpu, k, d);
+        let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
+        for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
             let bindings = [
                 x.slice(window.clone()),

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use naga::{AddressSpace, StorageAccess, TypeInner};
 
 use super::KERNELS;
+use crate::engine::Core;
 use crate::engine::shader::{Shader, Variant};
-use crate::kernels::tile::Core;
 
 fn parse(shader: &Shader, variant: &Variant) -> naga::Module {
     let text = shader.text(variant);

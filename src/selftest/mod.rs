@@ -187,6 +187,19 @@ mod tests {
         assert_all_well(&engine);
     }
 
+    /// A software rasteriser takes the direct core; GPUs take this one.
+    #[test]
+    fn tiled_kernels_are_right_on_the_staged_core() {
+        let Some(_) = crate::test_gpu() else { return };
+        let builder = Engine::builder().device("gpu").checked(true).core(crate::Core::Staged);
+        let engine = builder.build().unwrap();
+        for stem in ["assign", "curve_project", "distance_matrix", "products", "top_w"] {
+            let outcomes = run(&engine, stem, |_| {});
+            assert!(!outcomes.is_empty(), "{stem} is no kernel");
+            assert!(outcomes.iter().all(|outcome| outcome.failures.is_empty()), "{outcomes:#?}");
+        }
+    }
+
     #[test]
     fn shards_change_no_result() {
         let Some(_) = crate::test_gpu() else { return };

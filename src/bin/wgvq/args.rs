@@ -11,7 +11,7 @@ use wgvq::coding::Method;
 use wgvq::curves::Curve;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
-use wgvq::{By, Context, Engine, Error, Result};
+use wgvq::{By, Context, Core, Engine, Error, Result};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
@@ -393,19 +393,54 @@ pub struct Test {
     pub file: PathBuf,
 }
 
+/// Ways to run the tiled kernels on a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CoreChoice {
+    /// The one that the engine takes
+    Auto,
+    /// In registers, as on a software rasteriser
+    Direct,
+    /// Staged in workgroup memory, as on a GPU
+    Staged,
+    /// Both, one after the other
+    All,
+}
+
+impl CoreChoice {
+    /// The cores to run; `None` is the engine's own choice.
+    pub fn cores(self) -> &'static [Option<Core>] {
+        match self {
+            CoreChoice::Auto => &[None],
+            CoreChoice::Direct => &[Some(Core::Direct)],
+            CoreChoice::Staged => &[Some(Core::Staged)],
+            CoreChoice::All => &[Some(Core::Direct), Some(Core::Staged)],
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct Selftest {
     /// Only kernels whose name contains this
     #[arg(default_value = "")]
     pub filter: String,
+    /// How the tiled kernels run on a GPU
+    #[arg(long, value_enum, default_value_t = CoreChoice::Auto)]
+    pub core: CoreChoice,
 }
 
 impl Common {
     /// The engine of `--device`, with a line on why where the user left the choice to us.
     pub fn engine(&self) -> Result<Engine> {
+        self.engine_with(None)
+    }
+
+    /// [`engine`](Self::engine), its tiled kernels on the given core.
+    pub fn engine_with(&self, core: Option<Core>) -> Result<Engine> {
         // An empty WGVQ_DEVICE is as good as none.
         let device = if self.device.is_empty() { "auto" } else { &self.device };
-        let engine = Engine::open(device).context(|| "--device")?;
+        let builder = Engine::builder().device(device);
+        let builder = core.into_iter().fold(builder, wgvq::Builder::core);
+        let engine = builder.build().context(|| "--device")?;
         if self.device == "auto" {
             log::info!("running on {}: {}", engine.name(), engine.reason());
         }

@@ -1,41 +1,71 @@
 //! `wgvq selftest`
 
-use wgvq::{Error, Result};
+use serde::Serialize;
+use wgvq::selftest::Outcome;
+use wgvq::{Core, Error, Result};
 
 use crate::Verdict;
 use crate::args::{Common, Selftest};
 use crate::figures::print_json;
 use crate::stdout::say;
 
+/// A kernel's outcome on one core.
+#[derive(Serialize)]
+struct Finding {
+    /// `direct` or `staged`; null where the engine chose.
+    core: Option<&'static str>,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
 pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
-    let engine = common.engine()?;
-    let mut first = true;
-    let outcomes = wgvq::selftest::run(&engine, &command.filter, |outcome| {
+    let mut findings = Vec::new();
+    let mut info = None;
+    for &core in command.core.cores() {
+        let engine = common.engine_with(core)?;
+        let core = core.map(name);
         if !common.json {
-            if std::mem::take(&mut first) {
-                say!("checking kernels on {}", engine.name());
-            }
-            let verdict = if outcome.failures.is_empty() { "ok" } else { "FAIL" };
-            let (kernel, comparisons) = (outcome.kernel, outcome.comparisons);
-            say!("{verdict:<4} {kernel:<18} {comparisons:>4} comparisons {:>7.2} s", outcome.seconds);
-            outcome.failures.iter().for_each(|failure| say!("     {failure}"));
+            let core = core.map_or_else(String::new, |core| format!(", {core} core"));
+            say!("checking kernels on {}{core}", engine.name());
         }
-    });
-    if outcomes.is_empty() {
-        return Err(Error::input(format!("no kernel's name contains {:?}", command.filter)));
+        let outcomes = wgvq::selftest::run(&engine, &command.filter, |outcome| {
+            if !common.json {
+                print(outcome);
+            }
+        });
+        if outcomes.is_empty() {
+            return Err(Error::input(format!("no kernel's name contains {:?}", command.filter)));
+        }
+        info = Some((engine.name().to_owned(), engine.adapter_info().cloned()));
+        findings.extend(outcomes.into_iter().map(|outcome| Finding { core, outcome }));
     }
-    let failed = outcomes.iter().filter(|outcome| !outcome.failures.is_empty()).count();
+    let failed = findings.iter().filter(|finding| !finding.outcome.failures.is_empty()).count();
     if common.json {
-        let info = engine.adapter_info();
+        let (device, info) = info.unzip();
+        let info = info.flatten();
         print_json(&serde_json::json!({
-            "device": engine.name(),
-            "driver": info.map(|info| format!("{} {}", info.driver, info.driver_info)),
-            "backend": info.map(|info| info.backend.to_string()),
+            "device": device,
+            "driver": info.as_ref().map(|info| format!("{} {}", info.driver, info.driver_info)),
+            "backend": info.as_ref().map(|info| info.backend.to_string()),
             "failed": failed,
-            "kernels": outcomes,
+            "kernels": findings,
         }))?;
     } else {
-        say!("{} kernels, {failed} failed", outcomes.len());
+        say!("{} kernels, {failed} failed", findings.len());
     }
     Ok(if failed == 0 { Verdict::Done } else { Verdict::Missed })
+}
+
+fn name(core: Core) -> &'static str {
+    match core {
+        Core::Direct => "direct",
+        Core::Staged => "staged",
+    }
+}
+
+fn print(outcome: &Outcome) {
+    let verdict = if outcome.failures.is_empty() { "ok" } else { "FAIL" };
+    let (kernel, comparisons) = (outcome.kernel, outcome.comparisons);
+    say!("{verdict:<4} {kernel:<18} {comparisons:>4} comparisons {:>7.2} s", outcome.seconds);
+    outcome.failures.iter().for_each(|failure| say!("     {failure}"));
 }
