@@ -130,6 +130,15 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::weighted_pick::SHADER, check: weighted_pick::check },
 ];
 
+/// The stem of every kernel's files, in the order in which [`run`] checks them.
+///
+/// ```
+/// assert!(wgvq::selftest::stems().any(|stem| stem == "assign"));
+/// ```
+pub fn stems() -> impl Iterator<Item = &'static str> {
+    KERNELS.iter().map(|kernel| kernel.shader.stem)
+}
+
 /// How one kernel fared.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Outcome {

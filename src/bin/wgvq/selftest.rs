@@ -19,6 +19,9 @@ struct Finding {
 }
 
 pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
+    if !wgvq::selftest::stems().any(|stem| stem.contains(&command.filter)) {
+        return Err(Error::input(format!("no kernel's name contains {:?}", command.filter)));
+    }
     let mut findings = Vec::new();
     let mut info = None;
     for &core in command.core.cores() {
@@ -33,9 +36,6 @@ pub fn run(command: &Selftest, common: &Common) -> Result<Verdict> {
                 print(outcome);
             }
         });
-        if outcomes.is_empty() {
-            return Err(Error::input(format!("no kernel's name contains {:?}", command.filter)));
-        }
         info = Some((engine.name().to_owned(), engine.adapter_info().cloned()));
         findings.extend(outcomes.into_iter().map(|outcome| Finding { core, outcome }));
     }
