@@ -8,11 +8,12 @@ use std::sync::Arc;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::dtype::{Dtype, first_non_finite};
+use super::dtype::first_non_finite;
 use super::locate::{Format, Place, locate};
+use super::npy;
+use super::npz::Archive;
 use super::safetensors::Tensors;
 use super::stored::{Order, StoredMatrix};
-use super::{npy, vecs};
 use crate::Vectors;
 use crate::error::{Error, Result};
 
@@ -216,10 +217,13 @@ impl Vectors for Dataset {
 }
 
 /// Opens what `path` stands for: a data file, a folder of them (sorted by name), a pattern such as
-/// `base-*.npy`, a tensor as in `file.safetensors:name` or a column as in `file.parquet:name`.
+/// `base-*.npy`, an array as in `file.npz:name`, a tensor as in `file.safetensors:name` or a column as in
+/// `file.parquet:name`.
 ///
-/// Values may be f16, f32, f64, u8 or i8 (npy, safetensors), bf16 (safetensors), f32 (fvecs), u8 (bvecs), i32
-/// (ivecs), or lists of numbers (parquet). A tensor or column without a name is the only suitable one.
+/// Values may be f16, f32, f64, u8 or i8 (npy, npz, safetensors), bf16 (safetensors), f32 (fvecs, fbin), u8 (bvecs,
+/// u8bin), i8 (i8bin), i32 (ivecs, ibin), or lists of numbers (parquet: floats of 16, 32 and 64 bits, integers, decimals).
+/// Those that f32 cannot hold exactly are rounded to the nearest that it can. An array, tensor or column without a name is
+/// the only suitable one.
 ///
 /// # Errors
 /// A path that is not there; a file that is empty, cut short, damaged, of an unknown kind or without vectors;
@@ -251,20 +255,19 @@ pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Dataset> {
 
 fn open_source(place: Place) -> Result<Box<dyn Source>> {
     let Place { path, format, name } = place;
-    let matrix = match format {
-        Format::Npy => npy::open(&path)?,
-        Format::Fvecs => vecs::open(&path, Dtype::F32)?,
-        Format::Bvecs => vecs::open(&path, Dtype::U8)?,
-        Format::Ivecs => vecs::open(&path, Dtype::I32)?,
-        Format::Safetensors => Tensors::open(&path)?.matrix(name.as_deref())?,
+    let name = name.as_deref();
+    let matrix = match (format.open_matrix(&path), format) {
+        (Some(matrix), _) => matrix?,
+        (None, Format::Npz) => Archive::open(&path)?.array(name, npy::matrix)?,
         #[cfg(feature = "parquet")]
-        Format::Parquet => return Ok(Box::new(super::parquet::Column::open(&path, name.as_deref())?)),
+        (None, Format::Parquet) => return Ok(Box::new(super::parquet::Column::open(&path, name)?)),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => {
+        (None, Format::Parquet) => {
             return Err(Error::input(format!("{}: built without the feature 'parquet'", path.display())));
         }
+        (None, _) => Tensors::open(&path)?.matrix(name)?,
     };
-    if !matrix.dtype().holds_vectors() && format != Format::Ivecs {
+    if !matrix.dtype().holds_vectors() && !matches!(format, Format::Ivecs | Format::Ibin) {
         let why = format!("holds numbers of type {}; f16, f32, f64, u8 and i8 hold vectors", matrix.dtype());
         return Err(matrix.file().invalid(why));
     }

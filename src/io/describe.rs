@@ -6,11 +6,11 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::dtype::Dtype;
 use super::locate::{Format, Place, locate};
+use super::model;
+use super::npz::Archive;
 use super::safetensors::Tensors;
 use super::stored::{Order, StoredMatrix};
-use super::{model, npy, vecs};
 use crate::error::{Context, Error, Result};
 
 /// What [`describe`] found: one entry per file, and the whole where it is one set of vectors or codes.
@@ -75,12 +75,11 @@ pub fn describe(path: impl AsRef<Path>) -> Result<Description> {
 fn describe_file(place: Place) -> Result<FileDescription> {
     let Place { path, format, name } = place;
     let mut model = None;
-    let mut arrays = match format {
-        Format::Npy => vec![of_matrix(&npy::open(&path)?)],
-        Format::Fvecs => vec![of_matrix(&vecs::open(&path, Dtype::F32)?)],
-        Format::Bvecs => vec![of_matrix(&vecs::open(&path, Dtype::U8)?)],
-        Format::Ivecs => vec![of_matrix(&vecs::open(&path, Dtype::I32)?)],
-        Format::Safetensors => {
+    let mut arrays = match (format.open_matrix(&path), format) {
+        (Some(matrix), _) => vec![of_matrix(&matrix?)],
+        (None, Format::Npz) => Archive::open(&path)?.describe()?,
+        (None, Format::Parquet) => columns(&path)?,
+        (None, _) => {
             let file = Tensors::open(&path)?;
             model = model::description(&file);
             let tensor = |(name, info): (String, &safetensors::tensor::TensorInfo)| ArrayDescription {
@@ -91,7 +90,6 @@ fn describe_file(place: Place) -> Result<FileDescription> {
             };
             file.iter().map(tensor).collect()
         }
-        Format::Parquet => columns(&path)?,
     };
     if let Some(name) = &name {
         let names: Vec<_> = arrays.iter().filter_map(|array| array.name.clone()).collect();
@@ -118,11 +116,11 @@ fn of_matrix(matrix: &StoredMatrix) -> ArrayDescription {
 #[cfg(feature = "parquet")]
 fn columns(path: &Path) -> Result<Vec<ArrayDescription>> {
     use super::dataset::Source;
-    use super::parquet::{Column, Table};
+    use super::parquet::{Column, Table, type_name};
     let table = Table::open(path)?;
-    let describe = |(name, dtype, is_vector): (String, String, bool)| {
-        let dim =
-            if is_vector { Column::open(path, Some(&name)).ok().map(|column| column.dim()) } else { None };
+    let describe = |(name, element): (String, Result<_, _>)| {
+        let dtype = type_name(&element);
+        let dim = element.ok().and_then(|_| Some(Column::open(path, Some(&name)).ok()?.dim()));
         let shape = [Some(table.rows()), dim].into_iter().flatten().collect();
         ArrayDescription { name: Some(name), dtype, shape, fortran_order: false }
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::testing::{Folder, bytes, fvecs, npy, safetensors};
+use super::testing::{Folder, bin, bytes, fvecs, npy, npz, safetensors};
 use super::{IndexFile, describe, open, read_model, write_model};
 
 /// A change to a file.
@@ -110,6 +110,10 @@ fn valid_files(folder: &Folder) -> Vec<(&'static str, Vec<u8>)> {
         ("ivecs", fvecs(&rows)),
         ("safetensors", safetensors(&[("x", "F32", &[4, 3], &bytes(&floats)), ("y", "I64", &[1], &[0; 8])])),
         ("safetensors", std::fs::read(model).unwrap()),
+        ("fbin", bin((4, 3), &bytes(&floats))),
+        ("i8bin", bin((2, 3), &[1, 2, 3, 253, 254, 255])),
+        ("ibin", bin((1, 2), &[1, 0, 0, 0, 2, 0, 0, 0])),
+        ("npz", npz(&[("x", &npy("<f4", false, (4, 3), &bytes(&floats)))], false)),
     ]
 }
 
@@ -143,6 +147,16 @@ fn valid_files_pass_and_damaged_ones_do_no_harm() {
     torment(&folder, &files, 8000, false);
 }
 
+#[test]
+fn damaged_compressed_arrays_do_no_harm() {
+    let folder = Folder::new();
+    let floats: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    let array = npy("<f4", true, (4, 3), &bytes(&floats));
+    let file = npz(&[("x", &array)], true);
+    use_file(&folder.file("valid.npz", &file), true);
+    torment(&folder, &[("npz", file)], 2000, true);
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn damaged_parquet_files_do_no_harm() {
@@ -151,5 +165,8 @@ fn damaged_parquet_files_do_no_harm() {
     let field = "optional group x (LIST) { repeated group list { optional float element; } }";
     let file = super::testing::parquet::<parquet::data_type::FloatType>(field, &rows, 16, |v| v);
     use_file(&folder.file("valid.parquet", &file), true);
-    torment(&folder, &[("parquet", file)], 4000, true);
+    let decimals = field.replace("float element", "binary element (DECIMAL(38, 3))");
+    let number = |v: f32| parquet::data_type::ByteArray::from((v as i128).to_be_bytes().to_vec());
+    let decimals = super::testing::parquet::<parquet::data_type::ByteArrayType>(&decimals, &rows, 16, number);
+    torment(&folder, &[("parquet", file), ("parquet", decimals)], 4000, true);
 }

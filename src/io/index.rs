@@ -9,13 +9,14 @@ use ndarray::Array2;
 use super::dataset::{array, check_read, zeros};
 use super::dtype::Dtype;
 use super::locate::Format;
+use super::npz::Archive;
 use super::stored::StoredMatrix;
-use super::{npy, vecs};
+use super::{bin, npy, vecs};
 use crate::error::{Error, Result};
 
 /// A matrix of whole numbers in a file: codes of shape (n, m), or the ids of each query's neighbours.
 ///
-/// The file is `.npy` (u8, u16, u32, i32 or i64) or `.ivecs`; it is read a range of rows at a time, also from
+/// The file is `.npy` or `.npz` of one array (u8, u16, u32, i32 or i64), `.ivecs` or `.ibin`; it is read a range of rows at a time, also from
 /// several threads at once.
 ///
 /// ```no_run
@@ -36,7 +37,7 @@ impl IndexFile {
     /// # Errors
     /// A file that is missing, empty, cut short, damaged, of another format or of another number type.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_as(path.as_ref(), npy::open)
+        Self::open_as(path.as_ref(), npy::matrix)
     }
 
     /// Opens a file of one number per row, such as labels; an array of shape (n,) will do as well as one of (n, 1).
@@ -44,7 +45,7 @@ impl IndexFile {
     /// # Errors
     /// As [`open`](Self::open); more than one number per row.
     pub fn open_column(path: impl AsRef<Path>) -> Result<Self> {
-        let file = Self::open_as(path.as_ref(), npy::open_column)?;
+        let file = Self::open_as(path.as_ref(), npy::column)?;
         if file.columns() != 1 {
             let why = format!("holds {} numbers per row; one is wanted", file.columns());
             return Err(file.matrix.file().invalid(why));
@@ -52,14 +53,16 @@ impl IndexFile {
         Ok(file)
     }
 
-    fn open_as(path: &Path, open_npy: fn(&Path) -> Result<StoredMatrix>) -> Result<Self> {
+    fn open_as(path: &Path, shaping: npy::Shaping) -> Result<Self> {
         let matrix = match Format::of(path) {
-            Some(Format::Npy) => open_npy(path)?,
+            Some(Format::Npy) => npy::open_as(path, shaping)?,
+            Some(Format::Npz) => Archive::open(path)?.array(None, shaping)?,
             Some(Format::Ivecs) => vecs::open(path, Dtype::I32)?,
+            Some(Format::Ibin) => bin::open(path, Dtype::I32)?,
             _ => {
                 let path = path.display();
                 return Err(Error::input(format!(
-                    "{path}: codes and ids are read from .npy and .ivecs files"
+                    "{path}: codes and ids are read from .npy, .npz, .ivecs and .ibin files"
                 )));
             }
         };
@@ -119,7 +122,7 @@ impl fmt::Debug for IndexFile {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::io::testing::{Folder, npy, refused, shared};
+    use crate::io::testing::{Folder, bin, npy, npz, refused, shared};
     use ndarray::array;
 
     #[test]
@@ -138,6 +141,11 @@ mod tests {
         assert_eq!(open("<i8", &[9, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0]), array![[9], [8]]);
         let ivecs = folder.file("ids.ivecs", b"\x02\0\0\0\x05\0\0\0\x06\0\0\0");
         assert_eq!(IndexFile::open(ivecs).unwrap().to_array().unwrap(), array![[5, 6]]);
+        let ibin = folder.file("ids.ibin", &bin((1, 2), b"\x05\0\0\0\x06\0\0\0"));
+        assert_eq!(IndexFile::open(ibin).unwrap().to_array().unwrap(), array![[5, 6]]);
+        let array = npy("|u1", false, (1, 2), &[5, 6]);
+        let npz = folder.file("codes.npz", &npz(&[("codes", &array)], false));
+        assert_eq!(IndexFile::open(npz).unwrap().to_array().unwrap(), array![[5, 6]]);
     }
 
     #[test]
@@ -145,7 +153,9 @@ mod tests {
         let folder = Folder::new();
         let floats = folder.file("x.npy", &npy("<f4", false, (1, 1), &[0; 4]));
         assert!(refused(IndexFile::open(floats)).contains("type f32; u8, u16"));
-        assert!(refused(IndexFile::open(folder.path("codes.txt"))).contains("from .npy and .ivecs"));
+        assert!(
+            refused(IndexFile::open(folder.path("codes.txt"))).contains("from .npy, .npz, .ivecs and .ibin")
+        );
         let negative =
             folder.file("ids.npy", &npy("<i4", false, (1, 2), &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]));
         let negative = IndexFile::open(negative).unwrap();

@@ -1,10 +1,17 @@
 //! From what a person writes (a file, a folder, a pattern, `file:name`) to the files that are meant.
 
+use std::borrow::Cow;
+#[cfg(unix)]
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::dtype::Dtype;
+use super::pattern::{is_pattern, matches};
+use super::stored::StoredMatrix;
+use super::{bin, npy, vecs};
 use crate::error::{Context, Error, Result};
 
 /// A file format, told by the extension of the file's name.
@@ -20,6 +27,16 @@ pub enum Format {
     Bvecs,
     /// i32 vectors, each behind its dimension.
     Ivecs,
+    /// f32 vectors behind their number and dimension.
+    Fbin,
+    /// u8 vectors behind their number and dimension.
+    U8bin,
+    /// i8 vectors behind their number and dimension.
+    I8bin,
+    /// i32 vectors behind their number and dimension.
+    Ibin,
+    /// NumPy's archive of arrays with names.
+    Npz,
     /// Named tensors behind a JSON header.
     Safetensors,
     /// A columnar table.
@@ -27,8 +44,19 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: [Self; 6] =
-        [Self::Npy, Self::Fvecs, Self::Bvecs, Self::Ivecs, Self::Safetensors, Self::Parquet];
+    const ALL: [Self; 11] = [
+        Self::Npy,
+        Self::Npz,
+        Self::Fvecs,
+        Self::Bvecs,
+        Self::Ivecs,
+        Self::Fbin,
+        Self::U8bin,
+        Self::I8bin,
+        Self::Ibin,
+        Self::Safetensors,
+        Self::Parquet,
+    ];
 
     fn extension(self) -> &'static str {
         match self {
@@ -36,6 +64,11 @@ impl Format {
             Self::Fvecs => "fvecs",
             Self::Bvecs => "bvecs",
             Self::Ivecs => "ivecs",
+            Self::Fbin => "fbin",
+            Self::U8bin => "u8bin",
+            Self::I8bin => "i8bin",
+            Self::Ibin => "ibin",
+            Self::Npz => "npz",
             Self::Safetensors => "safetensors",
             Self::Parquet => "parquet",
         }
@@ -56,9 +89,24 @@ impl Format {
         })
     }
 
+    /// Opens a file of this format if it is one that holds a single matrix without a name.
+    pub(super) fn open_matrix(self, path: &Path) -> Option<Result<StoredMatrix>> {
+        Some(match self {
+            Self::Npy => npy::open(path),
+            Self::Fvecs => vecs::open(path, Dtype::F32),
+            Self::Bvecs => vecs::open(path, Dtype::U8),
+            Self::Ivecs => vecs::open(path, Dtype::I32),
+            Self::Fbin => bin::open(path, Dtype::F32),
+            Self::U8bin => bin::open(path, Dtype::U8),
+            Self::I8bin => bin::open(path, Dtype::I8),
+            Self::Ibin => bin::open(path, Dtype::I32),
+            Self::Npz | Self::Safetensors | Self::Parquet => return None,
+        })
+    }
+
     /// Whether a file of this format holds arrays with names.
     fn has_names(self) -> bool {
-        matches!(self, Self::Safetensors | Self::Parquet)
+        matches!(self, Self::Npz | Self::Safetensors | Self::Parquet)
     }
 }
 
@@ -83,33 +131,43 @@ pub(super) fn locate(spec: &Path) -> Result<Vec<Place>> {
     if spec.exists() {
         return place_all(files(spec)?, None);
     }
-    let Some(text) = spec.to_str() else { return Err(missing(spec)) };
-    for (colon, _) in text.match_indices(':') {
-        let (path, name) = (Path::new(&text[..colon]), &text[colon + 1..]);
+    for (path, name) in splits(spec) {
         if path.is_dir() || Format::of(path).is_some_and(Format::has_names) {
             if name.is_empty() {
-                return Err(Error::input(format!("{text}: the name after the ':' is missing")));
+                return Err(Error::input(format!("{}: the name after the ':' is missing", spec.display())));
             }
-            return place_all(files(path)?, Some(name));
+            return place_all(files(path)?, Some(&name));
         }
     }
     place_all(files(spec)?, None)
 }
 
+/// What is before and behind each colon of `spec`: a path, and a name, which is text where the path need not be.
+#[cfg(unix)]
+fn splits(spec: &Path) -> Vec<(&Path, Cow<'_, str>)> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = spec.as_os_str().as_bytes();
+    let colons = (0..bytes.len()).filter(|&at| bytes[at] == b':');
+    let split = |at| (Path::new(OsStr::from_bytes(&bytes[..at])), String::from_utf8_lossy(&bytes[at + 1..]));
+    colons.map(split).collect()
+}
+
+#[cfg(not(unix))]
+fn splits(spec: &Path) -> Vec<(&Path, Cow<'_, str>)> {
+    let text = spec.to_str().unwrap_or_default();
+    text.match_indices(':').map(|(at, _)| (Path::new(&text[..at]), text[at + 1..].into())).collect()
+}
+
 /// The file itself, or the data files of a folder or pattern, sorted by path.
 fn files(spec: &Path) -> Result<Vec<PathBuf>> {
-    let is_pattern = spec.to_str().is_some_and(|text| text.contains(['*', '?', '[']));
+    let is_pattern = is_pattern(spec);
     let found: Vec<PathBuf> = if spec.is_dir() {
         let entries = std::fs::read_dir(spec).context(|| spec.display())?;
         entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().context(|| spec.display())?
     } else if spec.exists() {
         return Ok(vec![spec.to_owned()]);
     } else if is_pattern {
-        let pattern = spec.to_string_lossy();
-        let matches = glob::glob(&pattern).map_err(|error| Error::input(format!("{pattern}: {error}")))?;
-        matches
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::from(std::io::Error::from(error)).context(&pattern))?
+        matches(spec)?
     } else {
         return Err(missing(spec));
     };
@@ -160,7 +218,9 @@ mod tests {
         assert_eq!(names(locate(&folder.path("s"))), ["a.NPY", "b.npy", "c.fvecs"]);
         assert_eq!(names(locate(&folder.path("s/*.npy"))), ["b.npy"]);
         assert_eq!(names(locate(&folder.path("s/[a-b].*"))), ["a.NPY", "b.npy"]);
-        assert!(refused(locate(&folder.path("s/*.txt"))).contains("no data file matches (.npy, .fvecs"));
+        assert!(
+            refused(locate(&folder.path("s/*.txt"))).contains("no data file matches (.npy, .npz, .fvecs")
+        );
         assert!(refused(locate(&folder.path("s/e.npy"))).contains("no data files in this folder"));
         assert!(refused(locate(&folder.path("s/[.npy"))).contains("s/[.npy"));
     }
@@ -186,11 +246,35 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf_8_are_names() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = Folder::new();
+        let odd = |bytes: &[u8]| folder.path("").join(OsStr::from_bytes(bytes));
+        for name in [&b"caf\xe9/a\xff.npy"[..], b"caf\xe9/t\xe9.safetensors", b"caf\xe9/b.npy"] {
+            let path = odd(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let found = |spec: &[u8]| -> Vec<PathBuf> {
+            locate(&odd(spec)).unwrap().into_iter().map(|place| place.path).collect()
+        };
+        assert_eq!(found(b"caf\xe9/a\xff.npy"), [odd(b"caf\xe9/a\xff.npy")]);
+        assert_eq!(found(b"caf\xe9/*.npy"), [odd(b"caf\xe9/a\xff.npy"), odd(b"caf\xe9/b.npy")]);
+        assert_eq!(found(b"caf?/a?.npy"), [odd(b"caf\xe9/a\xff.npy")]);
+        assert_eq!(found(b"caf\xe9").len(), 3);
+        let tensor = locate(&odd(b"caf\xe9/t\xe9.safetensors:x")).unwrap();
+        assert_eq!(tensor[0].path, odd(b"caf\xe9/t\xe9.safetensors"));
+        assert_eq!(tensor[0].name.as_deref(), Some("x"));
+        assert!(refused(locate(&odd(b"gone\xff.npy"))).contains("no such file"));
+    }
+
     #[test]
     fn unknown_extensions_and_missing_files_are_named() {
         let folder = Folder::new();
         let why = |name: &str| refused(locate(&folder.file(name, b"x")));
-        assert!(why("a.csv").contains(".npy, .fvecs, .bvecs, .ivecs, .safetensors, .parquet, not '.csv'"));
+        assert!(why("a.csv").contains(".i8bin, .ibin, .safetensors, .parquet, not '.csv'"));
         assert!(why("data").contains("not no extension") || why("data").contains("no extension"));
         assert!(refused(locate(&folder.path("gone.npy"))).contains("gone.npy: no such file or folder"));
     }

@@ -2,16 +2,18 @@
 //!
 //! | what | how |
 //! | --- | --- |
-//! | vectors from `.npy`, `.fvecs`, `.bvecs`, `.ivecs`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
-//! | codes and neighbour ids from `.npy` and `.ivecs` | [`IndexFile`] |
+//! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
+//! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
 //! | any other file, whole or not at all | [`Output`], [`write_file`] |
 //! | models | [`write_model`], [`read_model`] |
 //! | what a file holds | [`describe`] |
+//! | a file of another kind, as long as it is one | [`open_file`] |
 //!
 //! Inputs are read by position, a range of rows at a time, so a file may be larger than memory. No header is
 //! believed: what a file promises is checked against its length before room is made for it.
 
+mod bin;
 mod dataset;
 mod describe;
 mod dtype;
@@ -20,9 +22,11 @@ mod index;
 mod locate;
 mod model;
 mod npy;
+mod npz;
 mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod pattern;
 mod safetensors;
 mod stored;
 mod vecs;
@@ -36,6 +40,7 @@ pub(crate) mod testing;
 pub use dataset::{Dataset, open, open_all};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
 pub(crate) use file::DataFile;
+pub use file::open_file;
 pub use index::IndexFile;
 pub use locate::Format;
 pub use model::{ModelFile, read_model, write_model};

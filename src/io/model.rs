@@ -15,7 +15,7 @@ use twox_hash::XxHash3_128;
 use super::dtype::Convert;
 use super::output::write_file;
 use super::safetensors::Tensors;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 
 /// The metadata key of the description.
 const KEY: &str = "wgvq";
@@ -89,7 +89,7 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<ModelFile> {
     let description = serde_json::from_str(description)
         .map_err(|error| file.file().invalid(format!("its description cannot be read: {error}")))?;
     // Once more and whole, now that it is known to be a model: the hash is of every byte.
-    let bytes = std::fs::read(path).context(|| path.display())?;
+    let bytes = file.file().read_all()?;
     let hash = format!("{:032x}", XxHash3_128::oneshot(&bytes));
     let mut tensors = BTreeMap::new();
     for (name, info) in file.iter() {

@@ -4,24 +4,25 @@
 //! stays where the last read ended, so memory holds a page and a batch, not a row group, and reading on is
 //! cheap. Reading backwards decodes the row group again from its beginning.
 
-use std::io::{BufReader, Read};
+mod element;
+
+use std::io::BufReader;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use half::f16;
-use parquet::basic::{LogicalType, Type as PhysicalType};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{DataType, FixedLenByteArray};
+use parquet::basic::{ConvertedType, LogicalType, Repetition};
+use parquet::column::reader::ColumnReader;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescriptor, Type};
 
+use self::element::{Batch, Element, skip};
 use super::dataset::Source;
-use super::dtype::{Convert, Unusable};
-use super::file::DataFile;
+use super::dtype::Unusable;
+use super::file::{DataFile, Sequential};
 use crate::error::{Error, Result};
 
 /// Numbers that are decoded at a time.
@@ -34,6 +35,7 @@ pub(super) struct Column {
     index: usize,
     rows: usize,
     dim: usize,
+    element: Element,
     /// The definition level of a number that is there; nulls and empty lists have lower ones.
     full: i16,
     cursor: Mutex<Option<Cursor>>,
@@ -74,14 +76,11 @@ impl Table {
         self.starts[self.starts.len() - 1]
     }
 
-    /// The file's columns: name, type in words, whether vectors may be read from it.
-    pub fn columns(&self) -> Vec<(String, String, bool)> {
+    /// The file's columns: their names, and the numbers that their lists hold or the type that they have instead.
+    pub fn columns(&self) -> Vec<(String, Result<Element, String>)> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
-        schema
-            .columns()
-            .iter()
-            .map(|column| (name(column), type_name(column), is_list_of_numbers(column)))
-            .collect()
+        let root = schema.root_schema();
+        schema.columns().iter().map(|column| (name(column, root), element(column, root))).collect()
     }
 }
 
@@ -89,7 +88,7 @@ impl Column {
     /// Opens the column `name`, or without a name the only one of lists of numbers.
     pub fn open(path: &Path, name: Option<&str>) -> Result<Self> {
         let table = Table::open(path)?;
-        let index = table.choose(name)?;
+        let (index, element) = table.choose(name)?;
         let rows = table.rows();
         if rows == 0 {
             return Err(table.file.invalid("the table has no rows"));
@@ -98,12 +97,12 @@ impl Column {
         let full = metadata.file_metadata().schema_descr().column(index).max_def_level();
         let numbers: i128 =
             metadata.row_groups().iter().map(|group| i128::from(group.column(index).num_values())).sum();
-        let mut column = Self { table, index, rows, dim: 0, full, cursor: Mutex::new(None) };
+        let mut column = Self { table, index, rows, dim: 0, element, full, cursor: Mutex::new(None) };
         column.dim = column.first_length()?;
         if numbers != rows as i128 * column.dim as i128 {
+            column.find_fault()?;
             return Err(column.table.file.invalid(format!(
-                "column '{}' holds {numbers} numbers in {rows} rows, of which the first has {}; \
-                 all rows must have as many and none be null",
+                "column '{}' promises {numbers} numbers in {rows} rows, of which the first has {}",
                 column.table.columns()[index].0,
                 column.dim
             )));
@@ -111,10 +110,21 @@ impl Column {
         Ok(column)
     }
 
+    /// Reads all rows, to name the one that has another length or a null.
+    fn find_fault(&self) -> Result<()> {
+        let step = (BATCH / self.dim).max(1);
+        let mut cursor = None;
+        let mut out = vec![0.0; step.min(self.rows) * self.dim];
+        (0..self.rows).step_by(step).try_for_each(|row| {
+            let n = step.min(self.rows - row);
+            self.read_with(&mut cursor, row..row + n, &mut out[..n * self.dim])
+        })
+    }
+
     /// The length of the first row's list, which every other row shares.
     fn first_length(&self) -> Result<usize> {
         let mut cursor = self.seek(None, 0)?;
-        let batch = guarded(&self.table.file, || Batch::decode(&mut cursor.pages, 1))?;
+        let batch = guarded(&self.table.file, || Batch::decode(&mut cursor.pages, self.element, 1))?;
         match batch.values.len() {
             0 => Err(self.wrong(0, "is empty or null; a vector has at least one number")),
             length => Ok(length),
@@ -153,7 +163,7 @@ impl Column {
             // Taken out, so that an error leaves none behind.
             let mut at = self.seek(cursor.take(), row)?;
             let n = batch_rows.min(rows.end - row).min(at.end - row);
-            let batch = guarded(&self.table.file, || Batch::decode(&mut at.pages, n))?;
+            let batch = guarded(&self.table.file, || Batch::decode(&mut at.pages, self.element, n))?;
             let (part, rest) = out.split_at_mut(n * self.dim);
             self.accept(&batch, row, n, part)?;
             row += n;
@@ -242,117 +252,95 @@ impl Source for Column {
 }
 
 impl Table {
-    fn choose(&self, name: Option<&str>) -> Result<usize> {
+    /// The column `name`, or without a name the only one of lists of numbers: its index and its numbers.
+    fn choose(&self, name: Option<&str>) -> Result<(usize, Element)> {
         let columns = self.columns();
-        let fits = |(column, _, suitable): &(String, String, bool)| match name {
+        let fits = |(column, element): &(String, Result<Element, String>)| match name {
             Some(name) => column == name,
-            None => *suitable,
+            None => element.is_ok(),
         };
         let mut candidates = (0..columns.len()).filter(|&i| fits(&columns[i]));
         let problem = match (candidates.next(), candidates.next(), name) {
-            (Some(index), None, _) if columns[index].2 => return Ok(index),
-            (Some(index), None, _) => format!("column '{}' is no list of numbers", columns[index].0),
             (None, _, Some(name)) => format!("has no column '{name}'"),
             (None, _, None) => "has no column of lists of numbers".into(),
-            (Some(_), Some(_), _) => {
-                format!("has several columns of vectors; name one as in {}:NAME", self.file.path().display())
-            }
+            (Some(index), other, _) => match (&columns[index], other) {
+                ((_, Ok(element)), None) => return Ok((index, *element)),
+                ((name, Err(kind)), _) => format!("column '{name}' is {kind}, no list of numbers"),
+                _ => {
+                    let path = self.file.path().display();
+                    format!("has several columns of vectors; name one as in {path}:NAME")
+                }
+            },
         };
-        let listed: Vec<_> = columns.iter().map(|(name, kind, _)| format!("{name} {kind}")).collect();
+        let listed: Vec<_> =
+            columns.iter().map(|(name, element)| format!("{name} {}", type_name(element))).collect();
         Err(self.file.invalid(format!("{problem} (there is: {})", listed.join(", "))))
     }
 }
 
+/// The type of a column in words.
+pub(super) fn type_name(element: &Result<Element, String>) -> String {
+    element.as_ref().map_or_else(String::clone, |element| format!("list<{element}>"))
+}
+
 /// The name by which a person knows a column: without the `list.element` that a list adds.
-fn name(column: &ColumnDescriptor) -> String {
-    let parts = column.path().parts();
-    let own = if is_list_of_numbers(column) && parts.len() > 2 { &parts[..parts.len() - 2] } else { parts };
-    own.join(".")
-}
-
-fn is_list_of_numbers(column: &ColumnDescriptor) -> bool {
-    let is_number = match column.physical_type() {
-        PhysicalType::FLOAT | PhysicalType::DOUBLE | PhysicalType::INT32 | PhysicalType::INT64 => true,
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => matches!(column.logical_type_ref(), Some(LogicalType::Float16)),
-        _ => false,
+fn name(column: &ColumnDescriptor, root: &Type) -> String {
+    let holds_many = |group: &&Type| {
+        is_annotated(group, &LogicalType::List, ConvertedType::LIST)
+            || is_map(group)
+            || matches!(group.get_fields(), [only] if only.is_group() && is_repeated(only))
     };
-    is_number && column.max_rep_level() == 1
+    let own = groups(column, root).iter().take_while(|group| !holds_many(group)).count() + 1;
+    column.path().parts()[..own].join(".")
 }
 
-fn type_name(column: &ColumnDescriptor) -> String {
-    let element = match column.physical_type() {
-        PhysicalType::FLOAT => "f32".into(),
-        PhysicalType::DOUBLE => "f64".into(),
-        PhysicalType::INT32 => "i32".into(),
-        PhysicalType::INT64 => "i64".into(),
-        PhysicalType::FIXED_LEN_BYTE_ARRAY if is_list_of_numbers(column) => "f16".into(),
-        other => other.to_string().to_lowercase(),
-    };
-    (0..column.max_rep_level()).fold(element, |inner, _| format!("list<{inner}>"))
+/// The numbers of a column of lists of numbers, or what it holds instead, as in `list<string>`.
+fn element(column: &ColumnDescriptor, root: &Type) -> Result<Element, String> {
+    let found = Element::of(column);
+    let groups = groups(column, root);
+    if groups.iter().any(|group| is_map(group)) {
+        return Err("map".into());
+    }
+    // A repeated group stands for its element where it has one field only; more make it a structure.
+    let repeated = groups.iter().position(|group| is_repeated(group));
+    let structures = repeated.is_some_and(|at| {
+        groups[at..].iter().any(|group| group.get_fields().len() > 1) || groups.len() - at > 1
+    });
+    let kind = found.map_or_else(str::to_owned, |element| element.to_string());
+    match (column.max_rep_level(), found) {
+        (1, _) if structures => Err(format!("list<struct of {kind}>")),
+        (1, Ok(element)) => Ok(element),
+        (lists, _) => Err((0..lists).fold(kind, |inner, _| format!("list<{inner}>"))),
+    }
 }
 
-/// Some rows as the format stores them: their numbers end to end, and levels that tell where lists begin
-/// (repetition 0) and where something is null or empty (definition below [`Column::full`]).
-struct Batch {
-    values: Vec<f32>,
-    unusable: Option<Unusable>,
-    repetitions: Vec<i16>,
-    definitions: Vec<i16>,
-}
-
-impl Batch {
-    /// Decodes up to `n` rows.
-    fn decode(pages: &mut ColumnReader, n: usize) -> Result<Self, ParquetError> {
-        match pages {
-            ColumnReader::FloatColumnReader(pages) => Self::decode_as(pages, n, f32::convert),
-            ColumnReader::DoubleColumnReader(pages) => Self::decode_as(pages, n, f64::convert),
-            ColumnReader::Int32ColumnReader(pages) => Self::decode_as(pages, n, i32::convert),
-            ColumnReader::Int64ColumnReader(pages) => Self::decode_as(pages, n, i64::convert),
-            ColumnReader::FixedLenByteArrayColumnReader(pages) => {
-                Self::decode_as(pages, n, |stored: &[FixedLenByteArray], values| {
-                    let half = |two: &FixedLenByteArray| match two.data() {
-                        &[low, high] => f16::from_le_bytes([low, high]),
-                        _ => f16::NAN,
-                    };
-                    let halves: Vec<f16> = stored.iter().map(half).collect();
-                    f16::convert(&halves, values)
-                })
-            }
-            _ => Err(ParquetError::General("the column holds no numbers".into())),
+/// The groups that a column lies in, outermost first.
+fn groups<'a>(column: &ColumnDescriptor, root: &'a Type) -> Vec<&'a Type> {
+    let mut groups = Vec::new();
+    let mut inside = root;
+    for part in column.path().parts() {
+        let Some(field) = inside.get_fields().iter().find(|field| field.name() == part) else { break };
+        if field.is_primitive() {
+            break;
         }
+        groups.push(&**field);
+        inside = field;
     }
-
-    fn decode_as<T: DataType>(
-        pages: &mut ColumnReaderImpl<T>,
-        n: usize,
-        convert: impl Fn(&[T::T], &mut [f32]) -> Result<(), Unusable>,
-    ) -> Result<Self, ParquetError> {
-        let (mut stored, mut repetitions, mut definitions) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rows = 0;
-        while rows < n {
-            let (more, ..) =
-                pages.read_records(n - rows, Some(&mut definitions), Some(&mut repetitions), &mut stored)?;
-            if more == 0 {
-                break;
-            }
-            rows += more;
-        }
-        let mut values = vec![0.0; stored.len()];
-        let unusable = convert(&stored, &mut values).err();
-        Ok(Self { values, unusable, repetitions, definitions })
-    }
+    groups
 }
 
-/// Decodes and drops up to `n` rows.
-fn skip(pages: &mut ColumnReader, n: usize) -> Result<usize, ParquetError> {
-    match pages {
-        ColumnReader::FloatColumnReader(pages) => pages.skip_records(n),
-        ColumnReader::DoubleColumnReader(pages) => pages.skip_records(n),
-        ColumnReader::Int32ColumnReader(pages) => pages.skip_records(n),
-        ColumnReader::Int64ColumnReader(pages) => pages.skip_records(n),
-        ColumnReader::FixedLenByteArrayColumnReader(pages) => pages.skip_records(n),
-        _ => Err(ParquetError::General("the column holds no numbers".into())),
-    }
+fn is_map(group: &Type) -> bool {
+    is_annotated(group, &LogicalType::Map, ConvertedType::MAP)
+}
+
+fn is_repeated(group: &Type) -> bool {
+    let info = group.get_basic_info();
+    info.has_repetition() && info.repetition() == Repetition::REPEATED
+}
+
+fn is_annotated(group: &Type, logical: &LogicalType, converted: ConvertedType) -> bool {
+    let info = group.get_basic_info();
+    info.logical_type_ref() == Some(logical) || info.converted_type() == converted
 }
 
 /// Runs a step of the parquet crate, which on some damaged files panics where it should return an error.
@@ -374,10 +362,10 @@ impl Length for Pages {
 }
 
 impl ChunkReader for Pages {
-    type T = BufReader<Sequential>;
+    type T = BufReader<Sequential<Arc<DataFile>>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(Sequential { file: self.0.clone(), at: start }))
+        Ok(BufReader::new(Sequential::new(self.0.clone(), start..self.0.len())))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -388,21 +376,6 @@ impl ChunkReader for Pages {
         let mut bytes = vec![0; length];
         self.0.read_at(start, &mut bytes).map_err(|error| ParquetError::External(Box::new(error)))?;
         Ok(bytes.into())
-    }
-}
-
-/// Reads a file from some place on.
-struct Sequential {
-    file: Arc<DataFile>,
-    at: u64,
-}
-
-impl Read for Sequential {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = (self.file.len().saturating_sub(self.at)).min(buffer.len() as u64) as usize;
-        self.file.read_at(self.at, &mut buffer[..n]).map_err(std::io::Error::other)?;
-        self.at += n as u64;
-        Ok(n)
     }
 }
 

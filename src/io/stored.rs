@@ -79,6 +79,28 @@ impl StoredMatrix {
         Ok(Self { file, start, rows, dim, dtype, order, swapped: big_endian != cfg!(target_endian = "big") })
     }
 
+    /// As [`new`](Self::new), of a matrix that reaches to the byte `end`, or to the end of the file.
+    pub fn filling(file: DataFile, layout: Layout, end: Option<u64>) -> Result<Self> {
+        let end = end.unwrap_or(file.len());
+        let matrix = Self::new(file, layout)?;
+        // Not too large, or `new` had refused it.
+        let own_end = layout.start + layout.bytes().unwrap_or(0);
+        let (rows, dim) = (layout.rows, layout.dim);
+        if own_end > end {
+            return Err(matrix.file.invalid(format!(
+                "the header promises {rows} x {dim} numbers, {} bytes more than there are",
+                own_end - end
+            )));
+        }
+        if own_end < end {
+            return Err(matrix.file.invalid(format!(
+                "{} bytes follow the {rows} x {dim} numbers that the header promises",
+                end - own_end
+            )));
+        }
+        Ok(matrix)
+    }
+
     pub fn file(&self) -> &DataFile {
         &self.file
     }

@@ -63,6 +63,25 @@ pub(super) fn fvecs(records: &[&[f32]]) -> Vec<u8> {
         .collect()
 }
 
+/// A file of one of the bin formats.
+pub(super) fn bin((rows, dim): (u32, u32), data: &[u8]) -> Vec<u8> {
+    [&rows.to_le_bytes()[..], &dim.to_le_bytes(), data].concat()
+}
+
+/// An npz file of npy files given as name and bytes.
+pub(super) fn npz(arrays: &[(&str, &[u8])], compressed: bool) -> Vec<u8> {
+    use std::io::{Cursor, Write};
+    use zip::write::SimpleFileOptions;
+    let method = if compressed { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        let options = SimpleFileOptions::default().compression_method(method);
+        archive.start_file(format!("{name}.npy"), options).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
 /// A safetensors file of tensors given as name, type, shape and bytes.
 pub(super) fn safetensors(tensors: &[(&str, &str, &[usize], &[u8])]) -> Vec<u8> {
     let mut header = serde_json::Map::new();
@@ -87,11 +106,23 @@ pub(super) fn parquet<T: parquet::data_type::DataType>(
     group_rows: usize,
     number: impl Fn(f32) -> T::T,
 ) -> Vec<u8> {
+    parquet_packed::<T>(parquet::basic::Compression::SNAPPY, field, rows, group_rows, number)
+}
+
+/// The same, packed in a way.
+#[cfg(feature = "parquet")]
+pub(super) fn parquet_packed<T: parquet::data_type::DataType>(
+    packing: parquet::basic::Compression,
+    field: &str,
+    rows: &[Option<Vec<f32>>],
+    group_rows: usize,
+    number: impl Fn(f32) -> T::T,
+) -> Vec<u8> {
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
     let schema = parquet::schema::parser::parse_message_type(&format!("message m {{ {field} }}")).unwrap();
     let properties = WriterProperties::builder()
-        .set_compression(parquet::basic::Compression::SNAPPY)
+        .set_compression(packing)
         .set_data_page_row_count_limit(8)
         .set_write_batch_size(8)
         .build();

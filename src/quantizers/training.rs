@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{
     Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
-    TreeResidual, Vq, gradient, joint, tree_residual,
+    TreeResidual, Vq, joint, tree_residual,
 };
 use crate::Vectors;
 use crate::engine::Engine;
@@ -261,7 +261,7 @@ impl Training {
             }
             Spec::SpaceFilling { .. } => {
                 let training = GradientTraining::new(self.spec.clone(), Method::Nsvq).seed(self.seed);
-                training.batch(gradient::BATCH.min(x.len())).fit(engine, x)?
+                training.fit(engine, x)?
             }
             Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
             Spec::TreeResidual { stages, bits } => {

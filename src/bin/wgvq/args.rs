@@ -97,7 +97,7 @@ pub struct Common {
 pub struct Data {
     /// Files, directories or globs: .npy .fvecs .bvecs .ivecs .safetensors[:tensor] .parquet[:column]
     #[arg(required = true, value_name = "DATA")]
-    pub data: Vec<String>,
+    pub data: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -277,9 +277,9 @@ pub struct Eval {
 #[derive(Args, Debug)]
 pub struct Truth {
     /// The vectors to search: a file, directory or glob
-    pub base: String,
+    pub base: PathBuf,
     /// The vectors to search for
-    pub queries: String,
+    pub queries: PathBuf,
     /// Neighbours per query, 1 to 1024
     #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
     pub k: usize,
@@ -308,7 +308,7 @@ pub enum MetricName {
 #[derive(Args, Debug)]
 pub struct Search {
     /// The vectors to search for
-    pub queries: String,
+    pub queries: PathBuf,
     /// The codes to search
     #[arg(long, value_name = "CODES.npy")]
     pub codes: PathBuf,
@@ -383,7 +383,7 @@ pub struct Bench {
 #[derive(Args, Debug)]
 pub struct Inspect {
     /// A model, codes or data file
-    pub file: String,
+    pub file: PathBuf,
 }
 
 #[derive(Args, Debug)]

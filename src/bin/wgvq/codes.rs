@@ -63,8 +63,7 @@ impl CodesFile {
 /// Whether the file begins as a container does.
 pub fn is_packed(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    let file = fs::File::open(path).context(|| path.display())?;
-    file.take(MAGIC.len() as u64).read_to_end(&mut start).context(|| path.display())?;
+    io::open_file(path)?.take(MAGIC.len() as u64).read_to_end(&mut start).context(|| path.display())?;
     Ok(start == MAGIC)
 }
 

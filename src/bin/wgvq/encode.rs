@@ -12,8 +12,7 @@ use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
-    let inputs = command.data.data.iter().map(std::path::Path::new);
-    common.check_output(&command.output, inputs.chain([command.model.as_path()]))?;
+    common.check_output(&command.output, command.data.data.iter().chain([&command.model]))?;
     let model = wgvq::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
@@ -24,7 +23,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
         force: common.force,
         resume: command.resume,
         pack: command.pack.or(packed.then_some(Method::Range)),
-        names: command.data.data.join(" "),
+        names: format!("{:?}", command.data.data),
     };
     let mut out = CodesWriter::open(&job, &model, &data, &engine)?;
     interrupt::listen()?;

@@ -10,7 +10,7 @@ use crate::args::{Common, Equalize};
 use crate::figures::Figures;
 
 pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
-    let inputs = command.data.data.iter().map(AsRef::as_ref).chain([command.model.as_path()]);
+    let inputs = command.data.data.iter().chain([&command.model]);
     common.check_model_output(&command.output, inputs)?;
     let model = wgvq::load(&command.model)?;
     let spec = model.quantizer.spec();

@@ -101,7 +101,7 @@ fn write_model(
     quantizer.save(&command.output, common.force, record)?;
     let mut figures = Figures::new(engine, &*quantizer, &found, seconds);
     figures.iterations = Some(run.step() as usize);
-    figures.vectors_per_second = steps_per_second * command.gradient.batch() as f64;
+    figures.vectors_per_second = steps_per_second * run.batch() as f64;
     figures.with("steps_per_second", steps_per_second).print(common)
 }
 
@@ -136,7 +136,7 @@ fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun, d
         "spec": command.spec.to_string(),
         "trainer": run.method().name(),
         "steps": options.steps(),
-        "batch": options.batch(),
+        "batch": run.batch(),
         "lr": options.rate(),
         "seed": common.seed,
         "vectors": data.len(),

@@ -17,7 +17,7 @@ pub struct GradientOptions {
     /// Steps [default: 20000]
     #[arg(long)]
     pub steps: Option<u64>,
-    /// Vectors per step [default: 1024]
+    /// Vectors per step [default: 1024, or all where there are fewer]
     #[arg(long)]
     pub batch: Option<usize>,
     /// Learning rate, for data of unit variance: vectors are scaled to that [default: 0.02]
@@ -135,9 +135,6 @@ impl FromStr for Tau {
 /// Steps of a run.
 const STEPS: u64 = 20_000;
 
-/// Vectors per step.
-const BATCH: usize = 1024;
-
 /// The first learning rate.
 const RATE: f64 = 0.02;
 
@@ -181,10 +178,6 @@ impl GradientOptions {
         self.steps.unwrap_or(STEPS)
     }
 
-    pub fn batch(&self) -> usize {
-        self.batch.unwrap_or(BATCH)
-    }
-
     pub fn rate(&self) -> f64 {
         self.lr.unwrap_or(RATE)
     }
@@ -205,12 +198,14 @@ impl GradientOptions {
         let replaced = !matches!(spec, Spec::SpaceFilling { .. });
         let mut training = GradientTraining::new(spec, self.method(trainer)?)
             .steps(steps)
-            .batch(self.batch())
             .rate(self.rate())
             .window(self.log_every())
             .seed(seed);
         if let Some(name) = self.optimizer {
             training = training.rule(name.into());
+        }
+        if let Some(batch) = self.batch {
+            training = training.batch(batch);
         }
         if let Some(beam) = beam {
             training = training.beam(beam);

@@ -1,5 +1,7 @@
 //! `wgvq inspect`
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use wgvq::coding::Reader;
 use wgvq::{Result, io};
@@ -11,13 +13,13 @@ use crate::figures::print_json;
 use crate::stdout::say;
 
 pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
-    let mut facts = if codes::is_packed(command.file.as_ref()).unwrap_or(false) {
+    let mut facts = if codes::is_packed(&command.file).unwrap_or(false) {
         packed_facts(&command.file)?
     } else {
         json!(io::describe(&command.file)?)
     };
     // A safetensors file may be a model of ours: then its own words are the interesting ones.
-    if command.file.ends_with(".safetensors")
+    if command.file.extension().is_some_and(|extension| extension == "safetensors")
         && let Ok(model) = io::read_model(&command.file)
     {
         facts["model"] = facts["files"][0]["model"].take();
@@ -32,10 +34,10 @@ pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
 }
 
 /// What a file of packed codes says of itself; `wgvq test` checks the rest of it.
-fn packed_facts(file: &str) -> Result<Value> {
+fn packed_facts(file: &Path) -> Result<Value> {
     let reader = Reader::open(file)?;
     Ok(json!({
-        "file": file,
+        "file": file.display().to_string(),
         "rows": reader.rows(),
         "header": reader.header(),
         "bytes": reader.stats().bytes,

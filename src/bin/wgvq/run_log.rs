@@ -1,9 +1,10 @@
 //! The log of a training run, as `wgvq train --log` writes it: one JSON document per line.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
-use wgvq::{Context, Error, Result};
+use wgvq::{Context, Error, Result, io};
 
 /// A line about steps. Lines about other things lack a loss.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,7 +21,8 @@ pub struct Point {
 /// The points of the log at `path` in the order of their steps; of two of one step, as a resumed run writes them, the last.
 pub fn read(path: &Path) -> Result<Vec<Point>> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).context(|| &shown)?;
+    let mut text = String::new();
+    io::open_file(path)?.read_to_string(&mut text).context(|| &shown)?;
     let mut points: Vec<Point> = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let document: serde_json::Value = match serde_json::from_str(line) {

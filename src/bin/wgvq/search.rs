@@ -18,9 +18,8 @@ use crate::{Verdict, interrupt};
 
 pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     if let Some(output) = &command.output {
-        let truth = command.truth.as_deref();
-        let inputs = [Path::new(&command.queries), &command.codes, &command.model];
-        common.check_output(output, inputs.into_iter().chain(truth))?;
+        let inputs = [&command.queries, &command.codes, &command.model];
+        common.check_output(output, inputs.into_iter().chain(&command.truth))?;
     }
     let model = wgvq::load(&command.model)?;
     let codes = CodesFile::open(&command.codes, &model)?;

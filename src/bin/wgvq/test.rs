@@ -26,7 +26,7 @@ pub fn run(command: &Test, common: &Common) -> Result<Verdict> {
     let (header, stats) = (reader.header(), reader.stats());
     if common.json {
         print_json(&json!({
-            "file": command.file,
+            "file": command.file.display().to_string(),
             "intact": true,
             "n": reader.rows(),
             "spec": header.spec,

@@ -1,6 +1,5 @@
 //! `wgvq truth`
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
@@ -15,7 +14,7 @@ use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
-    let inputs = [&command.base, &command.queries].map(Path::new);
+    let inputs = [&command.base, &command.queries];
     let outputs = std::iter::once(&command.output).chain(&command.distances);
     outputs.into_iter().try_for_each(|output| common.check_output(output, inputs))?;
     if command.distances.as_ref() == Some(&command.output) {

@@ -1,8 +1,13 @@
 //! Reading columns of lists, and refusing what are none.
 
 use super::*;
-use crate::io::testing::{Folder, parquet, refused};
-use parquet::data_type::{DoubleType, FixedLenByteArrayType, FloatType, Int32Type};
+use crate::io::testing::{Folder, parquet, parquet_packed, refused};
+use half::f16;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::data_type::{
+    ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type,
+    Int64Type,
+};
 
 const LIST: &str = "optional group x (LIST) { repeated group list { optional float element; } }";
 
@@ -74,13 +79,24 @@ fn rows_that_are_no_vectors_are_refused_with_the_reason() {
     let folder = Folder::new();
     let why = |rows: &[Option<Vec<f32>>]| {
         let path = folder.file("x.parquet", &parquet::<FloatType>(LIST, rows, 10, |v| v));
-        refused(crate::io::open(path).and_then(|x| x.to_array()))
+        let why = refused(crate::io::open(path).and_then(|x| x.to_array()));
+        assert!(why.contains("x.parquet: row ") || why.contains("no rows"), "{why}");
+        why
     };
     assert!(why(&[]).contains("no rows"));
     assert!(why(&[None, Some(vec![1.0])]).contains("row 0 is empty or null"));
     assert!(why(&[Some(vec![]), Some(vec![1.0])]).contains("row 0 is empty or null"));
-    assert!(why(&[Some(vec![1.0, 2.0]), Some(vec![3.0])]).contains("holds 3 numbers in 2 rows"));
-    assert!(why(&[Some(vec![1.0, 2.0]), None]).contains("holds 3 numbers in 2 rows"));
+    assert!(
+        why(&[Some(vec![1.0, 2.0]), Some(vec![3.0])]).contains("row 1 has 1 numbers, the first row has 2")
+    );
+    assert!(why(&[Some(vec![1.0, 2.0]), None]).contains("row 1 is null, empty"));
+    assert!(why(&[Some(vec![1.0, 2.0]), Some(vec![])]).contains("row 1 is null, empty"));
+    // Far behind the first batch, in another row group.
+    let mut far = lists(40_000, 3);
+    far[33_333] = Some(vec![0.0; 4]);
+    let far = parquet::<FloatType>(LIST, &far, 20_000, |v| v);
+    let far = refused(Column::open(&folder.file("far.parquet", &far), None));
+    assert!(far.contains("row 33333 has 4 numbers"), "{far}");
     // As many numbers as promised, but not in every row.
     let mixed = [Some(vec![1.0, 2.0]), Some(vec![3.0]), Some(vec![4.0, 5.0, 6.0])];
     assert!(why(&mixed).contains("row 1 has 1 numbers, the first row has 2"));
@@ -91,4 +107,125 @@ fn rows_that_are_no_vectors_are_refused_with_the_reason() {
         let path = folder.file("cut.parquet", &whole[..length]);
         assert!(refused(Column::open(&path, None)).contains("cut.parquet: the parquet file cannot be read"));
     }
+}
+
+/// A schema of lists of `element`.
+fn list_of(element: &str) -> String {
+    LIST.replace("float element", element)
+}
+
+#[test]
+fn what_a_column_declares_is_what_is_read() {
+    let folder = Folder::new();
+    let read = |bytes: Vec<u8>| {
+        let array = crate::io::open(folder.file("x.parquet", &bytes)).unwrap().to_array().unwrap();
+        array.into_raw_vec_and_offset().0
+    };
+    // Each stored number is told by its place.
+    let places = [Some(vec![0.0, 1.0, 2.0, 3.0])];
+    let small = [0, 5, -1, i32::MIN];
+    let int32 = |element: &str| {
+        read(parquet::<Int32Type>(&list_of(element), &places, 10, |place| small[place as usize]))
+    };
+    let unsigned = [0.0, 5.0, u32::MAX as f32, (1u32 << 31) as f32];
+    assert_eq!(int32("int32 element"), small.map(|v| v as f32));
+    assert_eq!(int32("int32 element (INTEGER(32, false))"), unsigned);
+    assert_eq!(int32("int32 element (UINT_32)"), unsigned);
+    assert_eq!(int32("int32 element (DECIMAL(9, 2))"), small.map(|v| (f64::from(v) / 100.0) as f32));
+    let bytes = |element: &str| {
+        read(parquet::<Int32Type>(&list_of(element), &places, 10, |place| [0, 1, 128, 255][place as usize]))
+    };
+    assert_eq!(bytes("int32 element (UINT_8)"), [0.0, 1.0, 128.0, 255.0]);
+    assert_eq!(bytes("int32 element (INTEGER(16, true))"), [0.0, 1.0, 128.0, 255.0]);
+
+    let large = [7, i64::MAX, -1, i64::MIN];
+    let int64 = |element: &str| {
+        read(parquet::<Int64Type>(&list_of(element), &places, 10, |place| large[place as usize]))
+    };
+    assert_eq!(int64("int64 element"), large.map(|v| v as f32));
+    assert_eq!(int64("int64 element (UINT_64)"), large.map(|v| v.cast_unsigned() as f32));
+    assert_eq!(int64("int64 element (DECIMAL(18, 4))"), large.map(|v| (v as f64 / 1e4) as f32));
+
+    let wide = [5i128, -5, 1 << 100, -(1 << 90)];
+    let want = wide.map(|v| (v as f64 / 1e3) as f32);
+    let number = |place: f32| wide[place as usize].to_be_bytes().to_vec();
+    let fixed = list_of("fixed_len_byte_array(16) element (DECIMAL(38, 3))");
+    assert_eq!(
+        read(parquet::<FixedLenByteArrayType>(&fixed, &places, 10, |v| FixedLenByteArray::from(number(v)))),
+        want
+    );
+    let any = list_of("binary element (DECIMAL(38, 3))");
+    assert_eq!(read(parquet::<ByteArrayType>(&any, &places, 10, |v| ByteArray::from(number(v)))), want);
+}
+
+#[test]
+fn what_are_no_numbers_is_refused_by_what_it_is() {
+    let folder = Folder::new();
+    // No rows are needed: the schema tells.
+    let why = |field: &str| {
+        let path = folder.file("x.parquet", &parquet::<FloatType>(field, &[], 10, |v| v));
+        refused(Column::open(&path, Some("x")))
+    };
+    for (element, kind) in [
+        ("int32 element (DATE)", "date"),
+        ("int32 element (TIME(MILLIS, true))", "time"),
+        ("int64 element (TIME_MICROS)", "time"),
+        ("int64 element (TIMESTAMP(NANOS, true))", "timestamp"),
+        ("int64 element (TIMESTAMP_MILLIS)", "timestamp"),
+        ("int96 element", "timestamp"),
+        ("fixed_len_byte_array(12) element (INTERVAL)", "interval"),
+        ("fixed_len_byte_array(16) element (UUID)", "uuid"),
+        ("binary element (STRING)", "string"),
+        ("binary element (UTF8)", "string"),
+        ("binary element (JSON)", "json"),
+        ("binary element (BSON)", "bson"),
+        ("binary element", "bytes"),
+        ("boolean element", "bool"),
+    ] {
+        let why = why(&list_of(element));
+        assert!(why.contains(&format!("column 'x' is list<{kind}>, no list of numbers")), "{element}: {why}");
+    }
+    let map =
+        "optional group x (MAP) { repeated group key_value { required int32 key; optional float value; } }";
+    assert!(why(map).contains("column 'x' is map, no list of numbers"), "{}", why(map));
+    let nested = "optional group x (LIST) { repeated group list { optional group element (LIST) { repeated group list { \
+                  optional float element; } } } }";
+    assert!(why(nested).contains("column 'x' is list<list<f32>>, no list"), "{}", why(nested));
+    let structures = "optional group x (LIST) { repeated group list { optional group element { optional float a; \
+                      optional float b; } } }";
+    assert!(why(structures).contains("column 'x' is list<struct of f32>, no list"), "{}", why(structures));
+}
+
+#[test]
+fn every_packing_is_read() {
+    let folder = Folder::new();
+    let rows = lists(50, 3);
+    for packing in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ] {
+        let path = folder.file("x.parquet", &parquet_packed::<FloatType>(packing, LIST, &rows, 20, |v| v));
+        let all = crate::io::open(path).and_then(|x| x.to_array()).unwrap();
+        assert_eq!(all.into_raw_vec_and_offset().0, flat(&rows), "{packing:?}");
+    }
+}
+
+#[test]
+fn numbers_beyond_f32_are_named() {
+    let folder = Folder::new();
+    let rows = [Some(vec![1.0, 2.0]), Some(vec![3.0, 4.0])];
+    let far =
+        parquet::<DoubleType>(
+            &list_of("double element"),
+            &rows,
+            10,
+            |v| if v == 4.0 { 1e300 } else { v.into() },
+        );
+    let why = refused(crate::io::open(folder.file("x.parquet", &far)).and_then(|x| x.to_array()));
+    assert!(why.ends_with("row 1 column 1 is 1e300, which is beyond the range of f32"), "{why}");
 }

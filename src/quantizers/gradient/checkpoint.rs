@@ -100,7 +100,7 @@ impl GradientRun {
             "spec": training.spec.to_string(),
             "method": format!("{:?}", training.method),
             "steps": training.steps,
-            "batch": training.batch,
+            "batch": self.batch(),
             "optimizer": format!("{:?}", training.rule),
             "lr": training.rate,
             "schedule": format!("{:?}", training.schedule),

@@ -104,7 +104,7 @@ impl Method {
 }
 
 /// Vectors per step, unless said otherwise.
-pub(super) const BATCH: usize = 1024;
+const BATCH: usize = 1024;
 
 /// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ and SFVQ
 /// by NSVQ and DiVeQ.
@@ -140,7 +140,7 @@ pub struct GradientTraining {
     spec: Spec,
     method: Method,
     steps: u64,
-    batch: usize,
+    batch: Option<usize>,
     rule: Rule,
     rate: f64,
     schedule: Schedule,
@@ -159,7 +159,7 @@ impl GradientTraining {
             spec,
             method,
             steps: 0,
-            batch: BATCH,
+            batch: None,
             rule: Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 },
             rate: 0.02,
             schedule: Schedule::Constant,
@@ -183,9 +183,9 @@ impl GradientTraining {
         self
     }
 
-    /// Vectors per step.
+    /// Vectors per step; if not said 1024, or all there are where there are fewer.
     pub fn batch(mut self, batch: usize) -> Self {
-        self.batch = batch;
+        self.batch = Some(batch);
         self
     }
 
@@ -241,7 +241,8 @@ impl GradientTraining {
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) for settings that make no sense, a spec that cannot be trained so, or fewer
-    /// vectors than codewords or than one batch; [`Device`](crate::ErrorKind::Device) if there is no room.
+    /// vectors than codewords or than a [batch](Self::batch) that was asked for;
+    /// [`Device`](crate::ErrorKind::Device) if there is no room.
     pub fn start(&self, engine: &Engine, x: &dyn Vectors) -> Result<GradientRun> {
         self.check()?;
         GradientRun::new(self, engine, x)
@@ -262,7 +263,7 @@ impl GradientTraining {
     fn check(&self) -> Result<()> {
         for (number, what) in [
             (self.steps, "steps"),
-            (self.batch as u64, "vectors per batch"),
+            (self.batch.unwrap_or(BATCH) as u64, "vectors per batch"),
             (self.window, "steps per window"),
         ] {
             if number == 0 {
@@ -300,6 +301,16 @@ impl GradientTraining {
             spec => Err(Error::input(format!(
                 "{spec} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8, AQ8x8 and SFVQ8 can"
             ))),
+        }
+    }
+
+    /// Vectors per step where there are `n`.
+    fn batch_of(&self, n: usize) -> Result<usize> {
+        match self.batch {
+            Some(batch) if batch > n => {
+                Err(Error::input(format!("batches of {batch} vectors of {n}; a batch can have {n} at most")))
+            }
+            batch => Ok(batch.unwrap_or(BATCH.min(n))),
         }
     }
 

@@ -105,10 +105,10 @@ impl Model {
         engine: &Engine,
         layout: &Layout,
         start: &[Array2<f32>],
-        d: usize,
+        (batch, d): (usize, usize),
     ) -> Result<Self> {
         let mut graph = Graph::new(engine);
-        let input = graph.input(training.batch, d)?;
+        let input = graph.input(batch, d)?;
         let codebooks = start.iter().enumerate();
         let codebooks = codebooks.map(|(j, start)| graph.parameter(&format!("codebook.{j}"), start.view()));
         let codebooks = codebooks.collect::<Result<Vec<_>>>()?;
@@ -120,7 +120,7 @@ impl Model {
         let (output, quantized) = if let Some(direction) = direction {
             let coder = quantizer(training, start.to_vec())?.prepare(engine)?;
             let noise = Noise::new(direction, training.seed);
-            let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), training.batch);
+            let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), batch);
             let joint = if matches!(training.spec, Spec::Additive { .. }) {
                 // Codebooks that are trained in an order share the work better among them than such as are not, and the
                 // search is faster: half the way they are those of a residual quantizer.

@@ -94,12 +94,7 @@ impl GradientRun {
         let sampler = KMeans::new(largest).sample_per_codeword(Some(most.max(1)));
         let mut x = joint::sample(&sampler, &layout.sizes, training.seed, x)?;
         let n = x.nrows();
-        if training.batch > n {
-            return Err(Error::input(format!(
-                "batches of {} vectors of {n}; a batch can have {n} at most",
-                training.batch
-            )));
-        }
+        let batch = training.batch_of(n)?;
         let units = Units::of(&x);
         x -= &units.mean;
         x /= units.scale;
@@ -107,10 +102,10 @@ impl GradientRun {
         let used = || code_use(training, engine, &start);
         Ok(Self {
             engine: engine.clone(),
-            model: Model::new(training, engine, &layout, &start, d)?,
+            model: Model::new(training, engine, &layout, &start, (batch, d))?,
             optimizer: training.optimizer(),
             batches: Batches::new(n, training.seed),
-            rows: engine.zeros(training.batch, 1)?,
+            rows: engine.zeros(batch, 1)?,
             losses: engine.zeros(training.window as usize, 1)?,
             window_use: used()?,
             period_use: used()?,
@@ -124,6 +119,11 @@ impl GradientRun {
     /// How the gradient gets through the quantizer.
     pub fn method(&self) -> &Method {
         &self.training.method
+    }
+
+    /// Vectors per step.
+    pub fn batch(&self) -> usize {
+        self.rows.rows()
     }
 
     /// Steps that are done.
@@ -185,7 +185,7 @@ impl GradientRun {
     pub(super) fn set_curve(&mut self, corners: Array2<f32>) -> Result<()> {
         let (training, d) = (&self.training, self.data.cols());
         let (layout, start) = (Layout::of(&training.spec, d)?, [corners]);
-        self.model = Model::new(training, &self.engine, &layout, &start, d)?;
+        self.model = Model::new(training, &self.engine, &layout, &start, (self.batch(), d))?;
         self.model.graph.set_step(self.step);
         self.optimizer = training.optimizer();
         self.window_use = code_use(training, &self.engine, &start)?;
@@ -204,7 +204,7 @@ impl GradientRun {
 
     /// Records and submits one step, whose loss goes to `slot`.
     fn record_step(&mut self, slot: usize) -> Result<()> {
-        let rows = self.batches.rows(self.step, self.training.batch);
+        let rows = self.batches.rows(self.step, self.batch());
         self.rows.write_rows(0, rows.view())?;
         let Model { graph, input, loss, quantized, .. } = &mut self.model;
         let mut recorder = self.engine.recorder();

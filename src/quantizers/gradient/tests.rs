@@ -155,6 +155,16 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_batch_is_all_there_are_where_there_are_few() {
+    let (engine, few) = (Engine::cpu(), vectors().slice(ndarray::s![..40, ..]).to_owned());
+    let mut run = GradientTraining::new("VQ8".parse().unwrap(), Method::Nsvq).start(&engine, &few).unwrap();
+    assert_eq!(run.batch(), 40);
+    assert!(run.advance().unwrap().mse().is_finite());
+    let asked = training("VQ8", Method::Nsvq).batch(41).start(&engine, &few);
+    assert!(asked.is_err_and(|error| error.to_string().contains("batches of 41 vectors of 40")));
+}
+
+#[test]
 fn a_loss_that_is_not_finite_stops_the_run() {
     let (engine, x) = (Engine::cpu(), vectors());
     let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
