@@ -95,7 +95,8 @@ pub struct Common {
 /// Which vectors.
 #[derive(Args, Debug)]
 pub struct Data {
-    /// Files, directories or globs: .npy .fvecs .bvecs .ivecs .safetensors[:tensor] .parquet[:column]
+    /// Files, directories or globs: .npy .npz[:array] .fvecs .bvecs .ivecs .fbin .u8bin .i8bin .ibin
+    /// .safetensors[:tensor] .parquet[:column]
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<PathBuf>,
 }

@@ -71,7 +71,7 @@ fn a_column_is_found_by_name_or_because_it_is_the_only_one() {
     let plain =
         folder.file("plain.parquet", &parquet::<FloatType>("required float x;", &lists(4, 1), 10, |v| v));
     assert!(refused(Column::open(&plain, None)).contains("no column of lists of numbers (there is: x f32)"));
-    assert!(refused(Column::open(&plain, Some("x"))).contains("'x' is no list of numbers"));
+    assert!(refused(Column::open(&plain, Some("x"))).contains("'x' is f32, no list of numbers"));
 }
 
 #[test]
