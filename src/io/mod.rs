@@ -29,6 +29,7 @@ mod parquet;
 mod pattern;
 mod safetensors;
 mod stored;
+mod unfinished;
 mod vecs;
 mod writer;
 
@@ -45,4 +46,5 @@ pub use index::IndexFile;
 pub use locate::Format;
 pub use model::{ModelFile, read_model, write_model};
 pub use output::{Output, check_output, write_file};
+pub use unfinished::remove_unfinished;
 pub use writer::{RowElement, RowWriter};

@@ -8,8 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempPath;
-
+use super::unfinished::Unfinished;
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// A file that is being written.
@@ -38,7 +37,7 @@ pub struct Output {
 #[derive(Debug)]
 enum Growing {
     /// Removed when it is dropped unfinished.
-    Temporary(TempPath),
+    Temporary(Unfinished),
     /// Kept for whoever resumes, with a note beside it of the job that it belongs to.
     Partial { partial: PathBuf, job: PathBuf },
 }
@@ -59,7 +58,7 @@ impl Output {
         // As any other new file, not for the owner alone as temporary files are.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let (file, path) = builder.tempfile_in(folder).context(|| target.display())?.into_parts();
+        let (file, path) = Unfinished::create(&builder, folder).context(|| target.display())?;
         Ok(Self { file, growing: Growing::Temporary(path), target: target.to_owned(), force })
     }
 
@@ -149,9 +148,7 @@ impl Output {
         drop(file);
         check_target(&target, force)?;
         match growing {
-            Growing::Temporary(path) => {
-                path.persist(&target).map_err(|e| e.error).context(|| target.display())
-            }
+            Growing::Temporary(path) => path.persist(&target).context(|| target.display()),
             Growing::Partial { partial, job } => {
                 fs::rename(&partial, &target).context(|| target.display())?;
                 // A note without its file means nothing, and the result is there.

@@ -16,7 +16,7 @@ use crate::kernels::local_search::MOST_CODEBOOKS;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::rng::Rng;
-use crate::train::{Init, KMeans, Observer, least_squares};
+use crate::train::{KMeans, Observer, least_squares};
 
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
 ///
@@ -88,7 +88,7 @@ impl Additive {
             beam: 5,
             rounds: 0,
             refinements: 25,
-            trainer: KMeans::new(256).init(Init::Random).iterations(10),
+            trainer: joint::trainer(),
             seed: 0,
         }
     }

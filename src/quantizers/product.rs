@@ -122,10 +122,10 @@ impl Product {
     }
 }
 
-/// Random starts: codebooks of a few hundred codewords for a few dimensions end as well from there, and k-means++ would
-/// take longer than all that follows.
-fn default_trainer(k: usize) -> KMeans {
-    KMeans::new(k).init(Init::Random)
+/// The k-means of each part, where nothing else is said. It starts from random vectors: k-means++ would take two to six
+/// times as long in all, to end .3 to 1 % lower.
+pub(super) fn trainer() -> KMeans {
+    KMeans::new(256).init(Init::Random)
 }
 
 /// How to train a [`Product`].
@@ -203,7 +203,7 @@ impl ProductBuilder {
     ) -> Result<Product> {
         let sizes = joint::sizes(&[self.bits])?;
         let columns = split(x.dim(), self.parts)?;
-        let trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(sizes[0]));
+        let trainer = self.trainer.clone().unwrap_or_else(trainer);
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
         let mut codebooks = Vec::new();
         for (part, columns) in columns.into_iter().enumerate() {
@@ -258,9 +258,9 @@ impl ProductBuilder {
         }
         let sizes = joint::sizes(&[self.bits])?;
         let columns = split(x.dim(), self.parts)?;
-        let trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(sizes[0]));
+        let trainer = self.trainer.clone().unwrap_or_else(trainer);
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
-        let quick = self.clone().trainer(trainer.clone().iterations(rotation::ITERATIONS));
+        let quick = self.clone().trainer(trainer.clone().at_most(rotation::ITERATIONS));
         let start = rotation::principal(&x, &columns)?;
         let (rotation, codebooks) =
             rotation::fit(engine, &x, start, rounds, observer, |turned, before, observer| {
@@ -284,7 +284,7 @@ impl ProductBuilder {
         let k = 1 << self.bits;
         let mut codebooks = Vec::new();
         for (part, columns) in columns.iter().enumerate() {
-            let mut trainer = self.trainer.clone().unwrap_or_else(|| default_trainer(k));
+            let mut trainer = self.trainer.clone().unwrap_or_else(trainer);
             if let Some(before) = &before {
                 trainer = trainer.init(Init::From(before.codebooks()[part].clone()));
             }

@@ -251,7 +251,12 @@ impl FromStr for Spec {
             }
             _ => {
                 let (lattice, scale) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
-                let unknown = || Error::input(format!("the spec {text:?} is not known; {GRAMMAR}"));
+                let unknown = || match meant(text) {
+                    Some(spec) => {
+                        Error::input(format!("the spec {text:?} is not known; did you mean {spec}?"))
+                    }
+                    None => Error::input(format!("the spec {text:?} is not known; {GRAMMAR}")),
+                };
                 let lattice = Lattice::named(lattice).ok_or_else(unknown)?;
                 let scale = match scale {
                     None => None,
@@ -268,6 +273,12 @@ impl FromStr for Spec {
             }
         }
     }
+}
+
+/// The spec that `text` would be in capitals and with the right sign between its numbers.
+fn meant(text: &str) -> Option<Spec> {
+    let other = text.to_uppercase().replace(['X', '×', '*'], "x");
+    if other == text { None } else { other.parse().ok() }
 }
 
 /// The number that `text` is in decimal digits; those that no count reaches are [`usize::MAX`].
@@ -424,7 +435,15 @@ mod tests {
             "PQ８x8",
         ] {
             let error = text.parse::<Spec>().unwrap_err().to_string();
-            let helps = ["an example is", "known are", "can be had", "such as", "as it is in", "is at most"];
+            let helps = [
+                "did you mean",
+                "an example is",
+                "known are",
+                "can be had",
+                "such as",
+                "as it is in",
+                "is at most",
+            ];
             assert!(helps.iter().any(|help| error.contains(help)), "{text}: {error}");
         }
     }

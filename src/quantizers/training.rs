@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{
     Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
-    TreeResidual, Vq, joint, tree_residual,
+    TreeResidual, Vq, joint, product, tree_residual,
 };
 use crate::Vectors;
 use crate::engine::Engine;
@@ -69,6 +69,29 @@ impl Training {
             shared: false,
             rate: None,
             seed: 0,
+        }
+    }
+
+    /// The settings of k-means that the codebooks of `spec` are found with unless told otherwise; k and seed are set for
+    /// each. All others in the crate that have a default for a kind have it from the same place.
+    ///
+    /// ```
+    /// use wgvq::{Spec, Training};
+    /// # fn main() -> wgvq::Result<()> {
+    /// let spec: Spec = "RQ2x4".parse()?;
+    /// // All as it would be, but for a tolerance of its own.
+    /// let kmeans = Training::default_kmeans(&spec).tolerance(1e-3);
+    /// let training = Training::new(spec).kmeans(kmeans);
+    /// # let x = ndarray::Array2::from_shape_fn((300, 6), |(row, column)| ((row * (column + 2)) % 16) as f32);
+    /// # training.fit(&wgvq::Engine::cpu(), &x, &mut ())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn default_kmeans(spec: &Spec) -> KMeans {
+        match spec {
+            Spec::Product { .. } | Spec::OptimizedProduct { .. } => product::trainer(),
+            spec if spec.is_joint() => joint::trainer(),
+            _ => KMeans::new(1),
         }
     }
 

@@ -137,6 +137,12 @@ impl KMeans {
         self
     }
 
+    /// The limit of iterations lowered to `iterations`, where it is higher.
+    pub(crate) fn at_most(self, iterations: usize) -> Self {
+        let iterations = self.iterations.min(iterations);
+        self.iterations(iterations)
+    }
+
     /// The run ends once an iteration improves the objective by less than this share of it. With 0 it ends
     /// only when the objective no longer improves at all.
     pub fn tolerance(mut self, tolerance: f64) -> Self {

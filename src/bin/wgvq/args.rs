@@ -2,7 +2,7 @@
 
 mod training;
 
-pub use training::{InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
+pub use training::{InitName, KMeansOptions, LevelsName, Train, TrainerName};
 
 use std::path::{Path, PathBuf};
 

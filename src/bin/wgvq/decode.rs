@@ -20,7 +20,6 @@ pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;
     let mut out = RowWriter::<f32>::create(&command.output, n, dim, common.force)?;
-    interrupt::listen()?;
 
     let mut progress = Progress::new(common, "decode", "vectors", n);
     let start = Instant::now();

@@ -1,15 +1,15 @@
 //! `wgvq elbow`
 
-use wgvq::train::elbow;
+use wgvq::train::{KMeans, elbow};
 use wgvq::{Error, Result, io};
 
+use crate::Verdict;
 use crate::args::{Common, Elbow};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
 use crate::stdout::say;
-use crate::train::{ITERATIONS, Watch};
-use crate::{Verdict, interrupt};
+use crate::train::Watch;
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     if let Some(path) = &command.plot {
@@ -17,11 +17,9 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     }
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
-    interrupt::listen()?;
-    let runs = command.k.len().saturating_mul(command.kmeans.restarts);
-    let total = runs.saturating_mul(command.kmeans.iters.unwrap_or(ITERATIONS));
+    let total = command.k.len().saturating_mul(command.kmeans.most_iterations());
     let mut watch = Watch::new(Progress::new(common, "elbow", "iterations", total));
-    let trainer = |k| command.kmeans.trainer(k, common.seed);
+    let trainer = |k| command.kmeans.apply(KMeans::new(k)).seed(common.seed);
     let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;
     watch.progress.finish();
 

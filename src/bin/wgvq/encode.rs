@@ -26,7 +26,6 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
         names: format!("{:?}", command.data.data),
     };
     let mut out = CodesWriter::open(&job, &model, &data, &engine)?;
-    interrupt::listen()?;
 
     let done = out.written();
     let mut progress = Progress::new(common, "encode", "vectors", data.len());

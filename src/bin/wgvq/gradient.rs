@@ -33,7 +33,6 @@ pub fn run(
     }
     let checkpoint = command.output.with_extension("checkpoint.safetensors");
     let engine = common.engine()?;
-    interrupt::listen()?;
 
     let mut run = training.start(&engine, data)?;
     if options.resume {
@@ -51,7 +50,9 @@ pub fn run(
     let begin = Instant::now();
     let mut trained = 0.0;
     while run.step() < steps {
-        let window = run.advance().map_err(|error| with_checkpoint(error, &checkpoint, saved))?;
+        let window = run
+            .advance_until(&interrupt::asked)
+            .map_err(|error| with_checkpoint(error, &checkpoint, saved))?;
         trained += window.seconds;
         log.window(&window)?;
         progress.add(window.losses.len(), note(&window));
@@ -107,7 +108,6 @@ fn write_model(
 
 /// Fails for a setting of another trainer.
 fn refuse_other_settings(command: &Train) -> Result<()> {
-    let kmeans = &command.kmeans;
     for (given, name) in [
         (command.weights.is_some(), "--weights"),
         (command.start.is_some(), "--start"),
@@ -118,15 +118,15 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
         (command.levels.is_some(), "--levels"),
         (command.shared, "--shared"),
         (command.rate.is_some(), "--rate"),
-        (kmeans.spherical, "--spherical"),
-        (kmeans.mini_batch.is_some(), "--mini-batch"),
-        (!kmeans.is_default(), "a setting of k-means"),
     ] {
         if given {
             return Err(Error::input(format!("{name} is for other trainers; leave it out")));
         }
     }
-    Ok(())
+    match command.kmeans.given() {
+        Some(name) => Err(Error::input(format!("{name} is for other trainers; leave it out"))),
+        None => Ok(()),
+    }
 }
 
 /// What the log and the model say of the run.

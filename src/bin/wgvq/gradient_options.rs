@@ -141,6 +141,9 @@ const RATE: f64 = 0.02;
 /// Steps between two reports.
 const LOG_EVERY: u64 = 100;
 
+/// Steps between two replacements.
+const REPLACE_EVERY: u64 = 500;
+
 /// Of [`Method::Gumbel`]: nearly hard draws, which train best.
 const SHARPNESS: f32 = 500.0;
 
@@ -220,18 +223,27 @@ impl GradientOptions {
             ScheduleName::Step { every, factor } => Schedule::Step { every, factor },
         };
         training = training.schedule(if warm_up > 0 { schedule.warm_up(warm_up) } else { schedule });
-        let replacement = match self.replace_every {
-            // What the spec has by default: none for a curve, whose corners are not replaced.
-            None if !replaced => None,
-            Some(0) => None,
-            every => {
-                let last = self.replace_last.unwrap_or(steps / 10 * 9);
-                let replacement = Replacement::new(every.unwrap_or(500), last)?;
-                Some(match self.replace_share {
-                    Some(share) => replacement.share(share)?,
-                    None => replacement,
-                })
+        // The corners of a curve are not replaced.
+        let every = self.replace_every.unwrap_or(if replaced { REPLACE_EVERY } else { 0 });
+        let replacement = if every == 0 {
+            for (given, name) in [
+                (self.replace_share.is_some(), "--replace-share"),
+                (self.replace_last.is_some(), "--replace-last"),
+            ] {
+                if given {
+                    return Err(Error::input(format!(
+                        "{name}: no codewords are replaced here; leave it out"
+                    )));
+                }
             }
+            None
+        } else {
+            let last = self.replace_last.unwrap_or(steps / 10 * 9);
+            let replacement = Replacement::new(every, last)?;
+            Some(match self.replace_share {
+                Some(share) => replacement.share(share)?,
+                None => replacement,
+            })
         };
         Ok(training.replacement(replacement).clip(self.clip))
     }

@@ -48,7 +48,6 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
         }
         _ => None,
     };
-    interrupt::listen()?;
 
     let mut codes = Vec::with_capacity(data.rows());
     let judged = eval::judge(&model, &engine, &data, common, |batch| {

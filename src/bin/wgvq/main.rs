@@ -66,8 +66,7 @@ fn main() -> ExitCode {
             eprintln!("wgvq: {error}");
             ExitCode::from(match error.kind() {
                 ErrorKind::Device => 3,
-                // What a shell reports for a program that an interrupt ended.
-                ErrorKind::Cancelled => 130,
+                ErrorKind::Cancelled => interrupt::STATUS,
                 _ => 2,
             })
         }
@@ -83,17 +82,25 @@ fn refuse(error: clap::Error) -> ! {
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
         _ => {
-            // Clap's paragraphs after the first repeat the usage.
+            // Of clap's paragraphs after the first, those that are no tip repeat the usage.
             let text = error.to_string();
-            let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-            eprintln!("wgvq: {}; see --help", first.split_whitespace().collect::<Vec<_>>().join(" "));
+            let mut paragraphs = text.split("\n\n");
+            let first = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+            let tips = paragraphs.filter_map(|paragraph| paragraph.trim_start().strip_prefix("tip: "));
+            let parts: Vec<_> = std::iter::once(first).chain(tips).map(one_line).collect();
+            eprintln!("wgvq: {}; see --help", parts.join("; "));
             std::process::exit(2)
         }
     }
 }
 
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn run(options: &Options) -> wgvq::Result<Verdict> {
     let common = &options.common;
+    interrupt::listen()?;
     common.start_threads()?;
     match &options.command {
         Command::Train(command) => train::run(command, common),

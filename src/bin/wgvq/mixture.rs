@@ -3,17 +3,20 @@
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::train::{Ended, GaussianMixture};
+use wgvq::train::{Ended, GaussianMixture, KMeans};
 use wgvq::{Error, Evaluation, Quantizer, Result, Spec, Vectors, Vq};
 
+use crate::Verdict;
 use crate::args::{Common, Train};
 use crate::figures::Figures;
 use crate::progress::Progress;
 use crate::train::Watch;
-use crate::{Verdict, interrupt};
 
 /// Iterations, unless said otherwise.
 const ITERATIONS: usize = 100;
+
+/// Iterations of the k-means that it starts from.
+const START: usize = 5;
 
 /// A Gaussian mixture, whose means become the codewords of a VQ.
 pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {
@@ -29,21 +32,23 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         (command.start.is_some(), "--start"),
         (options.spherical, "--spherical"),
         (options.mini_batch.is_some(), "--mini-batch"),
-        (options.restarts != 1, "--restarts"),
+        (options.restarts.is_some(), "--restarts"),
     ] {
         if given {
             return Err(Error::input(format!("{name} is for --trainer kmeans; leave it out with em")));
         }
     }
     let iterations = options.iters.unwrap_or(ITERATIONS);
-    let trainer = GaussianMixture::new(k)
+    let start = options.apply(KMeans::new(k)).iterations(START).seed(common.seed);
+    let mut trainer = GaussianMixture::new(k)
         .covariance(command.covariance.map_or_else(Default::default, Into::into))
         .iterations(iterations)
-        .tolerance(options.tolerance)
-        .start(options.trainer(k, common.seed).iterations(5))
+        .start(start)
         .seed(common.seed);
+    if let Some(tolerance) = options.tolerance {
+        trainer = trainer.tolerance(tolerance);
+    }
     let engine = common.engine()?;
-    interrupt::listen()?;
 
     let start = Instant::now();
     let mut watch = Watch::new(Progress::new(common, "train", "iterations", iterations));

@@ -34,7 +34,6 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         Some(path) => Some(Rows::<i32>::create(path, count, k, common)?),
         None => None,
     };
-    interrupt::listen()?;
 
     let start = Instant::now();
     let search = Search::nearest(k).memory(common.memory()).watch(watch("search", common));

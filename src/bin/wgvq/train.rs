@@ -8,7 +8,7 @@ use serde_json::json;
 use wgvq::train::{Ended, Evolution, Init, Iteration, KMeans, Observer};
 use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
-use crate::args::{Common, InitName, KMeansOptions, LevelsName, SAMPLE, TOLERANCE, Train, TrainerName};
+use crate::args::{Common, InitName, KMeansOptions, LevelsName, Train, TrainerName};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
 use crate::{Verdict, gradient, interrupt, mixture};
@@ -66,7 +66,7 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
 
 /// One codebook, with all that k-means has to offer.
 fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
-    let mut trainer = command.kmeans.trainer(k, common.seed);
+    let mut trainer = command.kmeans.apply(KMeans::new(k)).seed(common.seed);
     if let Some(path) = &command.start {
         let model = wgvq::load(path).context(|| "--start")?;
         let [codebook] = model.quantizer.codebooks()[..] else {
@@ -79,11 +79,9 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
         None => None,
     };
     let engine = common.engine()?;
-    interrupt::listen()?;
 
     let start = Instant::now();
-    let runs = command.kmeans.restarts;
-    let total = runs.saturating_mul(command.kmeans.iters.unwrap_or(ITERATIONS));
+    let total = command.kmeans.most_iterations();
     let mut watch = Watch::new(Progress::new(common, "train", "iterations", total));
     let found = trainer.fit_observed(&engine, data, weights.as_deref(), &mut watch)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -150,15 +148,11 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
         .shared(command.shared)
         .rate(command.rate)
         .seed(common.seed);
-    let training = if command.kmeans.is_default() {
-        training
-    } else {
-        let iterations = if spec.is_joint() { JOINT_ITERATIONS } else { ITERATIONS };
-        let trainer = command.kmeans.trainer(1, common.seed);
-        training.kmeans(trainer.iterations(command.kmeans.iters.unwrap_or(iterations)))
+    let training = match command.kmeans.given() {
+        None => training,
+        Some(_) => training.kmeans(command.kmeans.apply(Training::default_kmeans(&spec))),
     };
     let engine = common.engine()?;
-    interrupt::listen()?;
 
     let start = Instant::now();
     let mut watch = Watch::new(Progress::open_ended(common, "train", "iterations"));
@@ -192,40 +186,52 @@ fn read_weights(path: &Path) -> Result<Vec<f32>> {
     Ok(weights.to_array()?.into_iter().collect())
 }
 
-/// Iterations of k-means, unless said otherwise.
-pub const ITERATIONS: usize = 25;
-
-/// The same where a joint fit follows.
-const JOINT_ITERATIONS: usize = 10;
+/// Iterations of k-means of one codebook, unless said otherwise.
+const ITERATIONS: usize = 25;
 
 impl KMeansOptions {
-    /// Whether nothing was said, so that each quantizer takes its own settings.
-    pub fn is_default(&self) -> bool {
-        self.init.is_none()
-            && self.iters.is_none()
-            && self.tolerance == TOLERANCE
-            && self.restarts == 1
-            && self.sample == SAMPLE
+    /// The first setting that was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.init.is_some(), "--init"),
+            (self.iters.is_some(), "--iters"),
+            (self.tolerance.is_some(), "--tolerance"),
+            (self.restarts.is_some(), "--restarts"),
+            (self.sample.is_some(), "--sample"),
+            (self.spherical, "--spherical"),
+            (self.mini_batch.is_some(), "--mini-batch"),
+        ];
+        given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
     }
 
-    /// The trainer that these options describe.
-    pub fn trainer(&self, k: usize, seed: u64) -> KMeans {
-        let init = match self.init {
-            Some(InitName::Random) => Init::Random,
-            Some(InitName::PlusPlus) => Init::PlusPlus,
-            Some(InitName::Parallel) => Init::Parallel,
-            Some(InitName::Evolution) => Init::Evolution(Evolution::new()),
-            None => Init::default(),
-        };
-        KMeans::new(k)
-            .init(init)
-            .iterations(self.iters.unwrap_or(ITERATIONS))
-            .tolerance(self.tolerance)
-            .restarts(self.restarts)
-            .sample_per_codeword((self.sample > 0).then_some(self.sample))
-            .spherical(self.spherical)
-            .mini_batch(self.mini_batch)
-            .seed(seed)
+    /// `trainer` with the settings that were given.
+    pub fn apply(&self, mut trainer: KMeans) -> KMeans {
+        if let Some(init) = self.init {
+            trainer = trainer.init(match init {
+                InitName::Random => Init::Random,
+                InitName::PlusPlus => Init::PlusPlus,
+                InitName::Parallel => Init::Parallel,
+                InitName::Evolution => Init::Evolution(Evolution::new()),
+            });
+        }
+        if let Some(iterations) = self.iters {
+            trainer = trainer.iterations(iterations);
+        }
+        if let Some(tolerance) = self.tolerance {
+            trainer = trainer.tolerance(tolerance);
+        }
+        if let Some(restarts) = self.restarts {
+            trainer = trainer.restarts(restarts);
+        }
+        if let Some(sample) = self.sample {
+            trainer = trainer.sample_per_codeword((sample > 0).then_some(sample));
+        }
+        trainer.spherical(self.spherical).mini_batch(self.mini_batch)
+    }
+
+    /// Iterations at most of all the runs of one k-means.
+    pub fn most_iterations(&self) -> usize {
+        self.restarts.unwrap_or(1).saturating_mul(self.iters.unwrap_or(ITERATIONS))
     }
 }
 

@@ -7,11 +7,11 @@ use wgvq::metrics::Metric;
 use wgvq::search::Search;
 use wgvq::{Error, Result, io};
 
+use crate::Verdict;
 use crate::args::{Common, MetricName, Truth};
 use crate::figures::print_json;
 use crate::search::{Rows, watch};
 use crate::stdout::say;
-use crate::{Verdict, interrupt};
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
     let inputs = [&command.base, &command.queries];
@@ -32,7 +32,6 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
         Some(path) => Some(Rows::<f32>::create(path, count, k, common)?),
         None => None,
     };
-    interrupt::listen()?;
 
     let metric = match command.metric {
         MetricName::L2 => Metric::SquaredL2,

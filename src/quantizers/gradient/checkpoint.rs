@@ -11,7 +11,7 @@ use crate::io;
 use crate::train::OptimizerState;
 
 impl GradientRun {
-    /// Writes all that [`resume`](Self::resume) needs to `path`, over what is there. To be called between windows.
+    /// Writes all that [`resume`](Self::resume) needs to `path`, over what is there. To be called between calls of [`advance`](Self::advance).
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if a tensor is not finite; [`Io`](crate::ErrorKind::Io). What was there stays

@@ -137,6 +137,15 @@ impl GradientRun {
     /// [`Input`](crate::ErrorKind::Input) if the loss is not finite, naming the step and what else is not;
     /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
     pub fn advance(&mut self) -> Result<TrainingWindow> {
+        self.advance_until(&|| false)
+    }
+
+    /// As [`advance`](Self::advance), but ends earlier, after the first step at which `stopped` says so: a checkpoint can be
+    /// saved there as after a whole window, and the next window ends where this one would have.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn advance_until(&mut self, stopped: &dyn Fn() -> bool) -> Result<TrainingWindow> {
         let begin = Instant::now();
         let (first, window) = (self.step, self.training.window);
         let stages = self.training.stages();
@@ -157,10 +166,13 @@ impl GradientRun {
                 }
                 replaced.push((self.step, counts));
             }
+            if stopped() {
+                break;
+            }
         }
         let losses = self.check_losses(first)?;
         let usage = self.window_use.iter_mut().map(CodewordUse::take).collect::<Result<_>>()?;
-        if end == stage_end && end < self.training.steps {
+        if self.step == stage_end && stage_end < self.training.steps {
             self.grow()?;
         }
         // From a mean over elements of scaled vectors.

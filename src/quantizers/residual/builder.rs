@@ -7,7 +7,7 @@ use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::quantizers::joint;
-use crate::train::{Init, KMeans, Observer};
+use crate::train::{KMeans, Observer};
 
 /// How to train a [`Residual`].
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Default for ResidualBuilder {
             beam: 5,
             refinements: 16,
             max_error: None,
-            trainer: KMeans::new(256).init(Init::Random).iterations(10),
+            trainer: joint::trainer(),
             seed: 0,
         }
     }

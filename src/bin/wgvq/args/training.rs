@@ -32,10 +32,11 @@ pub struct Train {
     pub kmeans: KMeansOptions,
     #[command(flatten)]
     pub effort: Effort,
-    /// Joint fits of the codebooks of RQ, PRQ, AQ and LSQ, or of the rotation of OPQ, at most
+    /// Joint fits of the codebooks of RQ, PRQ, AQ and LSQ, or of the rotation of OPQ, at most [default: 16 for RQ and PRQ,
+    /// 25 for AQ and LSQ, 20 for OPQ]
     #[arg(long, value_name = "ROUNDS")]
     pub refine: Option<usize>,
-    /// Levels of SQ: evenly spaced, or fitted to the data by Lloyd and Max
+    /// Levels of SQ: evenly spaced, or fitted to the data by Lloyd and Max [default: uniform]
     #[arg(long, value_enum)]
     pub levels: Option<LevelsName>,
     /// The same levels of SQ for all dimensions
@@ -54,31 +55,28 @@ pub struct Train {
     pub gradient: GradientOptions,
 }
 
-/// The default of `--tolerance`.
-pub const TOLERANCE: f64 = 1e-4;
-
-/// The default of `--sample`.
-pub const SAMPLE: usize = 256;
-
-/// Settings of k-means.
+/// Settings of k-means. One that is not given is as [`Training::default_kmeans`](wgvq::Training::default_kmeans) has it for
+/// the spec.
 #[derive(Args, Debug)]
 pub struct KMeansOptions {
-    /// Where the codewords start
+    /// Where the codewords start [default: kmeans++ up to 256 codewords of VQ and TRQ, random vectors for more and for other
+    /// quantizers]
     #[arg(long, value_enum)]
     pub init: Option<InitName>,
     /// Iterations at most (batches, with --mini-batch) [default: 25, and 10 where codebooks are refitted jointly]
     #[arg(long)]
     pub iters: Option<usize>,
     /// Stop once an iteration improves the objective by less than this share, or a mixture's mean log-likelihood by
-    /// less than this in nats per dimension
-    #[arg(long, default_value_t = TOLERANCE)]
-    pub tolerance: f64,
-    /// Runs from different starts, of which the best is kept
-    #[arg(long, default_value_t = 1)]
-    pub restarts: usize,
+    /// less than this in nats per dimension [default: 0.0001]
+    #[arg(long)]
+    pub tolerance: Option<f64>,
+    /// Runs from different starts, of which the best is kept [default: 1]
+    #[arg(long)]
+    pub restarts: Option<usize>,
     /// Training vectors per codeword (of TRQ, per codeword of a stage's K codebooks) at most, drawn at random; 0 for all
-    #[arg(long, default_value_t = SAMPLE)]
-    pub sample: usize,
+    /// [default: 256]
+    #[arg(long)]
+    pub sample: Option<usize>,
     /// Unit-length vectors and codewords (cosine)
     #[arg(long)]
     pub spherical: bool,

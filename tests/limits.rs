@@ -1,0 +1,121 @@
+//! What the command line answers to: settings, signals, memory.
+
+#![cfg(feature = "cli")]
+
+mod common;
+
+use common::cli::Cli;
+use wgvq::Rng;
+use wgvq::ndarray::Array2;
+
+fn normals(n: usize, d: usize) -> Array2<f32> {
+    let mut rng = Rng::new(70, 0);
+    Array2::from_shape_simple_fn((n, d), || rng.normal())
+}
+
+/// What `--help` says that a setting is where it is not given, for every spec and trainer that has it.
+const DEFAULTS: [(&str, &str); 16] = [
+    ("VQ16", "--iters 25 --tolerance 0.0001 --restarts 1 --sample 256 --init kmeans++"),
+    ("VQ16 --trainer em", "--tolerance 0.0001 --sample 256 --covariance diagonal --init kmeans++"),
+    ("SQ4", "--levels uniform"),
+    ("PQ2x4", "--iters 25 --tolerance 0.0001 --restarts 1 --sample 256 --init random"),
+    ("OPQ2,PQ2x4", "--iters 25 --tolerance 0.0001 --restarts 1 --sample 256 --init random --refine 20"),
+    ("RQ3x4", "--iters 10 --tolerance 0.0001 --restarts 1 --sample 256 --init random --beam 5 --refine 16"),
+    (
+        "PRQ2x2x4",
+        "--iters 10 --tolerance 0.0001 --restarts 1 --sample 256 --init random --beam 5 --refine 16",
+    ),
+    ("TRQ2x3", "--iters 25 --tolerance 0.0001 --restarts 1 --sample 256 --init kmeans++"),
+    ("AQ3x4", "--iters 10 --tolerance 0.0001 --restarts 1 --sample 256 --init random --beam 5 --refine 25"),
+    (
+        "LSQ3x4",
+        "--iters 10 --tolerance 0.0001 --restarts 1 --sample 256 --init random --beam 5 --refine 25 --local-search 8",
+    ),
+    ("E8", "--rate 4"),
+    ("SFVQ2 --steps 50", "--batch 1024 --lr 0.02 --optimizer adam --schedule cosine --log-every 100"),
+    (
+        "RQ2x3 --trainer nsvq --steps 50",
+        "--batch 1024 --lr 0.02 --optimizer adam --schedule cosine --log-every 100 --replace-every 500 \
+         --replace-share 0.01 --replace-last 45 --beam 5",
+    ),
+    ("VQ16 --trainer soft --steps 50", "--tau 20:1000"),
+    ("VQ16 --trainer gumbel --steps 50", "--tau 1"),
+    ("VQ16 --trainer ema --steps 50", "--decay 0.99"),
+];
+
+#[test]
+fn a_setting_at_its_default_changes_nothing() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &normals(1200, 8));
+    let train = |settings: &str| {
+        let output = cli.run(&format!("train x.npy --spec {settings} -o m.safetensors --force -q"));
+        assert!(output.status.success(), "{settings}: {}", String::from_utf8_lossy(&output.stderr));
+        let model = wgvq::load(cli.path("m.safetensors")).unwrap().quantizer;
+        let tensors = model.tensors().into_iter().map(|(name, tensor)| (name, tensor.to_owned()));
+        (tensors.collect::<Vec<_>>(), model.settings())
+    };
+    for (spec, defaults) in DEFAULTS {
+        let plain = train(spec);
+        let first: Vec<&str> = defaults.split(' ').take(2).collect();
+        for settings in [first.join(" "), format!("--seed 0 {defaults}")] {
+            assert!(train(&format!("{spec} {settings}")) == plain, "{spec} is another model with {settings}");
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_is_not_heard_is_refused() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &normals(1200, 8));
+    for (settings, says) in [
+        ("SQ4 --tolerance 0.0001", "SQ4 has no k-means"),
+        ("E8 --sample 256", "E8 has no k-means"),
+        ("SFVQ2 --replace-share 0.1", "no codewords are replaced here"),
+        ("VQ4 --trainer nsvq --replace-every 0 --replace-last 3", "no codewords are replaced here"),
+        ("VQ4 --trainer nsvq --sample 256", "--sample is for other trainers"),
+        ("VQ4 --trainer em --restarts 2", "--restarts is for --trainer kmeans"),
+    ] {
+        cli.refuse(&format!("train x.npy --spec {settings} -o m.safetensors"), says);
+    }
+}
+
+#[test]
+fn what_is_nearly_right_is_answered_with_what_is_meant() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &normals(30, 8));
+    for (arguments, says) in [
+        ("train x.npy --spec VQ4 --iter 3 -o m.safetensors", "'--iters'"),
+        ("train x.npy --spec VQ4 --trainer nsvg -o m.safetensors", "'nsvq'"),
+        ("train x.npy --spec rq2x4 -o m.safetensors", "did you mean RQ2x4?"),
+        ("trian x.npy", "'train'"),
+    ] {
+        cli.refuse(arguments, says);
+    }
+}
+
+/// A search that takes minutes, and says nothing while one block of vectors is searched.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_program_within_a_second_and_leaves_nothing() {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &normals(60_000, 256));
+    for signal in ["-TERM", "-INT"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wgvq"))
+            .current_dir(cli.folder.path())
+            .args("train x.npy --spec VQ8192 --init kmeans++ --sample 0 -o m.safetensors -q".split(' '))
+            .args(["--device", "cpu"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let sent = Instant::now();
+        let status = child.wait().unwrap();
+        // A second, and another for a machine that is busy with other tests.
+        assert!(sent.elapsed() < Duration::from_secs(2), "{signal} was answered after {:?}", sent.elapsed());
+        assert_eq!(status.code(), Some(130), "{signal}");
+    }
+    let left = std::fs::read_dir(cli.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["x.npy"]);
+}
