@@ -2,6 +2,7 @@
 //
 //   decoded[i, :] = sum over j of codewords[offsets[j] + codes[i, j], :]
 //
+// A code past the end of its codebook is its last: no index leaves the codewords whatever the codes are.
 // codes (n, m); offsets (m + 1): where each codebook starts in codewords (offsets[m], d); decoded (n, d).
 // One invocation per element of decoded, row-major; the sum is in the order of the codebooks.
 
@@ -31,7 +32,9 @@ fn main(
     let column = element % params.d;
     var sum = 0.0;
     for (var j = 0u; j < params.m; j++) {
-        sum += codewords[(offsets[j] + codes[row * params.m + j]) * params.d + column];
+        let last = offsets[j + 1u] - offsets[j] - 1u;
+        let codeword = offsets[j] + min(codes[row * params.m + j], last);
+        sum += codewords[codeword * params.d + column];
     }
     decoded[element] = sum;
 }

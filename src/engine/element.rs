@@ -20,6 +20,10 @@ pub trait Element: bytemuck::Pod + Send + Sync + std::fmt::Debug + PartialEq + s
     /// Whether `self` may be uploaded: NaN and infinity may not.
     #[doc(hidden)]
     fn acceptable(&self) -> bool;
+
+    /// The code, count or row number that it is, if it is one.
+    #[doc(hidden)]
+    fn code(&self) -> Option<u32>;
 }
 
 impl Element for f32 {
@@ -28,6 +32,10 @@ impl Element for f32 {
     #[inline]
     fn acceptable(&self) -> bool {
         self.is_finite()
+    }
+    #[inline]
+    fn code(&self) -> Option<u32> {
+        None
     }
 }
 
@@ -38,5 +46,9 @@ impl Element for u32 {
     #[inline]
     fn acceptable(&self) -> bool {
         true
+    }
+    #[inline]
+    fn code(&self) -> Option<u32> {
+        Some(*self)
     }
 }

@@ -1,6 +1,7 @@
 //! The GPU behind an engine: its device and queue, memory, transfers, and what went wrong.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::channel::oneshot;
@@ -115,7 +116,8 @@ impl Gpu {
     /// A storage buffer of at least `bytes`.
     pub fn allocate(&self, bytes: u64) -> Result<Slab> {
         let buffer = self.take(bytes, STORAGE)?;
-        let slab = Slab { buffer: Arc::new(Memory::Pooled(buffer)), offset: 0, size: bytes.max(4) };
+        let slab =
+            Slab { buffer: Arc::new(Memory::new(Source::Pooled(buffer))), offset: 0, size: bytes.max(4) };
         if self.checked {
             let poison = vec![<u32 as super::Element>::POISON; slab.buffer.size() as usize / 4];
             self.queue.write_buffer(&slab.buffer, 0, bytemuck::cast_slice(&poison));
@@ -125,7 +127,7 @@ impl Gpu {
 
     /// A uniform buffer for the parameters of many dispatches.
     pub fn allocate_uniform(&self, bytes: u64) -> Result<Arc<Memory>> {
-        Ok(Arc::new(Memory::Pooled(self.take(bytes, UNIFORM)?)))
+        Ok(Arc::new(Memory::new(Source::Pooled(self.take(bytes, UNIFORM)?))))
     }
 
     fn take(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<Pooled> {
@@ -273,18 +275,38 @@ pub(crate) fn one_line(report: &str) -> String {
     report.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A buffer, and whether kernels have written to it since the host has.
+pub(crate) struct Memory {
+    source: Source,
+    computed: AtomicBool,
+}
+
 /// A buffer from our pool, or one of the host app's.
-pub(crate) enum Memory {
+enum Source {
     Pooled(Pooled),
     Foreign(wgpu::Buffer),
+}
+
+impl Memory {
+    fn new(source: Source) -> Self {
+        Self { source, computed: AtomicBool::new(false) }
+    }
+
+    pub fn is_computed(&self) -> bool {
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    pub fn set_computed(&self, computed: bool) {
+        self.computed.store(computed, Ordering::Relaxed);
+    }
 }
 
 impl Deref for Memory {
     type Target = wgpu::Buffer;
     fn deref(&self) -> &wgpu::Buffer {
-        match self {
-            Memory::Pooled(pooled) => pooled.buffer(),
-            Memory::Foreign(buffer) => buffer,
+        match &self.source {
+            Source::Pooled(pooled) => pooled.buffer(),
+            Source::Foreign(buffer) => buffer,
         }
     }
 }
@@ -299,7 +321,7 @@ pub(crate) struct Slab {
 
 impl Slab {
     pub fn foreign(buffer: wgpu::Buffer, bytes: u64) -> Self {
-        Self { buffer: Arc::new(Memory::Foreign(buffer)), offset: 0, size: bytes.max(4) }
+        Self { buffer: Arc::new(Memory::new(Source::Foreign(buffer))), offset: 0, size: bytes.max(4) }
     }
 
     /// The stretch of `size` bytes from `offset` on.

@@ -31,6 +31,15 @@ pub struct Matrix<T: Element> {
     rows: usize,
     cols: usize,
     storage: Storage<T>,
+    /// Of each column the largest code that the host has written; empty once a kernel has written, or if there are no codes.
+    peaks: Vec<Peak>,
+}
+
+/// The largest code of a column, and a row that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peak {
+    pub code: u32,
+    pub row: usize,
 }
 
 enum Storage<T: Element> {
@@ -66,12 +75,12 @@ impl<T: Element> Matrix<T> {
                 Storage::Device { slabs, shard_rows }
             }
         };
-        Ok(Self { engine: engine.clone(), rows, cols, storage })
+        Ok(Self { engine: engine.clone(), rows, cols, storage, peaks: Vec::new() })
     }
 
     pub(super) fn wrapped(engine: &Engine, slab: Slab, rows: usize, cols: usize) -> Self {
         let storage = Storage::Device { slabs: vec![slab], shard_rows: rows.max(1) };
-        Self { engine: engine.clone(), rows, cols, storage }
+        Self { engine: engine.clone(), rows, cols, storage, peaks: Vec::new() }
     }
 
     /// How many rows (vectors) there are.
@@ -206,6 +215,7 @@ impl<T: Element> Matrix<T> {
             )));
         }
         let cols = self.cols;
+        self.note_peaks(first, flat);
         match &mut self.storage {
             Storage::Host(own) => own[first * cols..first * cols + flat.len()].copy_from_slice(flat),
             Storage::Device { shard_rows, .. } => {
@@ -222,6 +232,37 @@ impl<T: Element> Matrix<T> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps in mind the largest codes of the rows from `first` on, which the host gives.
+    fn note_peaks(&mut self, first: usize, values: &[T]) {
+        if values.first().and_then(T::code).is_none() {
+            return;
+        }
+        // What all rows are overwritten with counts alone.
+        if values.len() == self.rows * self.cols || self.host_peaks().is_empty() {
+            self.peaks.clear();
+        }
+        self.peaks.resize(self.cols, Peak { code: 0, row: first });
+        for (row, values) in values.chunks_exact(self.cols).enumerate() {
+            for (peak, code) in self.peaks.iter_mut().zip(values.iter().filter_map(T::code)) {
+                if code > peak.code {
+                    *peak = Peak { code, row: first + row };
+                }
+            }
+        }
+        if let Storage::Device { slabs, .. } = &self.storage {
+            slabs.iter().for_each(|slab| slab.buffer.set_computed(false));
+        }
+    }
+
+    /// Of each column the largest code, if all codes are what the host has written. None for what kernels have computed,
+    /// whose codes are below the size of their codebook.
+    pub(crate) fn host_peaks(&self) -> &[Peak] {
+        match &self.storage {
+            Storage::Device { slabs, .. } if slabs.iter().any(|slab| slab.buffer.is_computed()) => &[],
+            _ => &self.peaks,
+        }
     }
 
     fn check_rows(&self, rows: &Range<usize>) -> Result<()> {
@@ -244,6 +285,7 @@ impl<T: Element> Matrix<T> {
 
     /// The elements, on the CPU backend.
     pub(crate) fn host_mut(&mut self) -> &mut [T] {
+        self.peaks.clear();
         match &mut self.storage {
             Storage::Host(values) => values,
             Storage::Device { .. } => unreachable!("only CPU twins ask, and only on the CPU backend"),

@@ -59,9 +59,12 @@ impl Pipelines {
                 device.create_shader_module(descriptor)
             } else {
                 let checks = wgpu::ShaderRuntimeChecks::unchecked();
-                // SAFETY: the text is ours, compiled into this crate. Every kernel guards its own indices by sizes that
-                // the host has compared with the buffers', and its loops are bounded; the tests run the same text
-                // with the checks on.
+                // SAFETY: the text is ours, compiled into this crate, its loops are bounded and every index is in range.
+                // Places and columns are, because the host compares all shapes before it records. Indices that are read
+                // from a matrix (codes, row numbers, offsets) are, because the kernel that reads them skips or clamps what
+                // is out of range if a public method can bring it there; the others get them from kernels of ours alone:
+                // `grouped_assign`, `beam_step` and `local_search` (codes of the step before), `lut_scan` (codes checked on
+                // the host). The tests run the same text with the checks on.
                 unsafe { device.create_shader_module_trusted(descriptor, checks) }
             };
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

@@ -178,6 +178,7 @@ impl<'encoder> Recorder<'encoder> {
         };
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {
             let (from, to) = (source.slice(window.clone()), target.slice(window));
+            to.buffer.set_computed(true);
             self.target.encoder().copy_buffer_to_buffer(
                 &from.buffer,
                 from.offset,
@@ -259,6 +260,7 @@ impl<'encoder> Recorder<'encoder> {
                 shader.stem
             )));
         }
+        writes.iter().for_each(|write| write.buffer.set_computed(true));
         let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
         let pipeline = gpu.pipelines.get(&gpu.device, shader, variant)?;
         let (arena, offset) = self.store_params(&gpu, bytemuck::bytes_of(params))?;

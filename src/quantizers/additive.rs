@@ -3,6 +3,7 @@
 use ndarray::{Array2, Axis, s};
 use serde_json::{Map, Value, json};
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::residual::{bits_of, check_beam};
 use super::stack::{self, Stack};
@@ -56,7 +57,8 @@ impl Additive {
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there is no codebook, one is unusable or of another shape, the size is no
-    /// power of two from 2 to 65,536, the beam is not 1 to 128, or there are more than 64 for a local search.
+    /// power of two from 2 to 65,536, the beam is not 1 to 128, or there are more than 64 for a local search, or more
+    /// than 1024 rounds of it.
     pub fn new(codebooks: Vec<Array2<f32>>, beam: usize, rounds: usize) -> Result<Self> {
         stack::check_codebooks(&codebooks)?;
         let k = codebooks[0].nrows();
@@ -71,6 +73,11 @@ impl Additive {
             let m = codebooks.len();
             return Err(Error::input(format!(
                 "a local search over {m} codebooks; {MOST_CODEBOOKS} can be had"
+            )));
+        }
+        if rounds > MOST_ROUNDS {
+            return Err(Error::input(format!(
+                "{rounds} rounds of local search; up to {MOST_ROUNDS} can be had"
             )));
         }
         Ok(Self { codebooks, beam: check_beam(beam)?, rounds })
@@ -240,6 +247,9 @@ impl AdditiveBuilder {
         Ok(codebooks)
     }
 }
+
+/// Rounds of local search, at most: a hundred times as many as find nearly all that there is to find.
+const MOST_ROUNDS: usize = 1024;
 
 /// The stream of the noise on codebooks.
 const NOISE: u64 = 9;
@@ -418,6 +428,7 @@ impl Coder for AdditiveCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         self.stack.record_decode(recorder, codes, decoded)
     }
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, s};
 
+use super::Coder;
+use crate::engine::{Matrix, expect_shape};
 use crate::error::{Error, Result};
 use crate::metrics::Usage;
 
@@ -71,6 +73,24 @@ impl Codes {
     }
 }
 
+/// Fails unless `codes` (n, m) and `decoded` (n, d) are of the shapes that `coder` decodes, and every code that the host has
+/// written is below the size of its codebook. Codes that kernels have computed are not looked at: they are, and a kernel
+/// that is given those of another quantizer takes the last codeword for them.
+pub(super) fn check_recorded(coder: &dyn Coder, codes: &Matrix<u32>, decoded: &Matrix<f32>) -> Result<()> {
+    let (n, sizes) = (codes.rows(), coder.codebook_sizes());
+    expect_shape("decode", "codes", codes.shape(), (n, sizes.len()))?;
+    expect_shape("decode", "decoded", decoded.shape(), (n, coder.dim()))?;
+    let mut columns = codes.host_peaks().iter().zip(&sizes).enumerate();
+    match columns.find(|(_, (peak, k))| peak.code as usize >= **k) {
+        Some((column, (peak, &k))) => Err(no_codeword(peak.row, column, peak.code, k)),
+        None => Ok(()),
+    }
+}
+
+fn no_codeword(row: usize, column: usize, code: u32, k: usize) -> Error {
+    Error::input(format!("the code at row {row}, column {column} is {code}; the codebook has {k} codewords"))
+}
+
 /// Fails on the first code that names no codeword; `first` is the number of the first row, for the message.
 pub(crate) fn check_codes(codes: ArrayView2<u32>, codebook_sizes: &[usize], first: usize) -> Result<()> {
     if codes.ncols() != codebook_sizes.len() {
@@ -83,10 +103,7 @@ pub(crate) fn check_codes(codes: ArrayView2<u32>, codebook_sizes: &[usize], firs
     for ((row, column), &code) in codes.indexed_iter() {
         let k = codebook_sizes[column];
         if code as usize >= k {
-            let row = first + row;
-            return Err(Error::input(format!(
-                "the code at row {row}, column {column} is {code}; the codebook has {k} codewords"
-            )));
+            return Err(no_codeword(first + row, column, code, k));
         }
     }
     Ok(())

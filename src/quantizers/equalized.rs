@@ -6,6 +6,7 @@ use std::str::FromStr;
 use ndarray::{Array2, ArrayViewD};
 use serde_json::{Map, Value, json};
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::projection::{Projection, batches};
 use super::vq::{Vq, check_codebook};
@@ -234,6 +235,7 @@ impl Coder for RunCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         recorder.gather(&self.codebook, codes, decoded)
     }
 

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewD};
 use rayon::prelude::*;
 
+use super::codes::check_recorded;
 use super::extent::Extent;
 use super::model::Parts;
 use super::{Coder, Quantizer, Spec};
@@ -292,6 +293,7 @@ impl Coder for LatticeCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         recorder.lattice_decode(codes, &self.grid, decoded)
     }
 }

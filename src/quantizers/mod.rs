@@ -10,6 +10,8 @@ mod equalized;
 mod evaluation;
 mod extent;
 mod gradient;
+#[cfg(test)]
+mod hostile;
 mod joint;
 mod lattice;
 mod lloyd_max;
@@ -209,10 +211,27 @@ pub trait Coder: Send + Sync {
         distances: &mut Matrix<f32>,
     ) -> Result<()>;
 
-    /// Decodes `codes` (n, m), every one below its codebook's size, to `decoded` (n, d).
+    /// Decodes `codes` (n, m) to `decoded` (n, d).
+    ///
+    /// Codes that kernels have computed are taken as they are. Those of another quantizer, past the end of a codebook,
+    /// decode to anything, but to nothing outside the codebook.
+    ///
+    /// ```
+    /// use wgvq::{Quantizer, Vq};
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let coder = Vq::new(ndarray::array![[1.0_f32], [2.0]])?.prepare(&engine)?;
+    /// let codes = engine.upload(ndarray::array![[1_u32], [7]].view())?;
+    /// let mut decoded = engine.zeros(2, 1)?;
+    /// let refused = coder.record_decode(&mut engine.recorder(), &codes, &mut decoded).unwrap_err();
+    /// assert_eq!(refused.to_string(), "the code at row 1, column 0 is 7; the codebook has 2 codewords");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
+    /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit; [`Input`](crate::ErrorKind::Input), naming row and column,
+    /// if an uploaded code names no codeword.
     fn record_decode(
         &self,
         recorder: &mut Recorder<'_>,

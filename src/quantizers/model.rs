@@ -17,8 +17,8 @@ use crate::io;
 /// The version of the description; a reader refuses what is newer than itself.
 const FORMAT: u64 = 1;
 
-/// What every description says; the rest are settings.
-const DESCRIPTION: [&str; 5] = ["format", "spec", "dim", "codebook_sizes", "training"];
+/// The settings that say how codes are searched for, and nothing of what they stand for.
+const SEARCH: [&str; 4] = ["beam", "local_search", "max_error", "by"];
 
 /// A quantizer as loaded from a file.
 pub struct Model {
@@ -39,8 +39,8 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
     load_with(path, &Map::new())
 }
 
-/// [`load`] with other settings of the search, such as `beam`, than those that the file has: an object of JSON whose keys
-/// are among those of [`Quantizer::settings`]. What the codes stand for does not depend on them.
+/// [`load`] with other settings of the search than those that the file has: an object of JSON whose keys are among `beam`,
+/// `local_search`, `max_error` and `by`. What the codes stand for does not depend on them.
 ///
 /// ```
 /// use wgvq::serde_json::{Map, Value, json};
@@ -55,15 +55,14 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
 /// ```
 ///
 /// # Errors
-/// As [`load`], and [`Input`](crate::ErrorKind::Input) for a setting that the model does not have.
+/// As [`load`], and [`Input`](crate::ErrorKind::Input) for a setting that its search does not have.
 pub fn load_with(path: impl AsRef<Path>, settings: &Map<String, Value>) -> Result<Model> {
     let path = path.as_ref();
     let mut file = io::read_model(path)?;
     for (name, value) in settings {
-        let Some(setting) = file.description.get_mut(name).filter(|_| !DESCRIPTION.contains(&&name[..]))
-        else {
+        let Some(setting) = file.description.get_mut(name).filter(|_| SEARCH.contains(&&name[..])) else {
             return Err(Error::input(format!(
-                "{}: a model of {} has no setting {name}; leave it out",
+                "{}: the search of a model of {} has no setting {name}; leave it out",
                 path.display(),
                 file.description.get("spec").and_then(Value::as_str).unwrap_or("no spec")
             )));

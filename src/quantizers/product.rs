@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, s};
 use serde_json::{Map, Value, json};
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::residual::{Residual, bits_of, check_beam};
 use super::rotation::{self, Rotated};
@@ -382,6 +383,7 @@ impl Coder for ProductCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         let (engine, n) = (recorder.engine().clone(), codes.rows());
         let mut first = 0;
         for (columns, coder) in &self.parts {

@@ -163,8 +163,8 @@ fn check_max_error(max_error: f32) -> Result<f32> {
 /// log2 of the number of codewords, which has to be whole.
 pub(super) fn bits_of(codebook: &Array2<f32>) -> Result<u32> {
     let k = codebook.nrows();
-    match k.ilog2() {
-        bits @ 1..=16 if k.is_power_of_two() => Ok(bits),
+    match k.checked_ilog2() {
+        Some(bits @ 1..=16) if k.is_power_of_two() => Ok(bits),
         _ => Err(Error::input(format!("{k} codewords; a power of two from 2 to 65536 is needed"))),
     }
 }

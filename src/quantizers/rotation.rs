@@ -5,6 +5,7 @@ use std::ops::Range;
 use faer::Mat;
 use ndarray::Array2;
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::{Coder, Product, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
@@ -126,6 +127,7 @@ impl Coder for RotatedCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         let mut turned = recorder.engine().uninitialized(codes.rows(), self.dim())?;
         self.product.record_decode(recorder, codes, &mut turned)?;
         recorder.matmul_transposed(&turned, &self.transposed, decoded)

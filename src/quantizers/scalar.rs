@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayViewD, Axis};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::codes::check_recorded;
 use super::extent::Extent;
 use super::lloyd_max::lloyd_max;
 use super::model::Parts;
@@ -62,6 +63,9 @@ pub struct ScalarBuilder {
     shared: bool,
     seed: u64,
 }
+
+/// Dimensions, at most: shared levels say nothing of how many there are, and every code of a vector has its place in memory.
+const MOST_DIMENSIONS: usize = 1 << 20;
 
 /// Vectors that Lloyd-Max levels are fitted to.
 const SAMPLE: usize = 65_536;
@@ -149,6 +153,11 @@ impl Scalar {
 fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns: usize) -> Result<()> {
     if dim == 0 {
         return Err(Error::input("a scalar quantizer of 0 dimensions; at least 1 is needed"));
+    }
+    if dim > MOST_DIMENSIONS {
+        return Err(Error::input(format!(
+            "a scalar quantizer of {dim} dimensions; {MOST_DIMENSIONS} can be had"
+        )));
     }
     if !(1..=16).contains(&bits) {
         return Err(Error::input(format!("{bits} bits per dimension; 1 to 16 can be had")));
@@ -324,6 +333,7 @@ impl Coder for ScalarCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         recorder.scalar_decode(codes, &self.levels, decoded)
     }
 }

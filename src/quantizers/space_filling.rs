@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayViewD};
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::vq::{Vq, check_codebook};
 use super::{Coder, Quantizer, Spec};
@@ -169,6 +170,7 @@ impl Coder for CurveCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         let (engine, n) = (recorder.engine().clone(), codes.rows());
         let (mut segments, mut levels) = (engine.uninitialized(n, 1)?, engine.uninitialized(n, 1)?);
         let mut positions = engine.uninitialized(n, 1)?;

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayViewD, Axis};
 
+use super::codes::check_recorded;
 use super::joint;
 use super::model::Parts;
 use super::residual::bits_of;
@@ -291,6 +292,7 @@ impl Coder for TreeCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         let mut rows = recorder.engine().uninitialized(codes.rows(), codes.cols())?;
         recorder.tree_rows(codes, self.first.k(), &mut rows)?;
         self.stack.record_decode(recorder, &rows, decoded)

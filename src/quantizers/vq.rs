@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 
+use super::codes::check_recorded;
 use super::model::Parts;
 use super::{Coder, Quantizer, Spec};
 use crate::Vectors;
@@ -96,16 +97,19 @@ impl Vq {
     }
 }
 
-/// Fails unless there is a codeword, a dimension, and every value is finite.
+/// Fails unless there is a codeword, a dimension, and every squared distance between codewords is within f32.
 pub(super) fn check_codebook(codebook: ArrayView2<f32>) -> Result<()> {
     let (k, d) = codebook.dim();
     if k == 0 || d == 0 {
         return Err(Error::input(format!("a codebook of {k} × {d}; both have to be at least 1")));
     }
-    match codebook.indexed_iter().find(|(_, value)| !value.is_finite()) {
+    // d squares of differences of twice that are f32::MAX.
+    let most = (f32::MAX / d as f32).sqrt() / 2.0;
+    match codebook.indexed_iter().find(|(_, value)| !(value.abs() <= most)) {
         None => Ok(()),
         Some(((code, column), value)) => Err(Error::input(format!(
-            "codeword {code}, column {column} is {value}; every value has to be finite"
+            "codeword {code}, column {column} is {value:e}; it has to be a number of {most:e} at most, as squared \
+             distances are f32"
         ))),
     }
 }
@@ -203,6 +207,7 @@ impl Coder for VqCoder {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         recorder.gather(self.codebook.codewords(), codes, decoded)
     }
 

@@ -268,7 +268,7 @@ pub struct Eval {
     #[command(flatten)]
     pub search: SearchSettings,
     /// Judge these codes instead of encoding anew
-    #[arg(long, value_name = "CODES.npy", conflicts_with_all = ["beam", "local_search", "max_error"])]
+    #[arg(long, value_name = "CODES.npy", conflicts_with_all = ["beam", "local_search", "max_error", "by"])]
     pub codes: Option<PathBuf>,
     /// Exit with status 1 if the mean squared error is above this
     #[arg(long, value_parser = parse_threshold)]

@@ -16,6 +16,7 @@ use crate::args::{Common, Demo};
 use crate::figures::{Figures, print_json};
 use crate::plots::{self, Labels, Series};
 use crate::stdout::say;
+use crate::words::html;
 
 /// Sentence embeddings of dictionary entries: `data/README.md` tells where they come from.
 const SAMPLE: &[u8] = include_bytes!("../../../data/wordnet.npy");
@@ -202,7 +203,7 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
          <p><img src=\"rate-distortion.svg\"><p><img src=\"recall.svg\"><p><img src=\"usage.svg\">\n",
         runs[0].figures.n,
         runs[0].figures.dim,
-        engine.name(),
+        html(engine.name()),
         table
     );
     io::write_file(folder.join("report.html"), page.as_bytes(), true)

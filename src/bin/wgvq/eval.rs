@@ -12,7 +12,7 @@ use crate::args::{Common, Eval};
 use crate::codes::{self, CodesFile};
 use crate::figures::Figures;
 use crate::progress::Progress;
-use crate::{Verdict, interrupt};
+use crate::{Verdict, interrupt, words};
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let model = wgvq::load_with(&command.model, &command.search.settings())?;
@@ -38,7 +38,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
         .print(common)?;
     match command.max_mse {
         Some(limit) if found.distortion.mse() > limit => {
-            eprintln!("wgvq: the mse {} is above --max-mse {limit}", found.distortion.mse());
+            words::complain(format_args!("the mse {} is above --max-mse {limit}", found.distortion.mse()));
             Ok(Verdict::Missed)
         }
         _ => Ok(Verdict::Done),

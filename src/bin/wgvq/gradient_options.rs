@@ -257,6 +257,19 @@ impl GradientOptions {
                 return Err(Error::input(format!("{name} is for other trainers; leave it out")));
             }
         }
+        for (given, name) in [
+            (self.lr.is_some(), "--lr"),
+            (self.optimizer.is_some(), "--optimizer"),
+            (self.schedule.is_some(), "--schedule"),
+            (self.warm_up.is_some(), "--warm-up"),
+            (self.clip.is_some(), "--clip"),
+        ] {
+            if given && trainer == TrainerName::Ema {
+                return Err(Error::input(format!(
+                    "{name}: moving averages follow no gradient; leave it out with ema"
+                )));
+            }
+        }
         let temperature = |first, last| {
             let Tau(first, last) = self.tau.unwrap_or(Tau(first, last));
             Temperature::annealed(first, last, self.steps().max(1))

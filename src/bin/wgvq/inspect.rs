@@ -11,6 +11,7 @@ use crate::args::{Common, Inspect};
 use crate::codes;
 use crate::figures::print_json;
 use crate::stdout::say;
+use crate::words::one_line;
 
 pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
     let mut facts = if codes::is_packed(&command.file).unwrap_or(false) {
@@ -52,31 +53,31 @@ fn print_facts(indent: &str, facts: &Value) {
         match value {
             Value::Null => {}
             Value::Object(_) => {
-                say!("{indent}{key}");
+                say!("{indent}{}", one_line(key));
                 print_facts(&format!("{indent}  "), value);
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 say!("{indent}{key}");
                 let indent = format!("{indent}  ");
                 for item in items {
-                    match one_line(item) {
+                    match on_one_line(item) {
                         Some(line) => say!("{indent}{line}"),
                         None => print_facts(&indent, item),
                     }
                 }
             }
-            Value::String(text) => say!("{indent}{key:<16} {text}"),
+            Value::String(text) => say!("{indent}{key:<16} {}", one_line(text)),
             other => say!("{indent}{key:<16} {other}"),
         }
     }
 }
 
 /// Facts that need no lines of their own: none of them has facts in turn.
-fn one_line(facts: &Value) -> Option<String> {
+fn on_one_line(facts: &Value) -> Option<String> {
     let fact = |(key, value): (&String, &Value)| match value {
         Value::Object(_) => None,
         Value::Array(items) if items.iter().any(Value::is_object) => None,
-        Value::String(text) => Some(format!("{key} {text}")),
+        Value::String(text) => Some(format!("{key} {}", one_line(text))),
         other => Some(format!("{key} {other}")),
     };
     let facts: Option<Vec<String>> = facts.as_object()?.iter().map(fact).collect();

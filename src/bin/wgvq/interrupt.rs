@@ -1,11 +1,12 @@
 //! Ctrl-C and SIGTERM: the running command is asked to stop where it can go on later. Where it has not by the end of
 //! [`GRACE`], because it is deep in a sort, a decomposition or a driver, the program ends itself.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use wgvq::{Error, Result, io};
+
+use crate::words;
 
 /// What a shell reports for a program that an interrupt ended.
 pub const STATUS: u8 = 130;
@@ -23,8 +24,7 @@ pub fn listen() -> Result<()> {
         std::thread::sleep(GRACE);
         // Nothing half-written stays but what `--resume` goes on with: partial outputs and checkpoints.
         io::remove_unfinished();
-        // Nobody may be left to read it.
-        let _ = writeln!(std::io::stderr(), "\nwgvq: stopped in the middle of its work");
+        words::complain("stopped in the middle of its work");
         std::process::exit(STATUS.into())
     };
     ctrlc::set_handler(heard).map_err(|error| Error::device(format!("Ctrl-C cannot be handled: {error}")))

@@ -33,7 +33,9 @@ mod stdout;
 mod test;
 mod train;
 mod truth;
+mod words;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -57,13 +59,21 @@ fn main() -> ExitCode {
         .filter_level(log::LevelFilter::Error)
         .filter_module("wgvq", options.common.log_level())
         .parse_default_env()
-        .format_timestamp(None)
+        .format(|out, record| {
+            writeln!(
+                out,
+                "[{} {}] {}",
+                record.level(),
+                record.target(),
+                words::visible(&record.args().to_string())
+            )
+        })
         .init();
     match run(&options) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::Missed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("wgvq: {error}");
+            words::complain(&error);
             ExitCode::from(match error.kind() {
                 ErrorKind::Device => 3,
                 ErrorKind::Cancelled => interrupt::STATUS,
@@ -87,14 +97,15 @@ fn refuse(error: clap::Error) -> ! {
             let mut paragraphs = text.split("\n\n");
             let first = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
             let tips = paragraphs.filter_map(|paragraph| paragraph.trim_start().strip_prefix("tip: "));
-            let parts: Vec<_> = std::iter::once(first).chain(tips).map(one_line).collect();
-            eprintln!("wgvq: {}; see --help", parts.join("; "));
+            let parts: Vec<_> = std::iter::once(first).chain(tips).map(joined).collect();
+            words::complain(format_args!("{}; see --help", parts.join("; ")));
             std::process::exit(2)
         }
     }
 }
 
-fn one_line(text: &str) -> String {
+/// Clap's lines as one.
+fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+use crate::words;
+
 /// Prints one line. A reader that has gone away (`| head`) has seen enough: the program ends quietly. Any other
 /// failure, such as a full disk, ends it with exit status 2.
 pub fn line(text: fmt::Arguments) {
-    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+    if let Err(error) = writeln!(std::io::stdout(), "{}", words::visible(&text.to_string())) {
         if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
-        eprintln!("wgvq: standard output: {error}");
+        words::complain(format_args!("standard output: {error}"));
         std::process::exit(2);
     }
 }

@@ -74,6 +74,11 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
         };
         trainer = trainer.init(Init::From(codebook.clone()));
     }
+    if command.kmeans.mini_batch.is_some() && command.kmeans.sample.is_some() {
+        return Err(Error::input(
+            "--sample: batches are drawn from all vectors; leave it out with --mini-batch",
+        ));
+    }
     let weights = match &command.weights {
         Some(path) => Some(read_weights(path).context(|| "--weights")?),
         None => None,

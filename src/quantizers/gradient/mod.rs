@@ -103,6 +103,9 @@ impl Method {
     }
 }
 
+/// Steps of a window, at most: each has its loss in memory until the end of the window.
+const MOST_WINDOW: u64 = 1 << 20;
+
 /// Vectors per step, unless said otherwise.
 const BATCH: usize = 1024;
 
@@ -269,6 +272,12 @@ impl GradientTraining {
             if number == 0 {
                 return Err(Error::input(format!("0 {what}; at least 1 is needed")));
             }
+        }
+        if self.window > MOST_WINDOW {
+            return Err(Error::input(format!(
+                "{} steps between two reports; up to {MOST_WINDOW} can be had",
+                self.window
+            )));
         }
         let by_noise = matches!(self.method, Method::Nsvq | Method::Diveq { .. });
         match &self.spec {

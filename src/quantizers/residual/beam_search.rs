@@ -10,6 +10,7 @@ use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::quantizers::Coder;
+use crate::quantizers::codes::check_recorded;
 use crate::quantizers::stack::{self, Stack};
 
 pub(super) struct BeamSearch {
@@ -133,6 +134,7 @@ impl Coder for BeamSearch {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         self.stack.record_decode(recorder, codes, decoded)
     }
 

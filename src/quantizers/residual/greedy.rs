@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::quantizers::Coder;
+use crate::quantizers::codes::check_recorded;
 use crate::quantizers::stack::Stack;
 
 pub(super) struct Greedy {
@@ -87,6 +88,7 @@ impl Coder for Greedy {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         self.stack.record_decode(recorder, codes, decoded)
     }
 

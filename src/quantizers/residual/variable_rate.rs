@@ -7,6 +7,7 @@ use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::kernels::extend_codes::Ragged;
 use crate::quantizers::Coder;
+use crate::quantizers::codes::check_recorded;
 use crate::quantizers::stack::Stack;
 
 pub(super) struct VariableRate {
@@ -67,6 +68,7 @@ impl Coder for VariableRate {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()> {
+        check_recorded(self, codes, decoded)?;
         self.stack.record_decode(recorder, codes, decoded)
     }
 
