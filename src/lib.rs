@@ -44,6 +44,7 @@ pub mod metrics;
 pub mod privacy;
 mod quantizers;
 mod rng;
+mod scale;
 pub mod search;
 pub mod selftest;
 pub mod train;
@@ -66,9 +67,10 @@ pub use quantizers::{
     GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder, Projection,
     Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels, SpaceFilling, Spec,
     Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches,
-    encode_batches, load, load_with,
+    encode_batches, load, load_with, scaled,
 };
 pub use rng::Rng;
+pub use scale::{Scale, ScaledVectors};
 pub use vectors::Vectors;
 
 pub use ndarray;

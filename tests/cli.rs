@@ -171,11 +171,17 @@ fn the_demo_spares_files_that_are_not_its_own() {
 }
 
 #[test]
-fn values_too_large_to_square_are_refused() {
+fn one_value_that_is_far_too_large_is_named() {
     for device in devices() {
         let cli = Cli::new(device);
-        cli.write("huge.npy", &(common::clustered(50, 3, 4, 1) * 1e20));
-        cli.refuse("train huge.npy --spec VQ4 -o m.safetensors", "scale the vectors down");
+        let mut x = common::clustered(50, 3, 4, 1);
+        cli.write("x.npy", &x);
+        cli.json("train x.npy --spec VQ4 -o m.safetensors");
+        x[[30, 2]] = 1e20;
+        cli.write("huge.npy", &x);
+        cli.refuse("train huge.npy --spec VQ4 -o n.safetensors", "row 30 of the training vectors, column 2");
+        cli.refuse("encode huge.npy -m m.safetensors -o c.npy", "row 30, column 2 is 1e20");
+        cli.refuse("truth huge.npy x.npy -k 1 -o t.ivecs", "row 30, column 2 is 1e20");
     }
 }
 

@@ -145,7 +145,14 @@ fn odd_data_gives_a_finite_mixture_or_an_error() {
         assert!(fit(2, &constant).unwrap_err().to_string().contains("variance of 0"));
         assert!(fit(51, &line).unwrap_err().to_string().contains("k is 51 and there are 50 vectors"));
         assert!(fit(0, &line).is_err());
-        assert!(fit(2, &(&line * 1e30)).is_err());
+        for power in [-90, 100] {
+            let moved = fit(4, &line.mapv(|value| value * 2.0_f32.powi(power))).unwrap();
+            let at = fit(4, &line).unwrap();
+            assert_eq!(moved.mixture.weights, at.mixture.weights);
+            assert!(
+                (moved.log_likelihood + f64::from(power) * 2.0_f64.ln() - at.log_likelihood).abs() < 1e-9
+            );
+        }
         assert!(GaussianMixture::new(2).tolerance(f64::NAN).fit(&engine, &line).is_err());
     }
 }

@@ -66,7 +66,7 @@ fn every_kind_is_saved_loaded_and_gives_the_same_codes_in_any_batches() {
             let mut total = 0.0;
             encode_batches(&*coder, &engine, &x, 0..400, Batching::of(37), |batch| {
                 values.extend(batch.codes.iter().copied());
-                total += batch.distances.iter().map(|&d| f64::from(d)).sum::<f64>();
+                total += batch.distances.iter().sum::<f64>();
                 Ok(())
             })
             .unwrap();

@@ -106,7 +106,9 @@ fn bad_input_is_refused_in_one_line() {
     let x = common::clustered(50, 3, 5, 1);
     cli.write("base.npy", &x);
     cli.write("flat.npy", &Array2::<f32>::zeros((4, 2)));
-    cli.write("huge.npy", &(&x * 1e20));
+    let mut huge = x.clone();
+    huge[[7, 2]] = 1e20;
+    cli.write("huge.npy", &huge);
     cli.write("nan.npy", &x);
     let mut bytes = std::fs::read(cli.path("nan.npy")).unwrap();
     let at = bytes.len() - 50 * 3 * 4 + (7 * 3 + 2) * 4;
@@ -126,7 +128,10 @@ fn bad_input_is_refused_in_one_line() {
     cli.refuse("truth base.npy flat.npy -k 1 -o x.ivecs", "2 dimensions");
     cli.refuse("truth base.npy nan.npy -k 1 -o x.ivecs", "row 7, column 2");
     cli.refuse("truth nan.npy base.npy -k 1 -o x.ivecs", "row 7, column 2");
-    cli.refuse("truth base.npy huge.npy -k 1 -o x.ivecs", "scale the vectors down");
+    cli.refuse(
+        "truth base.npy huge.npy -k 1 -o x.ivecs",
+        "the queries: the value at row 7, column 2 is 1e20",
+    );
     cli.refuse("truth base.npy base.npy -k 1 -o x.fvecs", "x.fvecs");
     cli.refuse("truth base.npy base.npy -k 1 -o gt.ivecs", "--force");
     cli.refuse("truth base.npy base.npy -k 1 -o base.npy --force", "is an input");

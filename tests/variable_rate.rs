@@ -53,7 +53,7 @@ fn codes_stop_where_the_error_is_small_enough_and_not_before() {
                     lengths[length] += 1;
                     assert!(codes[length..].iter().all(|&code| code == 15), "{codes:?}");
                     let found = error(x, &codes, &codebooks);
-                    assert!((found - f64::from(distance)).abs() <= 1e-5 * found + 1e-9);
+                    assert!((found - distance).abs() <= 1e-5 * found + 1e-9);
                     assert!(length == 5 || found <= limit || near(found), "{codes:?} stop at {found}");
                     if beam == 1 && length > 0 {
                         let before = error(x, &codes[..length - 1], &codebooks);

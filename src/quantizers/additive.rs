@@ -17,6 +17,7 @@ use crate::kernels::local_search::MOST_CODEBOOKS;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::rng::Rng;
+use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer, least_squares};
 
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
@@ -183,7 +184,9 @@ impl AdditiveBuilder {
         observer: &mut dyn Observer,
     ) -> Result<Additive> {
         let sizes = joint::sizes(&vec![self.bits; self.codebooks])?;
-        let x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let mut x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let frame = Frame::about(x.view());
+        frame.apply(&mut x);
         let (beam, rounds) = (self.beam, self.rounds);
         // Fails before the work for what could not be made after it.
         let blank = vec![Array2::zeros((sizes[0], x.ncols())); sizes.len()];
@@ -200,13 +203,14 @@ impl AdditiveBuilder {
         let start = start.codebooks().into_iter().cloned().collect();
         if rounds == 0 {
             let codebooks = joint::refine(&build, start, self.refinements, engine, &x, observer)?;
-            return Additive::new(codebooks, beam, rounds);
+            return Additive::new(frame.restore_sum(codebooks), beam, rounds);
         }
         let found = build(self.fit_local(engine, &x, blank.codebooks, observer)?);
         let judges = x.slice(s![..;x.nrows().div_ceil(JUDGES), ..]).to_owned();
         let mse = |quantizer: &Additive| Ok::<_, Error>(joint::encode(quantizer, engine, &judges)?.mse);
         let residual = build(start);
-        Ok(if mse(&found)? <= mse(&residual)? { found } else { residual })
+        let best = if mse(&found)? <= mse(&residual)? { found } else { residual };
+        Additive::new(frame.restore_sum(best.codebooks), beam, rounds)
     }
 
     /// Local search and least squares in turn, from random codes on: on image descriptors, codebooks that start alike end

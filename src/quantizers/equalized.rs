@@ -9,12 +9,14 @@ use serde_json::{Map, Value, json};
 use super::codes::check_recorded;
 use super::model::Parts;
 use super::projection::{Projection, batches};
+use super::scaled::scaled;
 use super::vq::{Vq, check_codebook};
 use super::{Coder, Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
+use crate::scale::Scale;
 
 /// How a vector finds its codeword.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,6 +149,14 @@ impl Equalized {
     pub fn by(mut self, by: By) -> Self {
         self.by = by;
         self
+    }
+
+    /// The same for vectors that are scaled while they are encoded: by the [scale](Quantizer::scale) of the quantizer whose
+    /// curve it has.
+    pub fn at_scale(mut self, scale: Scale) -> Box<dyn Quantizer> {
+        scale.apply(&mut self.codebook);
+        scale.apply(&mut self.curve);
+        scaled(Box::new(self), scale)
     }
 
     /// The codewords, (k, d), in the order of the curve.

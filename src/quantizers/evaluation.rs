@@ -55,7 +55,7 @@ impl Evaluation {
     /// Adds a batch that [`encode_batches`] gives.
     pub fn add_encoded(&mut self, batch: &EncodedBatch) {
         self.count(batch.codes.view());
-        self.distortion.add_errors(batch.x.view(), batch.distances.iter().map(|&error| error.into()));
+        self.distortion.add_errors(batch.x.view(), batch.distances.iter().copied());
     }
 
     /// Adds vectors (n, d), their codes (n, m) and what these decode to (n, d).

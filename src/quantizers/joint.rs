@@ -81,14 +81,11 @@ pub(super) fn encode(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>
     let mut sum = 0.0;
     let batching = Batching::of_coder(&*coder, engine);
     encode_batches(&*coder, engine, x, 0..x.nrows(), batching, |batch| {
-        sum += batch.distances.iter().map(|&distance| f64::from(distance)).sum::<f64>();
+        sum += batch.distances.iter().sum::<f64>();
         codes.extend(batch.codes.iter());
         Ok(())
     })?;
     let codes = Array2::from_shape_vec((x.nrows(), m), codes).expect("m codes per row");
-    if !sum.is_finite() {
-        return Err(Error::input("the squared errors are over what f32 holds; scale the vectors down"));
-    }
     let errors = subtract_decoded(&*coder, engine, x, &codes)?;
     Ok(Encoded { codes, errors, mse: sum / x.nrows().max(1) as f64 })
 }

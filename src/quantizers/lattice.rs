@@ -12,6 +12,7 @@ use crate::error::{Context, Error, Result};
 use crate::kernels::lattice_round::DeviceGrid;
 use crate::lattice::{Grid, Lattice};
 use crate::metrics::Usage;
+use crate::scale::round_number;
 use crate::{Rng, Vectors};
 
 /// Each block of `lattice.dim()` dimensions becomes the nearest point of a scaled lattice: `offset + scale · point`.
@@ -141,7 +142,7 @@ impl LatticeVqBuilder {
     }
 
     /// Trains on `x` (n, d), n ≥ 1: the offset is the mean of all vectors, the box what they span. A scale that is not
-    /// given is found by bisection on a random sample of 8192 vectors, and rounded to three digits.
+    /// given is found by bisection on a random sample of 8192 vectors, and rounded to 8 bits.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) as [`LatticeVq::new`], if the vectors' squared distances are no `f32`, or if
@@ -156,7 +157,9 @@ impl LatticeVqBuilder {
         }
         let Extent { low, high, mean } = Extent::of(x)?;
         let row = |values: Vec<f32>| Array2::from_shape_vec((1, values.len()), values).expect("a row");
-        let mean = row(mean.into_iter().map(|mean| mean as f32).collect());
+        let width = |j: usize| f64::from(high[j]) - f64::from(low[j]);
+        let mean = mean.into_iter().enumerate().map(|(j, mean)| round_number(mean, width(j)) as f32);
+        let mean = row(mean.collect());
         let (low, high) = (row(low), row(high));
         let of_scale = |scale| LatticeVq::new(self.lattice, scale, mean.clone(), low.clone(), high.clone());
         match self.scale {
@@ -196,7 +199,7 @@ impl LatticeVqBuilder {
             let codes = lattice.encode(engine, &sample)?;
             found = entropy(codes.view()) / x.dim() as f64;
             if (found - rate).abs() < TOLERANCE || coarse / fine < 1.001 {
-                return Ok(format!("{scale:.2e}").parse().expect("a number as Rust writes it"));
+                return Ok(rounded(scale as f32));
             }
             if found > rate {
                 fine = scale
@@ -214,6 +217,11 @@ impl LatticeVqBuilder {
             example()
         )))
     }
+}
+
+/// `scale` with 8 significant bits: about two digits, and the same ones for vectors in units that are twice as large.
+fn rounded(scale: f32) -> f32 {
+    f32::from_bits((scale.to_bits() + 0x8000) & 0xffff_0000)
 }
 
 /// The sum of the entropies of the columns, in bits.
@@ -265,6 +273,11 @@ struct LatticeCoder {
 impl Coder for LatticeCoder {
     fn scratch_bytes(&self) -> usize {
         4 * self.dim()
+    }
+
+    /// A vector is clamped to the box first.
+    fn takes_any_value(&self) -> bool {
+        true
     }
 
     fn dim(&self) -> usize {

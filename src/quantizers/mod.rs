@@ -21,6 +21,7 @@ mod projection;
 mod residual;
 mod rotation;
 mod scalar;
+mod scaled;
 mod space_filling;
 mod spec;
 mod stack;
@@ -42,6 +43,7 @@ pub use projection::Projection;
 pub use residual::{Residual, ResidualBuilder};
 pub use rotation::Rotated;
 pub use scalar::{Scalar, ScalarBuilder, ScalarLevels};
+pub use scaled::scaled;
 pub use space_filling::SpaceFilling;
 pub use spec::Spec;
 pub(crate) use stream::pipeline;
@@ -60,6 +62,7 @@ use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
+use crate::scale::Scale;
 
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
 pub trait Quantizer: Send + Sync {
@@ -87,6 +90,17 @@ pub trait Quantizer: Send + Sync {
         None
     }
 
+    /// The point (1, d) that the rotation turns about, if that is not the origin: R·(x − o) is quantized.
+    fn offset(&self) -> Option<&Array2<f32>> {
+        None
+    }
+
+    /// What vectors are scaled with while they are encoded, so that their squares stay within f32; of parts that have
+    /// scales of their own that of the largest vectors. Everything else that a quantizer says is in the vectors' own units.
+    fn scale(&self) -> Scale {
+        Scale::ONE
+    }
+
     /// The corners (any number, d) of a quantizer that has a curve.
     fn curve(&self) -> Option<&Array2<f32>> {
         None
@@ -97,7 +111,8 @@ pub trait Quantizer: Send + Sync {
         let codebooks = self.codebooks().into_iter().enumerate();
         let codebooks = codebooks.map(|(j, codebook)| (format!("codebook.{j}"), codebook.view().into_dyn()));
         let rotation = self.rotation().map(|rotation| ("rotation".to_string(), rotation.view().into_dyn()));
-        codebooks.chain(rotation).collect()
+        let offset = self.offset().map(|offset| (rotation::OFFSET.to_string(), offset.view().into_dyn()));
+        codebooks.chain(rotation).chain(offset).collect()
     }
 
     /// Whether the last codeword of each codebook says that a vector has no more codes: every later code of it says so
@@ -199,7 +214,8 @@ pub trait Coder: Send + Sync {
     /// Codewords per codebook.
     fn codebook_sizes(&self) -> Vec<usize>;
 
-    /// Encodes `x` (n, d) to `codes` (n, m) and writes each vector's distance to what it decodes to, (n, 1).
+    /// Encodes `x` (n, d) to `codes` (n, m) and writes each vector's squared distance to what it decodes to, (n, 1), as
+    /// that of vectors times [`scale`](Self::scale).
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
@@ -238,6 +254,16 @@ pub trait Coder: Send + Sync {
         codes: &Matrix<u32>,
         decoded: &mut Matrix<f32>,
     ) -> Result<()>;
+
+    /// As [`Quantizer::scale`]: a distance times [`Scale::unit`] is one of the vectors themselves.
+    fn scale(&self) -> Scale {
+        Scale::ONE
+    }
+
+    /// Whether the codes are right even of vectors whose squared distances leave the range of f32.
+    fn takes_any_value(&self) -> bool {
+        false
+    }
 
     /// As [`Quantizer::is_ragged`].
     fn is_ragged(&self) -> bool {

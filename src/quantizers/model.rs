@@ -9,13 +9,17 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Additive, Equalized, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, SpaceFilling, Spec,
-    TreeResidual, Vq,
+    TreeResidual, Vq, scaled,
 };
 use crate::error::{Context, Error, Result};
 use crate::io;
+use crate::scale::Scale;
 
 /// The version of the description; a reader refuses what is newer than itself.
 const FORMAT: u64 = 1;
+
+/// The exponents of the powers of two that vectors are scaled with: one, or one for each part of a PQ or PRQ.
+pub(super) const SCALE: &str = "scale";
 
 /// The settings that say how codes are searched for, and nothing of what they stand for.
 const SEARCH: [&str; 4] = ["beam", "local_search", "max_error", "by"];
@@ -69,7 +73,7 @@ pub fn load_with(path: impl AsRef<Path>, settings: &Map<String, Value>) -> Resul
         };
         *setting = value.clone();
     }
-    let mut parts = Parts { description: &file.description, tensors: file.tensors };
+    let mut parts = Parts { description: &file.description, tensors: file.tensors, scale: Scale::ONE };
     let quantizer = parts.quantizer().context(|| path.display())?;
     Ok(Model { quantizer, description: file.description, hash: file.hash })
 }
@@ -78,6 +82,8 @@ pub fn load_with(path: impl AsRef<Path>, settings: &Map<String, Value>) -> Resul
 pub(super) struct Parts<'a> {
     description: &'a Value,
     tensors: BTreeMap<String, ArrayD<f32>>,
+    /// What tensors and errors are scaled with as they are taken.
+    scale: Scale,
 }
 
 impl Parts<'_> {
@@ -93,7 +99,11 @@ impl Parts<'_> {
         }
         let spec = self.description.get("spec").and_then(Value::as_str);
         let spec: Spec = spec.ok_or_else(|| Error::input("its description names no spec"))?.parse()?;
-        let quantizer: Box<dyn Quantizer> = match spec {
+        // Parts have scales of their own.
+        if !matches!(spec, Spec::Product { .. } | Spec::ProductResidual { .. }) {
+            self.scale = self.optional_setting(SCALE)?.unwrap_or_default();
+        }
+        let inner: Box<dyn Quantizer> = match spec.clone().times(self.scale.factor()) {
             Spec::Vq { .. } => Box::new(Vq::from_parts(self)?),
             Spec::Product { parts, .. } => Box::new(Product::from_parts(self, parts)?),
             Spec::OptimizedProduct { parts, .. } => Box::new(Rotated::from_parts(self, parts)?),
@@ -112,6 +122,7 @@ impl Parts<'_> {
             }
             Spec::Equalized { .. } => Box::new(Equalized::from_parts(self)?),
         };
+        let quantizer = scaled::scaled(inner, self.scale);
         if quantizer.spec() != spec {
             return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));
         }
@@ -130,7 +141,10 @@ impl Parts<'_> {
 
     /// Takes the tensor `name`, of two dimensions, if there is one.
     pub fn optional_tensor(&mut self, name: &str) -> Result<Option<Array2<f32>>> {
-        let Some(tensor) = self.tensors.remove(name) else { return Ok(None) };
+        let Some(mut tensor) = self.tensors.remove(name) else { return Ok(None) };
+        if scaled::has_units(name) {
+            self.scale.apply(&mut tensor);
+        }
         let shape = tensor.shape().to_vec();
         tensor
             .into_dimensionality()
@@ -141,6 +155,12 @@ impl Parts<'_> {
     /// Takes the tensors `codebook.0` and so on, `m` of them.
     pub fn codebooks(&mut self, m: usize) -> Result<Vec<Array2<f32>>> {
         (0..m).map(|j| self.tensor(&format!("codebook.{j}"))).collect()
+    }
+
+    /// The squared error that the description has under `name`, if it has one.
+    pub fn optional_error(&self, name: &str) -> Result<Option<f32>> {
+        let error = self.optional_setting::<f64>(name)?;
+        Ok(error.map(|error| (error / self.scale.unit()) as f32))
     }
 
     /// What the description says under `name`.

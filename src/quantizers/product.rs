@@ -2,18 +2,23 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
 use super::model::Parts;
+use super::model::SCALE;
 use super::residual::{Residual, bits_of, check_beam};
 use super::rotation::{self, Rotated};
+use super::scaled::scaled;
+use super::training::InUnits;
 use super::{Coder, Quantizer, Spec, Vq, joint};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::Op;
+use crate::scale::{Scale, Typical};
+use crate::train::frame::Frame;
 use crate::train::{Init, KMeans, Observer};
 
 /// The dimensions cut into parts that are quantized apart (Eq. 2.10): by one codebook each (PQ, Jégou et al., TPAMI
@@ -58,6 +63,14 @@ pub(super) fn split(d: usize, parts: usize) -> Result<Vec<Range<usize>>> {
     Ok((0..parts).map(|part| start(part)..start(part + 1)).collect())
 }
 
+/// The scale of each part of `x` (n, d). A part whose vectors are all the same has that of the whole.
+pub(super) fn part_scales(x: &Array2<f32>, columns: &[Range<usize>]) -> Vec<Scale> {
+    let width = |columns: &Range<usize>| Typical::of(x.slice(s![.., columns.clone()])).width;
+    let widths: Vec<f64> = columns.iter().map(width).collect();
+    let most = widths.iter().copied().fold(0.0, f64::max);
+    widths.iter().map(|&width| Scale::for_width(if width > 0.0 { width } else { most })).collect()
+}
+
 impl Product {
     /// One codebook (K, d_p) per part, the parts side by side.
     ///
@@ -65,7 +78,7 @@ impl Product {
     /// [`Input`](crate::ErrorKind::Input) if there is no codebook or one is unusable, or if they are not all of the same
     /// power of two of codewords.
     pub fn new(codebooks: Vec<Array2<f32>>) -> Result<Self> {
-        Self::stacked(codebooks, 1, 1)
+        Self::stacked(codebooks, 1, 1, &[])
     }
 
     /// A residual quantizer of `stages` codebooks per part, searched with a beam of width `beam`: the codebooks of the
@@ -77,10 +90,16 @@ impl Product {
         if stages < 1 {
             return Err(Error::input("0 stages; at least 1 is needed"));
         }
-        Self::stacked(codebooks, stages, beam)
+        Self::stacked(codebooks, stages, beam, &[])
     }
 
-    fn stacked(codebooks: Vec<Array2<f32>>, stages: usize, beam: usize) -> Result<Self> {
+    /// Codebooks in the vectors' own units, for parts that are quantized at these scales (at 1 if there are none).
+    pub(super) fn stacked(
+        codebooks: Vec<Array2<f32>>,
+        stages: usize,
+        beam: usize,
+        scales: &[Scale],
+    ) -> Result<Self> {
         if codebooks.is_empty() || !codebooks.len().is_multiple_of(stages) {
             let found = codebooks.len();
             return Err(Error::input(format!("{found} codebooks for parts of {stages} stages each")));
@@ -94,15 +113,20 @@ impl Product {
             1 => Spec::Product { parts: count, bits },
             _ => Spec::ProductResidual { parts: count, stages, bits },
         };
+        if !scales.is_empty() && scales.len() != count {
+            return Err(Error::input(format!("{} scales of {count} parts", scales.len())));
+        }
         let (mut parts, mut start) = (Vec::new(), 0);
         let mut codebooks = codebooks.into_iter();
-        for _ in 0..count {
-            let own: Vec<_> = codebooks.by_ref().take(stages).collect();
+        for part in 0..count {
+            let scale = scales.get(part).copied().unwrap_or_default();
+            let mut own: Vec<_> = codebooks.by_ref().take(stages).collect();
+            own.iter_mut().for_each(|codebook| scale.apply(codebook));
             let quantizer: Box<dyn Quantizer> = match <[_; 1]>::try_from(own) {
                 Ok([codebook]) => Box::new(Vq::new(codebook)?),
                 Err(own) => Box::new(Residual::new(own, beam)?),
             };
-            let end = start + quantizer.dim();
+            let (end, quantizer) = (start + quantizer.dim(), scaled(quantizer, scale));
             parts.push(Subspace { columns: start..end, quantizer });
             start = end;
         }
@@ -110,11 +134,17 @@ impl Product {
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, count: usize) -> Result<Self> {
-        Self::new(parts.codebooks(count)?)
+        Self::stacked(
+            parts.codebooks(count)?,
+            1,
+            1,
+            &parts.optional_setting::<Vec<_>>(SCALE)?.unwrap_or_default(),
+        )
     }
 
     pub(super) fn residual_from_parts(parts: &mut Parts<'_>, count: usize, stages: usize) -> Result<Self> {
-        Self::residual(parts.codebooks(count * stages)?, stages, parts.setting("beam")?)
+        let scales: Vec<_> = parts.optional_setting(SCALE)?.unwrap_or_default();
+        Self::stacked(parts.codebooks(count * stages)?, stages, parts.setting("beam")?, &scales)
     }
 
     /// Says how to train one.
@@ -206,14 +236,17 @@ impl ProductBuilder {
         let columns = split(x.dim(), self.parts)?;
         let trainer = self.trainer.clone().unwrap_or_else(trainer);
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let scales = part_scales(&x, &columns);
         let mut codebooks = Vec::new();
-        for (part, columns) in columns.into_iter().enumerate() {
+        for (part, (columns, &scale)) in columns.into_iter().zip(&scales).enumerate() {
             let seed = self.seed.wrapping_add((part as u64) << 40);
-            let part = x.slice(s![.., columns]).to_owned();
+            let mut part = x.slice(s![.., columns]).to_owned();
             if self.stages == 1 {
                 codebooks.push(joint::cluster(&trainer, sizes[0], seed, engine, &part, observer)?);
                 continue;
             }
+            scale.apply(&mut part);
+            let observer = &mut InUnits { observer: &mut *observer, unit: scale.unit() };
             let mut residual = Residual::builder()
                 .stage_bits(vec![self.bits; self.stages])
                 .beam(self.beam)
@@ -223,13 +256,9 @@ impl ProductBuilder {
                 residual = residual.trainer(trainer.clone());
             }
             let residual = residual.fit_observed(engine, &part, observer)?;
-            codebooks.extend(residual.codebooks().into_iter().cloned());
+            codebooks.extend(residual.codebooks().into_iter().map(|codebook| scale.restore(codebook)));
         }
-        if self.stages == 1 {
-            Product::new(codebooks)
-        } else {
-            Product::residual(codebooks, self.stages, self.beam)
-        }
+        Product::stacked(codebooks, self.stages, self.beam, &scales)
     }
 
     /// Trains it together with a rotation R (OPQ, Ge et al., TPAMI 2014): from the principal axes, dealt out so that every
@@ -260,7 +289,9 @@ impl ProductBuilder {
         let sizes = joint::sizes(&[self.bits])?;
         let columns = split(x.dim(), self.parts)?;
         let trainer = self.trainer.clone().unwrap_or_else(trainer);
-        let x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let mut x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let (frame, far) = Frame::centred(x.view());
+        frame.apply(&mut x);
         let quick = self.clone().trainer(trainer.clone().at_most(rotation::ITERATIONS));
         let start = rotation::principal(&x, &columns)?;
         let (rotation, codebooks) =
@@ -270,7 +301,15 @@ impl ProductBuilder {
         let turned = rotation::apply(engine, &rotation, &x)?;
         let last = self.clone().trainer(trainer);
         let product = last.refit(engine, &turned, &columns, Some(codebooks), observer)?;
-        Rotated::new(rotation, product)
+        let centre = frame.centre().cloned().unwrap_or_else(|| Array1::zeros(x.ncols())).insert_axis(Axis(0));
+        if far {
+            return Rotated::new(rotation, product)?.about(Some(centre));
+        }
+        // The parts take it back.
+        let turned = rotation::apply(engine, &rotation, &centre)?;
+        let parts = product.codebooks().into_iter().zip(&columns);
+        let moved = parts.map(|(codebook, columns)| codebook + &turned.slice(s![.., columns.clone()]));
+        Rotated::new(rotation, Product::new(moved.collect())?)
     }
 
     /// Trains on all of `x`, from the codebooks of `before` on if there are any.
@@ -320,10 +359,19 @@ impl Quantizer for Product {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        match self.spec {
-            Spec::ProductResidual { .. } => Map::from_iter([("beam".into(), json!(self.beam))]),
-            _ => Map::new(),
+        let mut settings = Map::new();
+        if matches!(self.spec, Spec::ProductResidual { .. }) {
+            settings.insert("beam".into(), json!(self.beam));
         }
+        let scales: Vec<_> = self.parts.iter().map(|part| part.quantizer.scale()).collect();
+        if scales.iter().any(|scale| !scale.is_one()) {
+            settings.insert(SCALE.into(), json!(scales));
+        }
+        settings
+    }
+
+    fn scale(&self) -> Scale {
+        self.parts.iter().map(|part| part.quantizer.scale()).min().unwrap_or_default()
     }
 
     fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
@@ -357,7 +405,7 @@ impl Coder for ProductCoder {
             let columns: Vec<_> = self.parts.iter().map(|(columns, _)| columns.start).collect();
             return recorder.assign_parts(x, &columns, &codebooks, codes, distances);
         }
-        let (engine, n) = (recorder.engine().clone(), x.rows());
+        let (engine, n, common) = (recorder.engine().clone(), x.rows(), self.scale());
         let mut further = engine.uninitialized(n, 1)?;
         let mut code = 0;
         for (columns, coder) in &self.parts {
@@ -365,10 +413,14 @@ impl Coder for ProductCoder {
             let mut part = engine.uninitialized(n, columns.len())?;
             let mut chosen = engine.uninitialized(n, m)?;
             recorder.copy_columns(x, columns.clone(), &mut part, 0)?;
-            if code == 0 {
-                coder.record_encode(recorder, &part, &mut chosen, distances)?;
-            } else {
-                coder.record_encode(recorder, &part, &mut chosen, &mut further)?;
+            let own = if code == 0 { &mut *distances } else { &mut further };
+            coder.record_encode(recorder, &part, &mut chosen, own)?;
+            if coder.scale() != common {
+                // At most 1: what vanishes is nothing beside the parts of larger values.
+                let ratio = (coder.scale().unit() / common.unit()) as f32;
+                recorder.update(Op::Mul, own, ratio)?;
+            }
+            if code > 0 {
                 recorder.update(Op::Add, distances, &further)?;
             }
             recorder.copy_columns(&chosen, 0..m, codes, code)?;
@@ -406,6 +458,10 @@ impl Coder for ProductCoder {
             rest = others;
         }
         Ok(())
+    }
+
+    fn scale(&self) -> Scale {
+        self.parts.iter().map(|(_, coder)| coder.scale()).min().unwrap_or_default()
     }
 
     fn scratch_bytes(&self) -> usize {

@@ -6,6 +6,7 @@ use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
+use crate::scale::{Scale, ScaledVectors};
 
 /// Where on a curve vectors have their nearest points, as [`Recorder::curve_project`](crate::Recorder::curve_project)
 /// counts it.
@@ -42,7 +43,10 @@ impl Projection {
                 corners.ncols()
             )));
         }
-        let curve = Polyline::new(engine, corners.view())?;
+        let scale = Scale::of(corners.view());
+        let mut corners = corners.clone();
+        scale.apply(&mut corners);
+        let (curve, x) = (Polyline::new(engine, corners.view())?, ScaledVectors::new(x, scale));
         let (mut places, mut sum) = (Vec::with_capacity(x.len()), 0.0);
         for rows in batches(x.len(), x.dim()) {
             let n = rows.len();
@@ -55,7 +59,7 @@ impl Projection {
             places.extend(segments.download()?.into_iter().zip(positions.download()?));
             sum += distances.download()?.iter().map(|&distance| f64::from(distance)).sum::<f64>();
         }
-        Ok(Self { places, mse: sum / x.len().max(1) as f64 })
+        Ok(Self { places, mse: sum / x.len().max(1) as f64 * scale.unit() })
     }
 }
 

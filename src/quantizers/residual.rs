@@ -20,6 +20,9 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::beam_step::MOST_ENTRIES;
 
+/// The setting of the error at which codes stop.
+pub(super) const MAX_ERROR: &str = "max_error";
+
 /// m codebooks of (K_j, d), one per stage: a vector becomes the sum of one codeword of each (Eq. 2.9).
 ///
 /// Greedy encoding (a beam of 1) takes the nearest codeword to the residual at every stage, so that the codes of the first
@@ -74,7 +77,7 @@ impl Residual {
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, stages: usize) -> Result<Self> {
         let quantizer = Self::new(parts.codebooks(stages)?, parts.setting("beam")?)?;
-        match parts.optional_setting("max_error")? {
+        match parts.optional_error(MAX_ERROR)? {
             Some(max_error) => quantizer.with_max_error(max_error),
             None => Ok(quantizer),
         }
@@ -193,7 +196,7 @@ impl Quantizer for Residual {
 
     fn settings(&self) -> Map<String, Value> {
         let beam = ("beam".into(), json!(self.beam));
-        let max_error = self.max_error.map(|limit| ("max_error".into(), json!(limit)));
+        let max_error = self.max_error.map(|limit| (MAX_ERROR.into(), json!(limit)));
         std::iter::once(beam).chain(max_error).collect()
     }
 

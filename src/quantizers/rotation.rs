@@ -10,6 +10,7 @@ use super::model::Parts;
 use super::{Coder, Product, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::Op;
 use crate::train::Observer;
 use crate::train::principal::principal_axes;
 
@@ -18,10 +19,17 @@ pub(super) const ITERATIONS: usize = 2;
 
 /// A product quantizer of R·x, for an orthogonal R (d, d) that deals the variance out to the parts. Made by
 /// [`ProductBuilder::fit_rotated`](super::ProductBuilder::fit_rotated), which has an example.
+///
+/// Of vectors far from the origin it quantizes R·(x − o), for a point o among them: a rotation about the origin would cost
+/// the digits by which they differ.
 pub struct Rotated {
     rotation: Array2<f32>,
+    offset: Option<Array2<f32>>,
     product: Product,
 }
+
+/// The tensor of o in a model file, (1, d).
+pub(super) const OFFSET: &str = "offset";
 
 /// How far R·Rᵀ may be from the identity, per element: far above what rounding a rotation does, far below what a matrix
 /// that is none does.
@@ -49,12 +57,30 @@ impl Rotated {
                 "the rotation is not orthogonal: rows {row} and {column} are off by {value}"
             )));
         }
-        Ok(Self { rotation, product })
+        Ok(Self { rotation, offset: None, product })
+    }
+
+    /// The same for vectors about `offset` (1, d), if there is one.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it is of another dimension or not finite.
+    pub fn about(mut self, offset: Option<Array2<f32>>) -> Result<Self> {
+        if let Some(offset) = &offset
+            && (offset.dim() != (1, self.dim()) || offset.iter().any(|value| !value.is_finite()))
+        {
+            return Err(Error::input(format!(
+                "the offset has shape {:?}; it has to be (1, {}), of finite values",
+                offset.dim(),
+                self.dim()
+            )));
+        }
+        self.offset = offset;
+        Ok(self)
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, count: usize) -> Result<Self> {
-        let rotation = parts.tensor("rotation")?;
-        Self::new(rotation, Product::from_parts(parts, count)?)
+        let (rotation, offset) = (parts.tensor("rotation")?, parts.optional_tensor(OFFSET)?);
+        Self::new(rotation, Product::new(parts.codebooks(count)?)?)?.about(offset)
     }
 }
 
@@ -84,10 +110,15 @@ impl Quantizer for Rotated {
         Some(&self.rotation)
     }
 
+    fn offset(&self) -> Option<&Array2<f32>> {
+        self.offset.as_ref()
+    }
+
     fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
         Ok(Box::new(RotatedCoder {
             rotation: engine.upload(self.rotation.view())?,
             transposed: engine.upload(self.rotation.t())?,
+            offset: self.offset.as_ref().map(|offset| engine.upload(offset.view())).transpose()?,
             product: self.product.prepare(engine)?,
         }))
     }
@@ -96,6 +127,7 @@ impl Quantizer for Rotated {
 struct RotatedCoder {
     rotation: Matrix<f32>,
     transposed: Matrix<f32>,
+    offset: Option<Matrix<f32>>,
     product: Box<dyn Coder>,
 }
 
@@ -117,7 +149,14 @@ impl Coder for RotatedCoder {
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
         let mut turned = recorder.engine().uninitialized(x.rows(), x.cols())?;
-        recorder.matmul_transposed(x, &self.rotation, &mut turned)?;
+        match &self.offset {
+            None => recorder.matmul_transposed(x, &self.rotation, &mut turned)?,
+            Some(offset) => {
+                let mut moved = recorder.engine().uninitialized(x.rows(), x.cols())?;
+                recorder.elementwise(Op::Sub, x, offset, &mut moved)?;
+                recorder.matmul_transposed(&moved, &self.rotation, &mut turned)?;
+            }
+        }
         self.product.record_encode(recorder, &turned, codes, distances)
     }
 
@@ -130,11 +169,15 @@ impl Coder for RotatedCoder {
         check_recorded(self, codes, decoded)?;
         let mut turned = recorder.engine().uninitialized(codes.rows(), self.dim())?;
         self.product.record_decode(recorder, codes, &mut turned)?;
-        recorder.matmul_transposed(&turned, &self.transposed, decoded)
+        recorder.matmul_transposed(&turned, &self.transposed, decoded)?;
+        match &self.offset {
+            None => Ok(()),
+            Some(offset) => recorder.update(Op::Add, decoded, offset),
+        }
     }
 
     fn scratch_bytes(&self) -> usize {
-        4 * self.dim() + self.product.scratch_bytes()
+        8 * self.dim() + self.product.scratch_bytes()
     }
 }
 
@@ -156,13 +199,15 @@ pub(super) fn principal(x: &Array2<f32>, columns: &[Range<usize>]) -> Result<Arr
     let mut rotation = Array2::zeros((d, d));
     let mut filled = vec![0; columns.len()];
     let mut logs = vec![0.0; columns.len()];
-    // An eigenvalue of 0 has no logarithm; it goes anywhere.
+    // In units of the smallest, so that each makes its part's product larger; one of 0 goes anywhere.
+    let positive = principal.values.iter().copied().filter(|&value| value > 0.0);
+    let least = positive.fold(f64::INFINITY, f64::min);
     for (axis, &value) in principal.axes.outer_iter().zip(&principal.values) {
         let room = (0..columns.len()).filter(|&part| filled[part] < columns[part].len());
         let part = room.min_by(|&a, &b| f64::total_cmp(&logs[a], &logs[b])).expect("as much room as axes");
         rotation.row_mut(columns[part].start + filled[part]).assign(&axis.mapv(|value| value as f32));
         filled[part] += 1;
-        logs[part] += value.max(f64::MIN_POSITIVE).ln();
+        logs[part] += (value / least).max(1.0).ln();
     }
     Ok(rotation)
 }

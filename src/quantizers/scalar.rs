@@ -306,6 +306,11 @@ impl Coder for ScalarCoder {
         4 * self.dim()
     }
 
+    /// A value beyond the last level has its code; nothing is squared on the way.
+    fn takes_any_value(&self) -> bool {
+        true
+    }
+
     fn dim(&self) -> usize {
         self.levels.d()
     }

@@ -114,6 +114,16 @@ pub enum Spec {
 }
 
 impl Spec {
+    /// The spec for vectors times `factor`: a lattice has a scale in their units.
+    pub(super) fn times(self, factor: f32) -> Self {
+        match self {
+            Spec::Lattice { lattice, scale: Some(scale) } => {
+                Spec::Lattice { lattice, scale: Some(scale * factor) }
+            }
+            spec => spec,
+        }
+    }
+
     /// Whether its codebooks are fitted jointly after k-means.
     pub fn is_joint(&self) -> bool {
         matches!(

@@ -6,13 +6,14 @@
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::Coder;
 use super::codes::check_codes;
 use crate::Vectors;
 use crate::engine::{Download, Engine};
 use crate::error::{Error, Result};
+use crate::metrics::Metric;
 
 /// How many rows make a batch. No result depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +65,8 @@ pub struct EncodedBatch {
     pub x: Array2<f32>,
     /// Their codes, (b, m).
     pub codes: Array2<u32>,
-    /// Each vector's squared distance to what it decodes to, (b, 1).
-    pub distances: Array2<f32>,
+    /// Each vector's squared distance to what it decodes to, b of them.
+    pub distances: Vec<f64>,
 }
 
 /// Encodes the vectors `rows` of `x`, and gives the batches to `sink` in order.
@@ -120,15 +121,45 @@ pub fn encode_batches(
         recorder.submit()?;
         Ok(Flight { rows, x, codes: codes.begin_download()?, distances: distances.begin_download()? })
     };
+    let unit = coder.scale().unit();
     let finish = |flight: Flight| {
-        Ok(EncodedBatch {
-            rows: flight.rows,
-            x: flight.x,
-            codes: flight.codes.finish()?,
-            distances: flight.distances.finish()?,
-        })
+        let Flight { rows, x, codes, distances } = flight;
+        let (codes, distances) = (codes.finish()?, distances.finish()?);
+        let distances = match distances.iter().position(|distance| !distance.is_finite()) {
+            None => distances.iter().map(|&distance| f64::from(distance) * unit).collect(),
+            Some(_) if coder.takes_any_value() => exact_distances(coder, engine, x.view(), codes.view())?,
+            Some(row) => return Err(too_far(coder, x.row(row), rows.start + row)),
+        };
+        Ok(EncodedBatch { rows, x, codes, distances })
     };
     pipeline(batching.split(rows), read, start, finish, sink)
+}
+
+/// The squared distances of `x` (b, d) to what `codes` (b, m) decode to, in f64.
+fn exact_distances(
+    coder: &dyn Coder,
+    engine: &Engine,
+    x: ArrayView2<f32>,
+    codes: ArrayView2<u32>,
+) -> Result<Vec<f64>> {
+    let mut decoded = engine.uninitialized(x.nrows(), coder.dim())?;
+    let mut recorder = engine.recorder();
+    coder.record_decode(&mut recorder, &engine.upload(codes)?, &mut decoded)?;
+    recorder.submit()?;
+    let decoded = decoded.download()?;
+    let pairs = x.outer_iter().zip(decoded.outer_iter());
+    Ok(pairs.map(|(x, decoded)| Metric::SquaredL2.distance(x, decoded)).collect())
+}
+
+/// What to say of the vector `x`, of number `row`, whose distances to the codewords leave the range of f32.
+fn too_far(coder: &dyn Coder, x: ArrayView1<f32>, row: usize) -> Error {
+    let largest = x.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    let (column, value) = largest.unwrap_or((0, &0.0));
+    let most = (f32::MAX / coder.dim().max(1) as f32).sqrt() * coder.scale().inverse();
+    Error::input(format!(
+        "the value at row {row}, column {column} is {value:e}; up to {most:.1e} its squared distance to a codeword of \
+         this model is within f32"
+    ))
 }
 
 /// Decodes the codes of `rows`, which `read` gives a batch at a time, and passes each batch's rows, codes and

@@ -1,15 +1,18 @@
 //! Training of whatever a spec names.
 
+use std::ops::ControlFlow;
+
 use ndarray::Array2;
 
 use super::{
     Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
-    TreeResidual, Vq, joint, product, tree_residual,
+    TreeResidual, Vq, joint, product, scaled::scaled, tree_residual,
 };
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::train::{KMeans, Observer};
+use crate::scale::{Scale, ScaledVectors};
+use crate::train::{Iteration, KMeans, Observer};
 
 /// How to train the quantizer that a [`Spec`] names; what is not said is as in the quantizer's own builder.
 ///
@@ -31,7 +34,7 @@ pub struct Training {
     beam: Option<usize>,
     refinements: Option<usize>,
     local_search: Option<usize>,
-    max_error: Option<f32>,
+    max_error: Option<f64>,
     levels: Option<ScalarLevels>,
     shared: bool,
     rate: Option<f64>,
@@ -120,7 +123,7 @@ impl Training {
     }
 
     /// The squared error at which RQ gives a vector no more codes.
-    pub fn max_error(mut self, max_error: Option<f32>) -> Self {
+    pub fn max_error(mut self, max_error: Option<f64>) -> Self {
         self.max_error = max_error;
         self
     }
@@ -173,13 +176,39 @@ impl Training {
             Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
             // These need no codebook, and see all vectors.
             Spec::Scalar { .. } | Spec::Lattice { .. } => {
-                let quantizer = self.fit_all(engine, x, observer)?;
                 let sampler = KMeans::new(1).sample_per_codeword(Some(SAMPLE));
-                return Ok(Trained { quantizer, sample: joint::sample(&sampler, &[1], self.seed, x)? });
+                let sample = joint::sample(&sampler, &[1], self.seed, x)?;
+                let quantizer = self.fit_scaled(Scale::of(sample.view()), engine, x, observer)?;
+                return Ok(Trained { quantizer, sample });
             }
         };
-        let quantizer = self.fit_all(engine, &sample, observer)?;
+        let scale = match &self.spec {
+            // These see to it themselves: parts have scales of their own.
+            Spec::Product { .. } | Spec::ProductResidual { .. } | Spec::SpaceFilling { .. } => Scale::ONE,
+            _ => Scale::of(sample.view()),
+        };
+        let quantizer = self.fit_scaled(scale, engine, &sample, observer)?;
         Ok(Trained { quantizer, sample })
+    }
+
+    /// Trains on `x` times `scale`.
+    fn fit_scaled(
+        &self,
+        scale: Scale,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Box<dyn Quantizer>> {
+        if scale.is_one() {
+            return self.fit_all(engine, x, observer);
+        }
+        let inner = Self {
+            spec: self.spec.clone().times(scale.factor()),
+            max_error: self.max_error.map(|error| error / scale.unit()),
+            ..self.clone()
+        };
+        let observer = &mut InUnits { observer, unit: scale.unit() };
+        Ok(scaled(inner.fit_all(engine, &ScaledVectors::new(x, scale), observer)?, scale))
     }
 
     /// Fails for a setting that the quantizer has not.
@@ -259,7 +288,7 @@ impl Training {
                     builder = builder.refinements(refinements);
                 }
                 if let Some(max_error) = self.max_error {
-                    builder = builder.max_error(max_error);
+                    builder = builder.max_error(max_error as f32);
                 }
                 if let Some(trainer) = trainer {
                     builder = builder.trainer(trainer);
@@ -315,6 +344,23 @@ impl Training {
             builder = builder.trainer(trainer);
         }
         builder
+    }
+}
+
+/// Tells an observer of squared errors of scaled vectors, as errors of the vectors themselves.
+pub(super) struct InUnits<'a> {
+    pub observer: &'a mut dyn Observer,
+    /// What an error is multiplied with.
+    pub unit: f64,
+}
+
+impl Observer for InUnits<'_> {
+    fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()> {
+        self.observer.iteration(&Iteration { mse: iteration.mse * self.unit, ..*iteration })
+    }
+
+    fn cancelled(&self) -> bool {
+        self.observer.cancelled()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kernels::grouped_assign::Family;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::train::family::{self, Groups};
+use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer};
 
 /// The most numbers in all codewords together: 1 GiB of them.
@@ -176,7 +177,9 @@ impl TreeResidualBuilder {
         x: &dyn Vectors,
         observer: &mut dyn Observer,
     ) -> Result<TreeResidual> {
-        let x = sample(&self.trainer, self.stages, self.bits, self.seed, x)?;
+        let mut x = sample(&self.trainer, self.stages, self.bits, self.seed, x)?;
+        let frame = Frame::about(x.view());
+        frame.apply(&mut x);
         let k = 1 << self.bits;
         let first = joint::cluster(&self.trainer, k, self.seed, engine, &x, observer)?;
         let mut tree = TreeResidual { families: vec![first] };
@@ -190,7 +193,7 @@ impl TreeResidualBuilder {
             joint::check_ended(ended)?;
             tree.families.push(family);
         }
-        TreeResidual::new(tree.families)
+        TreeResidual::new(frame.restore_sum(tree.families))
     }
 }
 

@@ -4,12 +4,14 @@ use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 
 use super::codes::check_recorded;
 use super::model::Parts;
+use super::scaled::scaled;
 use super::{Coder, Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::scale::Scale;
 use crate::train::{KMeans, Mixture};
 
 /// One codebook C (k, d); a vector becomes the number of its nearest codeword (Eq. 2.1).
@@ -71,6 +73,30 @@ impl Vq {
         Ok(Self { mixture: Some((weights, variances)), ..vq })
     }
 
+    /// A quantizer with this codebook (k, d) for vectors that are scaled while they are encoded: by the
+    /// [scale](crate::train::Clustering::scale) that k-means has found.
+    ///
+    /// ```
+    /// use wgvq::train::KMeans;
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let x = ndarray::array![[1e-25_f32], [3e-25], [8e-25], [9e-25]];
+    /// let found = KMeans::new(2).fit(&engine, &x)?;
+    /// let vq = wgvq::Vq::at_scale(found.codebook, found.scale)?;
+    /// let codes = vq.encode(&engine, &x)?;
+    /// assert_eq!(codes.view()[[0, 0]], codes.view()[[1, 0]]);
+    /// assert_ne!(codes.view()[[1, 0]], codes.view()[[2, 0]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn at_scale(mut codebook: Array2<f32>, scale: Scale) -> Result<Box<dyn Quantizer>> {
+        scale.apply(&mut codebook);
+        Ok(scaled(Box::new(Self::new(codebook)?), scale))
+    }
+
     /// The means of a mixture as codewords: a vector becomes the number of the nearest one, and the mixture stays at hand.
     ///
     /// # Errors
@@ -103,15 +129,24 @@ pub(super) fn check_codebook(codebook: ArrayView2<f32>) -> Result<()> {
     if k == 0 || d == 0 {
         return Err(Error::input(format!("a codebook of {k} × {d}; both have to be at least 1")));
     }
-    // d squares of differences of twice that are f32::MAX.
-    let most = (f32::MAX / d as f32).sqrt() / 2.0;
-    match codebook.indexed_iter().find(|(_, value)| !(value.abs() <= most)) {
-        None => Ok(()),
-        Some(((code, column), value)) => Err(Error::input(format!(
-            "codeword {code}, column {column} is {value:e}; it has to be a number of {most:e} at most, as squared \
-             distances are f32"
-        ))),
+    if let Some(((code, column), value)) = codebook.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        return Err(Error::input(format!(
+            "codeword {code}, column {column} is {value}; every value has to be finite"
+        )));
     }
+    // The sum of d squares of differences that large is f32::MAX. Where a column lies is no matter.
+    let most = f64::from((f32::MAX / d as f32).sqrt());
+    for (column, values) in codebook.columns().into_iter().enumerate() {
+        let low = values.fold(f32::INFINITY, |low, &value| low.min(value));
+        let high = values.fold(f32::NEG_INFINITY, |high, &value| high.max(value));
+        if f64::from(high) - f64::from(low) > most {
+            return Err(Error::input(format!(
+                "column {column} of the codewords goes from {low:e} to {high:e}; it can span {most:.1e} at most, as \
+                 squared distances are f32"
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl VqBuilder {

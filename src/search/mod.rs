@@ -28,6 +28,7 @@ mod flat;
 mod recall;
 mod scan;
 mod tables;
+mod unit_vectors;
 
 #[cfg(test)]
 mod tests;
@@ -38,11 +39,13 @@ use ndarray::Array2;
 
 pub use recall::recall;
 
+use self::unit_vectors::{COSINE, UnitVectors};
 use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::quantizers::Quantizer;
+use crate::scale::{Scale, ScaledVectors};
 
 /// What a search has found: for each query the nearest candidate first, and of equally near ones the lowest id first.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +53,24 @@ pub struct Neighbours {
     /// Row numbers of the candidates, (queries, k).
     pub ids: Array2<u32>,
     /// Their distances by the metric, (queries, k).
-    pub distances: Array2<f32>,
+    pub distances: Array2<f64>,
+}
+
+impl Neighbours {
+    /// The distances as f32, which files have.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if one is over what f32 holds, naming the query.
+    pub fn f32_distances(&self) -> Result<Array2<f32>> {
+        let over = |distance: &f64| !(*distance as f32).is_finite();
+        match self.distances.indexed_iter().find(|(_, distance)| over(distance)) {
+            None => Ok(self.distances.mapv(|distance| distance as f32)),
+            Some(((query, _), distance)) => Err(Error::input(format!(
+                "a distance of query {query} is {distance:e}, over what f32 holds; leave the distances out, or scale the \
+                 vectors down"
+            ))),
+        }
+    }
 }
 
 /// How to search: how many neighbours, in how much memory, and who watches.
@@ -112,7 +132,12 @@ impl<'a> Search<'a> {
         queries: &dyn Vectors,
     ) -> Result<Neighbours> {
         same_dimension("base vectors", base.dim(), queries)?;
-        scan::run(&flat::Flat { engine, metric, base }, engine, queries, self)
+        if metric == Metric::Cosine {
+            let [base, queries] = &UnitVectors::of(base, queries)?;
+            let flat = flat::Flat::new(engine, Metric::SquaredL2, base, Scale::ONE, COSINE);
+            return scan::run(&flat, engine, queries, self);
+        }
+        flat::scaled(engine, metric, base, queries, self)
     }
 
     /// The neighbours of `queries` (q, d) among what the `n` codes of `quantizer` stand for, by squared L2 distance.
@@ -145,10 +170,12 @@ impl<'a> Search<'a> {
         queries: &dyn Vectors,
     ) -> Result<Neighbours> {
         same_dimension("decoded vectors", quantizer.dim(), queries)?;
+        let scale = quantizer.scale();
+        let queries = &ScaledVectors::new(queries, scale);
         let codes = tables::CodeRows { n, sizes: quantizer.codebook_sizes(), read };
         if quantizer.codebooks().is_empty() {
             let coder = quantizer.prepare(engine)?;
-            return scan::run(&flat::Decoded { engine, coder, codes }, engine, queries, self);
+            return scan::run(&flat::Decoded { engine, coder, codes, scale }, engine, queries, self);
         }
         scan::run(&tables::Tables::new(engine, quantizer, codes)?, engine, queries, self)
     }

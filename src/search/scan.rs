@@ -12,6 +12,7 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Error, Result};
 use crate::kernels::keep_least::{Lists, NONE};
 use crate::quantizers::pipeline;
+use crate::scale::Scale;
 
 /// What queries are compared with.
 pub(super) trait Candidates: Sync {
@@ -49,8 +50,16 @@ pub(super) trait Candidates: Sync {
         scores: &mut Matrix<f32>,
     ) -> Result<()>;
 
-    /// Makes distances of the scores of a tile's neighbours.
+    /// Makes distances of the scores of a tile's neighbours, up to their unit.
     fn distances(&self, _probes: &Self::Probes, _scores: &mut Array2<f32>) {}
+
+    /// What candidates and queries are multiplied with.
+    fn scale(&self) -> Scale;
+
+    /// What a distance of scaled vectors is multiplied with to be one of the vectors themselves.
+    fn unit(&self) -> f64 {
+        self.scale().unit()
+    }
 }
 
 /// Queries of a tile, at most: its scores are a matrix of candidates × queries.
@@ -111,7 +120,7 @@ pub(super) fn run<C: Candidates>(
     let mut found = Neighbours { ids: Array2::zeros((count, k)), distances: Array2::zeros((count, k)) };
     for first in (0..count).step_by(plan.pass) {
         let x = queries.read_rows(first..(first + plan.pass).min(count))?;
-        check_range(x.view(), first).context(|| "the queries")?;
+        check_range(x.view(), first, candidates.scale()).context(|| "the queries")?;
         let mut recorder = engine.recorder();
         let mut tiles = Vec::new();
         for part in x.axis_chunks_iter(Axis(0), plan.tile) {
@@ -132,6 +141,8 @@ pub(super) fn run<C: Candidates>(
             candidates.distances(probes, &mut distances);
             let rows = first..first + ids.nrows();
             found.ids.slice_mut(s![rows.clone(), ..]).assign(&ids);
+            let unit = candidates.unit();
+            let distances = distances.mapv(|distance| f64::from(distance) * unit);
             found.distances.slice_mut(s![rows.clone(), ..]).assign(&distances);
             first = rows.end;
         }
@@ -172,8 +183,8 @@ fn meet<C: Candidates>(
 }
 
 /// Fails on the first value of `x` (n, d) whose square, or that of its difference to another such value, would leave
-/// the range of f32 in a sum of d; `first` is the number of the first row.
-pub(super) fn check_range(x: ArrayView2<f32>, first: usize) -> Result<()> {
+/// the range of f32 in a sum of d; `first` is the number of the first row, `scale` what all have been multiplied with.
+pub(super) fn check_range(x: ArrayView2<f32>, first: usize, scale: Scale) -> Result<()> {
     let most = (f32::MAX / (4.0 * x.ncols().max(1) as f32)).sqrt();
     // Looking for the largest before looking for the place lets the usual case vectorise.
     if x.iter().fold(true, |all, value| all & (value.abs() <= most)) {
@@ -182,9 +193,10 @@ pub(super) fn check_range(x: ArrayView2<f32>, first: usize) -> Result<()> {
     match x.indexed_iter().find(|(_, value)| value.abs() > most) {
         None => Ok(()),
         Some(((row, column), value)) => Err(Error::input(format!(
-            "the value at row {}, column {column} is {value:e}; up to {most:.1e} a distance is within f32: scale the \
-             vectors down",
-            first + row
+            "the value at row {}, column {column} is {:e}; beside the others, distances are within f32 up to {:.1e}",
+            first + row,
+            value * scale.inverse(),
+            most * scale.inverse()
         ))),
     }
 }

@@ -18,6 +18,7 @@ use crate::kernels::lut_build::{LANES, Place, Term};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::quantizers::{Coder, Quantizer, check_codes};
+use crate::scale::Scale;
 
 /// Codes from wherever `read` finds them, checked on their way.
 pub(super) struct CodeRows<R> {
@@ -48,6 +49,10 @@ pub(super) struct Tables<'a, R> {
     entries: usize,
     /// Rᵀ of a quantizer of R·x.
     turn: Option<Array2<f64>>,
+    /// The point that R turns about, scaled.
+    offset: Option<Array2<f64>>,
+    /// What codebooks and decoded vectors are multiplied with.
+    scale: Scale,
     kind: Kind,
 }
 
@@ -71,6 +76,9 @@ impl<'a, R> Tables<'a, R> {
         columns.iter().for_each(|columns| covering[columns.clone()].iter_mut().for_each(|count| *count += 1));
         let disjoint = covering.iter().all(|&count| count <= 1);
         let turn = quantizer.rotation().map(|rotation| rotation.t().mapv(f64::from));
+        let scale = quantizer.scale();
+        let scaled = |array: &Array2<f32>| array.mapv(|value| f64::from(value) * f64::from(scale.factor()));
+        let offset = quantizer.offset().map(scaled);
 
         let mut mean = Array1::<f64>::zeros(quantizer.dim());
         let (mut parts, mut firsts, mut entries) = (Vec::new(), Vec::new(), 0);
@@ -79,9 +87,9 @@ impl<'a, R> Tables<'a, R> {
             firsts.push(entries as u32);
             entries += codebook.nrows();
             let codewords = if disjoint {
-                engine.upload(codebook.view())?
+                engine.upload(scaled(codebook).mapv(|value| value as f32).view())?
             } else {
-                let codewords = codebook.mapv(f64::from);
+                let codewords = scaled(codebook);
                 let own = codewords.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(columns.len()));
                 let mut sum = mean.slice_mut(s![columns]);
                 sum += &own;
@@ -111,6 +119,8 @@ impl<'a, R> Tables<'a, R> {
             firsts: engine.upload(firsts.view())?,
             entries,
             turn,
+            offset,
+            scale,
             kind,
         })
     }
@@ -118,6 +128,9 @@ impl<'a, R> Tables<'a, R> {
     /// The queries as the codebooks see them: rotated, and about the mean. Computed in f64, where each is rounded once.
     fn seen(&self, queries: ArrayView2<f32>) -> Array2<f32> {
         let mut seen = queries.mapv(f64::from);
+        if let Some(offset) = &self.offset {
+            seen -= offset;
+        }
         if let Some(turn) = &self.turn {
             seen = seen.dot(turn);
         }
@@ -187,7 +200,7 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
         let starts = match &self.kind {
             Kind::Disjoint { .. } => self.engine.zeros(codes.rows(), 1)?,
             Kind::Overlapping { coder, origin, .. } => {
-                let decoded = decode(self.engine, &**coder, recorder, &codes)?;
+                let decoded = decode(self.engine, &**coder, recorder, &codes, self.scale)?;
                 let mut norms = self.engine.uninitialized(codes.rows(), 1)?;
                 recorder.distance_matrix(&decoded, origin, &mut norms)?;
                 norms
@@ -219,6 +232,10 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
         scores: &mut Matrix<f32>,
     ) -> Result<()> {
         recorder.lut_scan(&loaded.codes, &self.firsts, &probes.tables, &loaded.starts, scores)
+    }
+
+    fn scale(&self) -> Scale {
+        self.scale
     }
 
     fn distances(&self, probes: &Probes, scores: &mut Array2<f32>) {

@@ -172,7 +172,7 @@ impl Training {
             Some(weights) => weights.download()?.iter().map(|&weight| f64::from(weight)).sum(),
             None => rows.len() as f64,
         };
-        Ok(Self { x: pick(&self.x, rows)?, weights, total, variance: None })
+        Ok(Self { x: pick(&self.x, rows)?, weights, total, variance: None, unit: self.unit })
     }
 
     /// `values` times the weights, if there are any.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView1, Axis};
 use serde::Serialize;
 
+use super::frame::Frame;
 use super::{Init, Observer, empty, init, mini_batch};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix};
@@ -13,6 +14,7 @@ use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::{self, Metric, Usage};
 use crate::rng::Rng;
+use crate::scale::Scale;
 
 /// Iterations between two read-backs of the objective. The same on every device, because a run can end
 /// only there.
@@ -64,6 +66,8 @@ pub struct KMeans {
 pub struct Clustering {
     /// The codewords, (k, d).
     pub codebook: Array2<f32>,
+    /// What the vectors were scaled with while they were trained on, and are to be while they are encoded.
+    pub scale: Scale,
     /// The mean over the training vectors of the squared distance to the nearest codeword.
     pub mse: f64,
     /// The same as a share of the mean squared distance to the mean vector; `None` if that is 0, or if the
@@ -207,11 +211,16 @@ impl KMeans {
         if let Some(batch) = self.batch {
             return mini_batch::fit(self, batch, engine, x, observer);
         }
-        let (rows, weights) = self.sample(x, weights)?;
+        let (mut rows, weights) = self.sample(x, weights)?;
+        let frame = self.frame(&rows);
+        frame.apply(&mut rows);
+        frame.check(rows.view(), 0)?;
+        let settings = self.within(&frame);
         let mut best: Option<Clustering> = None;
         let data = Training::upload(engine, rows, weights, self.spherical)?;
+        let data = if self.spherical { data } else { data.counted_in(&frame) };
         for restart in 0..self.restarts {
-            let found = self.run(&data, restart, observer)?;
+            let found = settings.run(&data, restart, observer)?;
             let stop = found.ended == Ended::Cancelled;
             if best.as_ref().is_none_or(|best| found.mse < best.mse) {
                 best = Some(found);
@@ -221,7 +230,31 @@ impl KMeans {
                 break;
             }
         }
-        best.ok_or_else(|| Error::input("0 restarts; at least one run is needed"))
+        let best = best.ok_or_else(|| Error::input("0 restarts; at least one run is needed"))?;
+        Ok(self.outside(best, &frame))
+    }
+
+    /// The frame to train `x` (n, d) in. Directions are seen from the origin, and only scaled.
+    pub(super) fn frame(&self, x: &Array2<f32>) -> Frame {
+        if self.spherical { Frame::scaled(Scale::of_lengths(x.view())) } else { Frame::of(x.view()) }
+    }
+
+    /// The same settings for vectors in `frame`.
+    pub(super) fn within(&self, frame: &Frame) -> Self {
+        let mut settings = self.clone();
+        if let Init::From(codebook) = &mut settings.init {
+            frame.apply(codebook);
+        }
+        settings
+    }
+
+    /// What was found in `frame` in the units of the vectors themselves.
+    pub(super) fn outside(&self, found: Clustering, frame: &Frame) -> Clustering {
+        // A direction has no units.
+        if self.spherical {
+            return found;
+        }
+        Clustering { codebook: frame.restore(&found.codebook), scale: frame.scale(), ..found }
     }
 
     pub(super) fn start(&self) -> &Init {
@@ -382,8 +415,9 @@ impl KMeans {
         let mse = data.mean(last.download()?[[0, 0]])?;
         Ok(Clustering {
             codebook: codebook.codewords().download()?,
+            scale: Scale::ONE,
             mse,
-            relative_mse: data.variance.map(|variance| mse / variance),
+            relative_mse: data.variance.map(|variance| mse / (variance * data.unit)),
             usage: Usage::from_counts(counts.download()?.iter().map(|&count| count.into()).collect()),
             history,
             ended,
@@ -415,6 +449,8 @@ pub(super) struct Training {
     pub total: f64,
     /// The mean squared distance of unweighted vectors to their mean, if it is not 0.
     pub variance: Option<f64>,
+    /// What a squared distance between them is multiplied with to be one between the vectors as they came.
+    pub unit: f64,
 }
 
 impl Training {
@@ -451,15 +487,22 @@ impl Training {
             Some(weights) => Some(engine.upload(ArrayView1::from(&weights[..]).insert_axis(Axis(1)))?),
             None => None,
         };
-        Ok(Self { x, weights, total, variance })
+        Ok(Self { x, weights, total, variance, unit: 1.0 })
+    }
+
+    /// The same vectors, which are in `frame`: the figures are of them as they came.
+    fn counted_in(self, frame: &Frame) -> Self {
+        Self { unit: frame.scale().unit(), ..self }
     }
 
     /// The mean of a sum over the vectors, which has to be finite.
     fn mean(&self, sum: f32) -> Result<f64> {
         if sum.is_finite() {
-            return Ok(f64::from(sum) / self.total);
+            return Ok(f64::from(sum) / self.total * self.unit);
         }
-        Err(Error::input("the sum of the squared distances is over what f32 holds; scale the vectors down"))
+        Err(Error::input(
+            "the sum of the squared distances is over what f32 holds: a few vectors are too far from the others",
+        ))
     }
 
     /// Writes the (weighted) sum of `distances` to row `slot` of `objectives`.

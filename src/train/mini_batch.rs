@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::{Distortion, Metric, Usage};
 use crate::rng::Rng;
+use crate::scale::Scale;
 
 /// Share of the newest batch in the running objective that decides on convergence.
 const SMOOTHING: f64 = 0.1;
@@ -28,6 +29,12 @@ pub(super) fn fit(
     observer: &mut dyn Observer,
 ) -> Result<Clustering> {
     let (k, d) = (settings.k, x.dim());
+    let first =
+        x.read_each(&Rng::new(settings.seed, stream::SAMPLE).distinct(STRETCH.min(x.len()), x.len()))?;
+    let frame = settings.frame(&first);
+    drop(first);
+    let (outer, unit) = (settings, if settings.spherical { 1.0 } else { frame.scale().unit() });
+    let (settings, x) = (&settings.within(&frame), &frame.vectors(x));
     let batch = batch.min(x.len());
     let mut rng = Rng::new(settings.seed, stream::BATCH);
     // A start needs more vectors than codewords to choose among.
@@ -72,7 +79,7 @@ pub(super) fn fit(
         recorder.blend_means(&means, &mass, codebook.codewords_mut(), &mut total)?;
         recorder.submit()?;
 
-        let mse = f64::from(objective.download()?[[0, 0]]) / batch as f64;
+        let mse = f64::from(objective.download()?[[0, 0]]) / batch as f64 * unit;
         history.push(mse);
         if observer.iteration(&Iteration { number, restart: 0, mse }) == ControlFlow::Break(()) {
             ended = Ended::Cancelled;
@@ -93,15 +100,17 @@ pub(super) fn fit(
     recorder.submit()?;
     let codebook = codebook.codewords().download()?;
     let (distortion, usage) = evaluate(engine, x, &codebook, settings.spherical)?;
-    Ok(Clustering {
+    let found = Clustering {
         codebook,
-        mse: distortion.mse(),
+        scale: Scale::ONE,
+        mse: distortion.mse() * unit,
         relative_mse: distortion.relative_mse(),
         usage,
         history,
         ended,
         rows: x.len(),
-    })
+    };
+    Ok(outer.outside(found, &frame))
 }
 
 /// How well `codebook` serves all of `x`, a stretch at a time.

@@ -5,10 +5,12 @@ use std::ops::{ControlFlow, Range};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use serde::Serialize;
 
+use super::frame::Frame;
 use super::{Ended, Iteration, KMeans, Observer};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
+use crate::scale::Scale;
 
 /// Which shapes the components of a mixture may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -64,9 +66,11 @@ pub struct GaussianMixture {
 /// What [`GaussianMixture::fit`] found.
 #[derive(Clone, Debug)]
 pub struct MixtureFit {
-    /// The density.
+    /// The density of vectors times the scale.
     pub mixture: Mixture,
-    /// The mean over the vectors of the logarithm of their density, in nats.
+    /// The power of two that vectors are multiplied with, so that variances are within f32; most often 1.
+    pub scale: Scale,
+    /// The mean over the vectors of the logarithm of their density, in nats: that of the vectors as they came.
     pub log_likelihood: f64,
     /// The same before each iteration.
     pub history: Vec<f64>,
@@ -154,8 +158,14 @@ impl GaussianMixture {
         }
         let start = self.start.clone().k(self.k).seed(self.seed);
         start.check(x, None)?;
-        let x = start.sample(x, None)?.0;
+        let mut x = start.sample(x, None)?.0;
+        // Logarithms are not exact in powers of two: all vectors are fitted at the same size.
+        let (scale, fitted) = (Scale::of(x.view()), Scale::to_unit(x.view()));
+        fitted.apply(&mut x);
+        let start = start.within(&Frame::scaled(fitted));
         let (n, d) = x.dim();
+        // The density of scaled vectors is less by the volume that theirs is larger by.
+        let volume = f64::from(fitted.exponent()) * d as f64 * std::f64::consts::LN_2;
         let centre = x.mapv(f64::from).mean_axis(Axis(0)).expect("k vectors or more");
         let variance = x
             .outer_iter()
@@ -180,12 +190,13 @@ impl GaussianMixture {
         let mut ended = Ended::IterationLimit;
         for number in 0..self.iterations {
             let (log_likelihood, sums) = data.expect(&found)?;
+            let log_likelihood = log_likelihood + volume;
             let settled =
                 history.last().is_some_and(|last| log_likelihood - last <= self.tolerance * d as f64);
             history.push(log_likelihood);
             let (next, mse) = self.maximize(&found, &sums, n, floor);
             found = next;
-            let told = observer.iteration(&Iteration { number, restart: 0, mse });
+            let told = observer.iteration(&Iteration { number, restart: 0, mse: mse * fitted.unit() });
             if told == ControlFlow::Break(()) || observer.cancelled() {
                 ended = Ended::Cancelled;
                 break;
@@ -196,12 +207,13 @@ impl GaussianMixture {
             }
         }
         let (log_likelihood, _) = data.expect(&found)?;
+        let back = f64::from(scale.exponent() - fitted.exponent()).exp2();
         let mixture = Mixture {
             weights: found.weights.mapv(|w| w as f32),
-            means: (&found.means + &centre).mapv(|m| m as f32),
-            variances: found.variances.mapv(|v| v as f32),
+            means: (&found.means + &centre).mapv(|m| (m * back) as f32),
+            variances: found.variances.mapv(|v| (v * back * back) as f32),
         };
-        Ok(MixtureFit { mixture, log_likelihood, history, ended, rows: n })
+        Ok(MixtureFit { mixture, scale, log_likelihood: log_likelihood + volume, history, ended, rows: n })
     }
 
     /// The most likely density for `sums` (k, 2d + 1): of each component the responsibilities' sums of x, x² and 1. And

@@ -5,6 +5,7 @@ mod empty;
 pub mod estimators;
 mod evolution;
 pub(crate) mod family;
+pub(crate) mod frame;
 mod init;
 mod kmeans;
 pub(crate) mod least_squares;

@@ -199,7 +199,7 @@ pub struct Effort {
     pub local_search: Option<usize>,
     /// Squared error of a vector at which an RQ gives it no more codes; a model is trained with or without
     #[arg(long, value_name = "ERROR")]
-    pub max_error: Option<f32>,
+    pub max_error: Option<f64>,
 }
 
 /// How a vector finds its codes, where a model is to do it otherwise than it says.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::{Equalized, Error, Evaluation, Quantizer, Result, Vectors, io};
+use wgvq::{Equalized, Error, Evaluation, Result, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Equalize};
@@ -24,7 +24,7 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     let k = command.codewords.unwrap_or(curve.nrows());
     let engine = common.engine()?;
     let start = Instant::now();
-    let equalized = Equalized::of(&engine, curve, &data, k)?.by(command.by);
+    let equalized = Equalized::of(&engine, curve, &data, k)?.by(command.by).at_scale(model.quantizer.scale());
     let seconds = start.elapsed().as_secs_f64();
     let found = Evaluation::of(&*equalized.prepare(&engine)?, &engine, &data)?;
     let record = json!({
@@ -34,6 +34,6 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
         "mse": found.distortion.mse(),
     });
     equalized.save(&command.output, common.force, record)?;
-    Figures::new(&engine, &equalized, &found, seconds).with("by", command.by.to_string()).print(common)?;
+    Figures::new(&engine, &*equalized, &found, seconds).with("by", command.by.to_string()).print(common)?;
     Ok(Verdict::Done)
 }

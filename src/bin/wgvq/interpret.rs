@@ -197,7 +197,7 @@ fn print_nearest(found: &Neighbours, labels: Option<&[u32]>) {
 /// For each codeword its nearest rows, the nearest first.
 fn nearest_facts(found: &Neighbours, labels: Option<&[u32]>) -> Vec<Value> {
     let facts = |(codeword, rows): (usize, wgvq::ndarray::ArrayView1<u32>)| {
-        let distances: Vec<f32> = found.distances.row(codeword).iter().map(|square| square.sqrt()).collect();
+        let distances: Vec<f64> = found.distances.row(codeword).iter().map(|square| square.sqrt()).collect();
         let labels: Option<Vec<u32>> =
             labels.map(|labels| rows.iter().map(|&row| labels[row as usize]).collect());
         json!({ "codeword": codeword, "rows": rows.to_vec(), "distances": distances, "labels": labels })

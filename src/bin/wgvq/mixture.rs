@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::train::{Ended, GaussianMixture, KMeans};
-use wgvq::{Error, Evaluation, Quantizer, Result, Spec, Vectors, Vq};
+use wgvq::{Error, Evaluation, Result, Spec, Vectors, Vq};
 
 use crate::Verdict;
 use crate::args::{Common, Train};
@@ -59,7 +59,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         return Err(Error::cancelled("stopped before the training was done; no model is written"));
     }
 
-    let vq = Vq::from_mixture(found.mixture)?;
+    let vq = wgvq::scaled(Box::new(Vq::from_mixture(found.mixture)?), found.scale);
     let measured = Evaluation::of(&*vq.prepare(&engine)?, &engine, data)?;
     let training = json!({
         "trainer": "em",
@@ -71,7 +71,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         "mse": measured.distortion.mse(),
     });
     vq.save(&command.output, common.force, training)?;
-    let mut figures = Figures::new(&engine, &vq, &measured, seconds);
+    let mut figures = Figures::new(&engine, &*vq, &measured, seconds);
     figures.iterations = Some(found.history.len());
     figures
         .with("ended", found.ended)

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::train::{Ended, Evolution, Init, Iteration, KMeans, Observer};
-use wgvq::{Context, Error, Evaluation, Quantizer, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, Evaluation, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
 use crate::args::{Common, InitName, KMeansOptions, LevelsName, Train, TrainerName};
 use crate::figures::{Figures, Loss};
@@ -93,7 +93,7 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
     let done = watch.iterations;
     watch.progress.finish();
 
-    let vq = Vq::new(found.codebook)?;
+    let vq = Vq::at_scale(found.codebook, found.scale)?;
     let iterations = found.history.len();
     let training = json!({
         "trainer": "kmeans",
@@ -106,7 +106,7 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
     });
     vq.save(&command.output, common.force, training)?;
     let loss = Loss { n: found.rows, mse: Some(found.mse), relative_mse: found.relative_mse };
-    let mut figures = Figures::of_loss(&engine, &vq, loss, &[found.usage], seconds);
+    let mut figures = Figures::of_loss(&engine, &*vq, loss, &[found.usage], seconds);
     figures.iterations = Some(iterations);
     // What went through the assignment: every vector in every iteration of every run, or every batch.
     let per_iteration = command.kmeans.mini_batch.map_or(found.rows, |batch| batch.min(found.rows));

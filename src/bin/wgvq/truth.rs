@@ -44,7 +44,7 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
     let seconds = start.elapsed().as_secs_f64();
     ids.write(found.ids.mapv(|id| id as i32))?;
     if let Some(distances) = distances {
-        distances.write(found.distances)?;
+        distances.write(found.f32_distances()?)?;
     }
     let per_second = count as f64 / seconds;
     if common.json {

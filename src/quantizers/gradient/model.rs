@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::quantizers::scaled::scaled;
 use crate::quantizers::{Additive, Product, Quantizer, Residual, SpaceFilling, Spec, Vq, joint, product};
 use crate::rng::Rng;
+use crate::scale::Scale;
 use crate::train::estimators::displacement::{Direction, Noise};
 
 /// A graph from a batch to the error of the quantizer.
@@ -118,7 +120,7 @@ impl Model {
             _ => None,
         };
         let (output, quantized) = if let Some(direction) = direction {
-            let coder = quantizer(training, start.to_vec())?.prepare(engine)?;
+            let coder = quantizer(training, start.to_vec(), &[])?.prepare(engine)?;
             let noise = Noise::new(direction, training.seed);
             let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), batch);
             let joint = if matches!(training.spec, Spec::Additive { .. }) {
@@ -179,15 +181,20 @@ impl Model {
     }
 }
 
-/// The quantizer of these codebooks.
+/// The quantizer of these codebooks, which are in the vectors' own units, at these scales (at 1 if there are none).
 pub(super) fn quantizer(
     training: &GradientTraining,
-    codebooks: Vec<Array2<f32>>,
+    mut codebooks: Vec<Array2<f32>>,
+    scales: &[Scale],
 ) -> Result<Box<dyn Quantizer>> {
-    Ok(match &training.spec {
+    if matches!(training.spec, Spec::Product { .. }) {
+        return Ok(Box::new(Product::stacked(codebooks, 1, 1, scales)?));
+    }
+    let scale = scales.first().copied().unwrap_or_default();
+    codebooks.iter_mut().for_each(|codebook| scale.apply(codebook));
+    let inner: Box<dyn Quantizer> = match &training.spec {
         Spec::Residual { .. } => Box::new(Residual::new(codebooks, training.beam)?),
         Spec::Additive { .. } => Box::new(Additive::new(codebooks, training.beam, 0)?),
-        Spec::Product { .. } => Box::new(Product::new(codebooks)?),
         spec => {
             let only = codebooks.into_iter().next();
             let only = only.ok_or_else(|| Error::input(format!("no codebook; {spec} has one")))?;
@@ -198,5 +205,6 @@ pub(super) fn quantizer(
                 _ => Box::new(Vq::new(only)?),
             }
         }
-    })
+    };
+    Ok(scaled(inner, scale))
 }

@@ -11,8 +11,10 @@ use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::metrics::Usage;
-use crate::quantizers::{Quantizer, joint};
+use crate::quantizers::product::part_scales;
+use crate::quantizers::{Quantizer, Spec, joint};
 use crate::rng::Rng;
+use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
 
 /// The vectors that are kept on the device take at most this many bytes; of more, a random sample is.
@@ -23,6 +25,8 @@ pub struct GradientRun {
     pub(super) engine: Engine,
     pub(super) training: GradientTraining,
     pub(super) units: Units,
+    /// What the quantizer scales vectors with: one for all, or one for each part of a PQ.
+    scales: Vec<Scale>,
     /// (n, d), moved and scaled.
     data: Matrix<f32>,
     pub(super) model: Model,
@@ -57,7 +61,8 @@ impl Units {
         let variance = x.rows().into_iter().map(squares).sum::<f64>() / x.len() as f64;
         // Equal vectors have no scale.
         let scale = if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 };
-        Self { n: x.nrows(), mean: mean.mapv(|value| value as f32), scale }
+        let mean = mean.mapv(|value| round_number(value, scale.into()) as f32);
+        Self { n: x.nrows(), mean, scale }
     }
 }
 
@@ -96,6 +101,10 @@ impl GradientRun {
         let n = x.nrows();
         let batch = training.batch_of(n)?;
         let units = Units::of(&x);
+        let scales = match training.spec {
+            Spec::Product { .. } => part_scales(&x, &layout.columns),
+            _ => vec![Scale::of(x.view())],
+        };
         x -= &units.mean;
         x /= units.scale;
         let start = layout.start(engine, &x, training.stages().as_ref(), training.seed)?;
@@ -112,6 +121,7 @@ impl GradientRun {
             data: engine.upload(x.view())?,
             training: training.clone(),
             units,
+            scales,
             step: 0,
         })
     }
@@ -288,7 +298,7 @@ impl GradientRun {
             }
             codebooks.push(codebook);
         }
-        model::quantizer(&self.training, codebooks)
+        model::quantizer(&self.training, codebooks, &self.scales)
     }
 }
 

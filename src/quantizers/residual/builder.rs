@@ -7,6 +7,8 @@ use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::quantizers::joint;
+use crate::scale::Scale;
+use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer};
 
 /// How to train a [`Residual`].
@@ -106,7 +108,10 @@ impl ResidualBuilder {
         let beam = check_beam(self.beam)?;
         let max_error = self.max_error.map(check_max_error).transpose()?;
         let sizes = joint::sizes(&self.bits)?;
-        let x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        let mut x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
+        // Codes that stop at the first stage stand for the origin, which is then where it is.
+        let frame = if max_error.is_none() { Frame::about(x.view()) } else { Frame::scaled(Scale::ONE) };
+        frame.apply(&mut x);
         let build = |codebooks| Residual { codebooks, beam, max_error };
         let mut codebooks = Vec::new();
         let mut residuals = x.clone();
@@ -125,7 +130,7 @@ impl ResidualBuilder {
             }
         }
         let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
-        let quantizer = Residual::new(codebooks, beam)?;
+        let quantizer = Residual::new(frame.restore_sum(codebooks), beam)?;
         match max_error {
             Some(limit) => quantizer.with_max_error(limit),
             None => Ok(quantizer),
