@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 /// let scale = Scale::of(tiny.view());
 /// let mut scaled = tiny.clone();
 /// scale.apply(&mut scaled);
-/// assert!(scaled[[0, 1]] >= 1.0 && scaled[[0, 1]] < 2.0);
+/// assert!(scaled[[1, 0]] >= 1.0 && scaled[[1, 0]] < 2.0);
 /// assert_eq!(scale.restore(&scaled), tiny);
 /// assert!(Scale::of(ndarray::array![[0.5_f32], [9.0]].view()).is_one());
 /// ```
