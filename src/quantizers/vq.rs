@@ -50,7 +50,8 @@ impl Vq {
     /// A quantizer with this codebook (k, d).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there is no codeword or dimension, or a value is not finite.
+    /// [`Input`](crate::ErrorKind::Input) if there is no codeword or dimension, a value is not finite, or codewords are so far
+    /// apart that squared distances leave the range of f32.
     pub fn new(codebook: Array2<f32>) -> Result<Self> {
         check_codebook(codebook.view())?;
         Ok(Self { codebook, mixture: None })
