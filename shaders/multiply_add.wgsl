@@ -2,8 +2,11 @@
 //
 //   sums[i] = sum over 64 chains j of v_j, where v_j starts at j / 64 and becomes v_j * factor + addend, `rounds` times
 //
-// sums (n, 1) f32. One invocation per element: 16 independent vec4 chains hide the latency of the multiply-add. The
-// operands come from the uniform, so that nothing can be computed ahead.
+// sums (n, 1) f32. One invocation per element, eight chains at a time, eight rounds between two tests of the loop: with
+// more chains or fewer rounds compilers copy the running values at each turn, which takes as long as the multiply-adds.
+// The operands come from the uniform, so that nothing can be computed ahead.
+
+const CHAINS: u32 = 64u;
 
 struct Params {
     n: u32,
@@ -15,9 +18,11 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;
 
-// The first values of chains `first` to `first + 3`.
-fn start(first: f32) -> vec4f {
-    return (vec4f(0.0, 1.0, 2.0, 3.0) + first) * (1.0 / 64.0);
+fn eight_rounds(v: vec4f, factor: vec4f, addend: vec4f) -> vec4f {
+    let two = fma(fma(v, factor, addend), factor, addend);
+    let four = fma(fma(two, factor, addend), factor, addend);
+    let six = fma(fma(four, factor, addend), factor, addend);
+    return fma(fma(six, factor, addend), factor, addend);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -32,41 +37,19 @@ fn main(
     }
     let factor = vec4f(params.factor);
     let addend = vec4f(params.addend);
-    // A variable for each, so that no compiler keeps them in memory.
-    var a = start(0.0);
-    var b = start(4.0);
-    var c = start(8.0);
-    var d = start(12.0);
-    var e = start(16.0);
-    var f = start(20.0);
-    var g = start(24.0);
-    var h = start(28.0);
-    var i = start(32.0);
-    var j = start(36.0);
-    var k = start(40.0);
-    var l = start(44.0);
-    var m = start(48.0);
-    var n = start(52.0);
-    var o = start(56.0);
-    var p = start(60.0);
-    for (var round = 0u; round < params.rounds; round++) {
-        a = fma(a, factor, addend);
-        b = fma(b, factor, addend);
-        c = fma(c, factor, addend);
-        d = fma(d, factor, addend);
-        e = fma(e, factor, addend);
-        f = fma(f, factor, addend);
-        g = fma(g, factor, addend);
-        h = fma(h, factor, addend);
-        i = fma(i, factor, addend);
-        j = fma(j, factor, addend);
-        k = fma(k, factor, addend);
-        l = fma(l, factor, addend);
-        m = fma(m, factor, addend);
-        n = fma(n, factor, addend);
-        o = fma(o, factor, addend);
-        p = fma(p, factor, addend);
+    var sum = 0.0;
+    for (var chain = 0u; chain < CHAINS; chain += 8u) {
+        var low = (vec4f(0.0, 1.0, 2.0, 3.0) + f32(chain)) / f32(CHAINS);
+        var high = low + 4.0 / f32(CHAINS);
+        for (var eight = 0u; eight < params.rounds / 8u; eight++) {
+            low = eight_rounds(low, factor, addend);
+            high = eight_rounds(high, factor, addend);
+        }
+        for (var round = 0u; round < params.rounds % 8u; round++) {
+            low = fma(low, factor, addend);
+            high = fma(high, factor, addend);
+        }
+        sum += dot(low + high, vec4f(1.0));
     }
-    let quarters = (a + b + c + d) + (e + f + g + h) + (i + j + k + l) + (m + n + o + p);
-    sums[element] = dot(quarters, vec4f(1.0));
+    sums[element] = sum;
 }

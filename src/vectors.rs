@@ -41,9 +41,18 @@ pub trait Vectors: Sync {
     /// As [`read`](Self::read).
     fn read_rows(&self, rows: Range<usize>) -> Result<Array2<f32>> {
         let shape = (rows.len(), self.dim());
-        let mut values = room(shape.0, shape.1)?;
-        self.read(rows, &mut values)?;
+        let mut values = Vec::new();
+        self.read_into(rows, &mut values)?;
         Ok(Array2::from_shape_vec(shape, values).expect("one value per cell"))
+    }
+
+    /// The vectors `rows`, row-major, in place of what `values` holds.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_into(&self, rows: Range<usize>, values: &mut Vec<f32>) -> Result<()> {
+        make_room(rows.len(), self.dim(), values)?;
+        self.read(rows, values)
     }
 
     /// The vectors of the given numbers, which ascend.
@@ -52,7 +61,9 @@ pub trait Vectors: Sync {
     /// As [`read`](Self::read).
     fn read_each(&self, rows: &[usize]) -> Result<Array2<f32>> {
         let shape = (rows.len(), self.dim());
-        let mut out = Array2::from_shape_vec(shape, room(shape.0, shape.1)?).expect("one value per cell");
+        let mut values = Vec::new();
+        make_room(shape.0, shape.1, &mut values)?;
+        let mut out = Array2::from_shape_vec(shape, values).expect("one value per cell");
         for (&row, mut target) in rows.iter().zip(out.outer_iter_mut()) {
             self.read(row..row + 1, target.as_slice_mut().expect("rows are contiguous"))?;
         }
@@ -60,17 +71,17 @@ pub trait Vectors: Sync {
     }
 }
 
-/// Zeros for `n` vectors of `d` dimensions, or an error where there is no memory for them.
-fn room(n: usize, d: usize) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    let fits = n.checked_mul(d).is_some_and(|length| values.try_reserve_exact(length).is_ok());
-    if !fits {
+/// Makes `values` as long as `n` vectors of `d` dimensions, or fails where there is no memory for them.
+fn make_room(n: usize, d: usize, values: &mut Vec<f32>) -> Result<()> {
+    let length = n.checked_mul(d);
+    let fits = |length: usize| values.try_reserve_exact(length.saturating_sub(values.len())).is_ok();
+    if !length.is_some_and(fits) {
         return Err(Error::input(format!(
             "no memory for {n} × {d} vectors at once; take a sample or batches"
         )));
     }
     values.resize(n * d, 0.0);
-    Ok(values)
+    Ok(())
 }
 
 impl Vectors for ArrayView2<'_, f32> {
@@ -88,17 +99,40 @@ impl Vectors for ArrayView2<'_, f32> {
             return Err(Error::shape(format!("rows {}..{} of {n} vectors", rows.start, rows.end)));
         }
         let part = self.slice(ndarray::s![rows.clone(), ..]);
-        for (at, (target, &value)) in out.iter_mut().zip(part.iter()).enumerate() {
-            if !value.is_finite() {
-                let (row, column) = (rows.start + at / self.ncols(), at % self.ncols());
-                return Err(Error::input(format!(
-                    "the value at row {row}, column {column} is {value}; every value has to be finite"
-                )));
+        let unfit = match part.as_slice() {
+            Some(values) => copy_finite(values, out),
+            None => {
+                out.iter_mut().zip(part.iter()).for_each(|(target, &value)| *target = value);
+                out.iter().position(|value| !value.is_finite())
             }
-            *target = value;
+        };
+        match unfit {
+            None => Ok(()),
+            Some(at) => {
+                let (row, column) = (rows.start + at / self.ncols(), at % self.ncols());
+                Err(Error::input(format!(
+                    "the value at row {row}, column {column} is {}; every value has to be finite",
+                    out[at]
+                )))
+            }
         }
-        Ok(())
     }
+}
+
+/// Copies `values` by all threads; tells where the first one lies that is not finite.
+fn copy_finite(values: &[f32], out: &mut [f32]) -> Option<usize> {
+    use rayon::prelude::*;
+    /// Values that one thread copies at a time.
+    const PART: usize = 1 << 16;
+    let parts = out.par_chunks_mut(PART).zip(values.par_chunks(PART)).enumerate();
+    parts.find_map_first(|(number, (out, values))| {
+        out.copy_from_slice(values);
+        // To test all before looking for one lets the usual case vectorise.
+        if values.iter().fold(true, |all, value| all & value.is_finite()) {
+            return None;
+        }
+        values.iter().position(|value| !value.is_finite()).map(|at| number * PART + at)
+    })
 }
 
 impl Vectors for Array2<f32> {

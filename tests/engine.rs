@@ -4,7 +4,7 @@ mod common;
 
 use common::{clustered, engines};
 use wgvq::metrics::Metric;
-use wgvq::ndarray::{Array2, array};
+use wgvq::ndarray::{Array2, array, s};
 use wgvq::{Codebook, Engine, ErrorKind, Recorder};
 
 #[test]
@@ -138,5 +138,19 @@ fn kernels_are_timed_where_the_device_has_a_clock() {
         } else {
             assert!(times.is_empty());
         }
+    }
+}
+
+/// More than all staging buffers hold, written over in part while the first of it may still be on its way.
+#[test]
+fn what_goes_up_in_many_pieces_comes_back_whole() {
+    for engine in engines() {
+        let mut x = Array2::from_shape_fn((90_001, 131), |(row, column)| (row * 131 + column) as f32);
+        let mut matrix = engine.upload(x.view()).unwrap();
+        let part = Array2::from_shape_fn((60_000, 131), |(row, column)| -((row * 131 + column) as f32));
+        matrix.write_rows(20_001, part.view()).unwrap();
+        x.slice_mut(s![20_001..80_001, ..]).assign(&part);
+        assert!(matrix.download().unwrap() == x, "{}", engine.name());
+        assert!(matrix.download_rows(19_999..20_003).unwrap() == x.slice(s![19_999..20_003, ..]));
     }
 }

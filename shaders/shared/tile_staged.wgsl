@@ -3,8 +3,9 @@
 //
 // 256 invocations stand as 16 x 16 over that tile; each holds an 8 x 8 register tile, rows `row + 16 i` and
 // codewords `k + lane + 16 j`, so that neighbours touch neighbouring vectors: no bank conflicts. Each 32 consecutive
-// invocations form a patch of 4 x 8, which reads the fewest distinct vectors. Eight dimensions are staged at a
-// time, and the next eight are on their way in registers meanwhile.
+// invocations form a patch of 4 x 8, which reads the fewest distinct vectors; in it, one neighbour has the same rows and the
+// next but one the same codewords, so that half as many loads go through workgroup memory one by one. Eight dimensions
+// are staged at a time, and the next eight are on their way in registers meanwhile.
 //
 // The kernel plugs in, besides what tile_registers.wgsl names,
 //   struct State                                                  what an invocation keeps of its eight rows
@@ -75,8 +76,8 @@ fn run_tiles(workgroup: u32, local: u32) {
     if workgroup * WORKGROUP_ROWS >= params.n {
         return;
     }
-    lane = (local & 7u) | ((local >> 2u) & 8u);
-    group = ((local >> 3u) & 3u) | ((local >> 4u) & 12u);
+    lane = (local & 1u) | ((local >> 1u) & 2u) | ((local >> 2u) & 12u);
+    group = ((local >> 1u) & 1u) | ((local >> 2u) & 2u) | ((local >> 4u) & 12u);
     let row = workgroup * WORKGROUP_ROWS + group;
     let quads = padded_quads();
     let steps = (params.k + PANEL - 1u) / PANEL * quads / DEPTH;

@@ -9,17 +9,18 @@ use futures::channel::oneshot;
 use super::core::Core;
 use super::pipelines::Pipelines;
 use super::pool::{Pool, Pooled, size_class};
+use super::upload::{self, Uploads};
 use crate::error::{Context, Error, Result};
 
 /// Bindings are kept to this even where the driver offers more: offsets past 2 GiB overflow the signed
 /// 32-bit address arithmetic that some drivers compile to.
 const MAX_BINDING: u64 = (2 << 30) - 256;
 
-/// Host-to-device bytes staged before they are handed over, so that a large upload does not exist twice.
+/// Host-to-device bytes that the queue stages before they are handed over, so that a large upload does not exist twice.
 const UPLOAD_CHUNK: usize = 32 << 20;
 
-/// Device-to-host bytes per staging buffer.
-const DOWNLOAD_CHUNK: u64 = 32 << 20;
+/// Device-to-host bytes per staging buffer: the host copies from one while the device fills the next.
+const DOWNLOAD_CHUNK: u64 = 8 << 20;
 
 const STORAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -39,6 +40,7 @@ pub(crate) struct Gpu {
     /// The device is ours: we may poll it and we listen to its errors.
     pub owned: bool,
     pool: Arc<Pool>,
+    uploads: Uploads,
     trouble: Arc<Trouble>,
 }
 
@@ -88,6 +90,7 @@ impl Gpu {
             pipelines: Pipelines::new(&device, &info, checked),
             limits: device.limits(),
             pool: Arc::default(),
+            uploads: Uploads::default(),
             trouble: Arc::default(),
             device,
             queue,
@@ -136,14 +139,20 @@ impl Gpu {
             return Ok(pooled);
         }
         let size = size_class(bytes).min(self.limits.max_buffer_size.max(bytes));
+        let buffer = self.create(size, usage, false)?;
+        Ok(self.pool.adopt(buffer))
+    }
+
+    /// A mapped buffer of `bytes`, outside the pool.
+    pub fn create_mapped(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        self.check()?;
+        self.create(bytes, usage, true)
+    }
+
+    fn create(&self, size: u64, usage: wgpu::BufferUsages, mapped_at_creation: bool) -> Result<wgpu::Buffer> {
         let create = || {
             let label = Some("wgvq");
-            self.device.create_buffer(&wgpu::BufferDescriptor {
-                label,
-                size,
-                usage,
-                mapped_at_creation: false,
-            })
+            self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation })
         };
         let created = scoped(&self.device, create).or_else(|_| {
             // What is kept for reuse may be in the way.
@@ -151,15 +160,18 @@ impl Gpu {
             self.wait()?;
             scoped(&self.device, create)
         });
-        let buffer = created.context(|| {
+        created.context(|| {
             let mebibytes = size as f64 / f64::from(1 << 20);
             format!("{} gives no {mebibytes:.1} MiB; use fewer rows at a time", self.info.name)
-        })?;
-        Ok(self.pool.adopt(buffer))
+        })
     }
 
     /// Stages `bytes` so that they are in `slab` before the next submission runs.
     pub fn write(&self, slab: &Slab, bytes: &[u8]) -> Result<()> {
+        // To map a buffer again takes a poll, which on a host app's device is the app's.
+        if self.owned && bytes.len() >= upload::SMALL {
+            return self.uploads.write(self, slab, bytes);
+        }
         for (at, chunk) in bytes.chunks(UPLOAD_CHUNK).enumerate() {
             if at > 0 {
                 self.submit([])?;
@@ -198,7 +210,16 @@ impl Gpu {
 
     /// Blocks until everything submitted has run.
     pub fn wait(&self) -> Result<()> {
-        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Blocks until `submission` has run, and calls back whoever waits for that.
+    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+    }
+
+    fn poll(&self, until: wgpu::PollType) -> Result<()> {
+        let polled = self.device.poll(until);
         self.check()?;
         polled.map(drop).map_err(|error| Error::device(format!("waiting for the GPU failed: {error}")))
     }
@@ -215,6 +236,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// How many bytes it brings.
+    pub fn bytes(&self) -> usize {
+        self.size as usize
+    }
+
     /// Waits for the bytes and hands them to `take`.
     ///
     /// With `wait` the calling thread drives the device. Without it the future is woken when the device is

@@ -360,12 +360,12 @@ impl<T: Element> Download<T> {
         let elements = match self.source {
             Source::Host(values) => values,
             Source::Device(readings) => {
-                let mut elements = Vec::with_capacity(self.shape.0 * self.shape.1);
+                let mut elements = vec![T::zeroed(); self.shape.0 * self.shape.1];
+                let mut rest = &mut elements[..];
                 for reading in readings {
-                    // Staging memory is aligned to eight bytes at least.
-                    reading
-                        .finish(wait, |bytes| elements.extend_from_slice(bytemuck::cast_slice(bytes)))
-                        .await?;
+                    let (part, behind) = rest.split_at_mut(reading.bytes() / size_of::<T>());
+                    reading.finish(wait, |bytes| copy(bytes, part)).await?;
+                    rest = behind;
                 }
                 elements
             }
@@ -378,6 +378,16 @@ impl<T: Element> std::fmt::Debug for Matrix<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Matrix<{}>({} × {} on {})", T::NAME, self.rows, self.cols, self.engine.name())
     }
+}
+
+/// Copies `bytes` by all threads: memory fresh from the system is mapped page by page as it is first written to.
+fn copy<T: Element>(bytes: &[u8], to: &mut [T]) {
+    use rayon::prelude::*;
+    /// Elements that one thread copies at a time.
+    const PART: usize = 1 << 17;
+    // Staging memory is aligned to eight bytes at least.
+    let from: &[T] = bytemuck::cast_slice(bytes);
+    to.par_chunks_mut(PART).zip(from.par_chunks(PART)).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// The position of the first NaN or infinity.

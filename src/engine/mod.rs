@@ -16,6 +16,7 @@ mod pool;
 mod recorder;
 pub(crate) mod shader;
 mod timing;
+mod upload;
 
 use std::sync::Arc;
 

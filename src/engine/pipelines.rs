@@ -9,13 +9,20 @@ use super::gpu::scoped;
 use super::shader::{Shader, Variant};
 use crate::error::{Context, Result};
 
-/// The stem, and what sets the variant apart.
-type Key = (&'static str, String);
-
 pub(crate) struct Pipelines {
     checked: bool,
-    compiled: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
+    /// By stem: the variants that were asked for so far.
+    compiled: Mutex<HashMap<&'static str, Vec<Known>>>,
     disk: Option<DiskCache>,
+}
+
+type Known = (Variant, Arc<Compiled>);
+
+/// A variant of a shader, ready to be dispatched.
+pub(crate) struct Compiled {
+    pub pipeline: wgpu::ComputePipeline,
+    /// What it binds.
+    pub layout: wgpu::BindGroupLayout,
 }
 
 impl Pipelines {
@@ -24,24 +31,19 @@ impl Pipelines {
     }
 
     /// The pipeline of one variant, compiled at its first use.
-    pub fn get(
-        &self,
-        device: &wgpu::Device,
-        shader: &Shader,
-        variant: &Variant,
-    ) -> Result<Arc<wgpu::ComputePipeline>> {
-        // A piece is a static text: where it lies tells which one it is.
-        let pieces: Vec<_> = variant.pieces.iter().map(|piece| piece.as_ptr()).collect();
-        let key = (shader.stem, format!("{pieces:?} {:?} {}", variant.overrides, variant.prelude));
+    pub fn get(&self, device: &wgpu::Device, shader: &Shader, variant: &Variant) -> Result<Arc<Compiled>> {
         let mut compiled = self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(pipeline) = compiled.get(&key) {
-            return Ok(Arc::clone(pipeline));
+        let variants = compiled.entry(shader.stem).or_default();
+        if let Some((_, found)) = variants.iter().find(|(known, _)| known.is(variant)) {
+            return Ok(Arc::clone(found));
         }
         let start = Instant::now();
-        let pipeline = Arc::new(self.compile(device, shader, variant)?);
+        let pipeline = self.compile(device, shader, variant)?;
         log::debug!("compiled {} in {:.1} ms", shader.stem, 1e3 * start.elapsed().as_secs_f64());
-        compiled.insert(key, Arc::clone(&pipeline));
-        Ok(pipeline)
+        let layout = pipeline.get_bind_group_layout(0);
+        let made = Arc::new(Compiled { pipeline, layout });
+        variants.push((variant.clone(), Arc::clone(&made)));
+        Ok(made)
     }
 
     fn compile(

@@ -31,6 +31,8 @@ use crate::error::{Context, Error, Result};
 #[must_use = "what is recorded runs when the recorder is submitted"]
 pub struct Recorder<'encoder> {
     engine: Engine,
+    /// Where dispatches go, until something else is recorded.
+    pass: Option<wgpu::ComputePass<'static>>,
     target: Target<'encoder>,
     /// Everything the recorded commands touch: kept out of the pool until they are submitted.
     kept: Vec<Arc<Memory>>,
@@ -68,7 +70,7 @@ impl Recorder<'static> {
             Backend::Cpu(_) => Target::Cpu,
             Backend::Gpu(gpu) => Target::Own(gpu.device.create_command_encoder(&Default::default())),
         };
-        Self { engine: engine.clone(), target, kept: Vec::new(), arenas: Vec::new(), timer: None }
+        Self { engine: engine.clone(), pass: None, target, kept: Vec::new(), arenas: Vec::new(), timer: None }
     }
 
     /// Hands what was recorded to the device, without waiting for it.
@@ -76,6 +78,7 @@ impl Recorder<'static> {
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
     pub fn submit(mut self) -> Result<()> {
+        self.pass = None;
         self.write_params();
         match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
             (Target::Own(encoder), Backend::Gpu(gpu)) => {
@@ -123,6 +126,7 @@ impl Recorder<'static> {
             self.submit()?;
             return Ok(Vec::new());
         };
+        self.pass = None;
         self.write_params();
         match (std::mem::replace(&mut self.target, Target::Cpu), self.engine.backend()) {
             (Target::Own(encoder), Backend::Gpu(gpu)) => timer.submit(gpu, encoder),
@@ -145,6 +149,7 @@ impl<'encoder> Recorder<'encoder> {
             )),
             Backend::Gpu(_) => Ok(Self {
                 engine: engine.clone(),
+                pass: None,
                 target: Target::Host(encoder),
                 kept: Vec::new(),
                 arenas: Vec::new(),
@@ -179,13 +184,7 @@ impl<'encoder> Recorder<'encoder> {
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {
             let (from, to) = (source.slice(window.clone()), target.slice(window));
             to.buffer.set_computed(true);
-            self.target.encoder().copy_buffer_to_buffer(
-                &from.buffer,
-                from.offset,
-                &to.buffer,
-                to.offset,
-                from.size,
-            );
+            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, from.size);
             self.kept.extend([from.buffer, to.buffer]);
         }
         Ok(())
@@ -226,11 +225,17 @@ impl<'encoder> Recorder<'encoder> {
             window.end = theirs.min(first + own).min(first + n);
             let from = source.slice(window.start - first..window.end - first);
             let to = target.slice(window.clone());
-            let (encoder, size) = (self.target.encoder(), from.size);
-            encoder.copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, size);
+            let size = from.size;
+            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, size);
             self.kept.extend([from.buffer, to.buffer]);
         }
         Ok(())
+    }
+
+    /// The encoder, for what is not a dispatch.
+    fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        self.pass = None;
+        self.target.encoder()
     }
 
     /// The GPU, or `None` on the CPU backend: then the caller runs its twin.
@@ -262,7 +267,7 @@ impl<'encoder> Recorder<'encoder> {
         }
         writes.iter().for_each(|write| write.buffer.set_computed(true));
         let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
-        let pipeline = gpu.pipelines.get(&gpu.device, shader, variant)?;
+        let compiled = gpu.pipelines.get(&gpu.device, shader, variant)?;
         let (arena, offset) = self.store_params(&gpu, bytemuck::bytes_of(params))?;
         let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &arena,
@@ -277,16 +282,26 @@ impl<'encoder> Recorder<'encoder> {
         let mut record = || {
             let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(shader.stem),
-                layout: &pipeline.get_bind_group_layout(0),
+                layout: &compiled.layout,
                 entries: &entries,
             });
-            let mut pass = self.target.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: Some(shader.stem),
-                timestamp_writes: self.timer.as_mut().and_then(|timer| timer.next(shader.stem)),
+            // Timestamps are those of a pass.
+            if self.timer.is_some() {
+                self.pass = None;
+            }
+            let pass = self.pass.get_or_insert_with(|| {
+                let timestamp_writes = self.timer.as_mut().and_then(|timer| timer.next(shader.stem));
+                let label = Some(shader.stem);
+                let descriptor = wgpu::ComputePassDescriptor { label, timestamp_writes };
+                self.target.encoder().begin_compute_pass(&descriptor).forget_lifetime()
             });
-            pass.set_pipeline(&pipeline);
+            pass.set_pipeline(&compiled.pipeline);
             pass.set_bind_group(0, &group, &[]);
             pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+            if !gpu.owned {
+                // What is wrong with a dispatch shows when its pass ends.
+                self.pass = None;
+            }
         };
         if gpu.owned {
             record();
@@ -335,6 +350,7 @@ impl<'encoder> Recorder<'encoder> {
 
 impl Drop for Recorder<'_> {
     fn drop(&mut self) {
+        self.pass = None;
         // The host app submits later: write the parameters now, and keep the buffers until it has.
         self.write_params();
         if let Target::Host(encoder) = &mut self.target {

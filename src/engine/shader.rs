@@ -42,6 +42,15 @@ impl Variant {
     pub const fn overriding(overrides: &'static [(&'static str, f64)]) -> Self {
         Variant { prelude: Cow::Borrowed(""), pieces: &[], overrides: Cow::Borrowed(overrides) }
     }
+
+    /// Whether `other` is the same variant. A piece is a static text: where it lies tells which one it is.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = |(a, b): (&&str, &&str)| std::ptr::eq(*a, *b);
+        self.overrides == other.overrides
+            && self.prelude == other.prelude
+            && self.pieces.len() == other.pieces.len()
+            && self.pieces.iter().zip(other.pieces).all(same)
+    }
 }
 
 /// A field of a uniform struct.

@@ -46,7 +46,7 @@ impl Evaluation {
     pub fn of(coder: &dyn Coder, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
         let mut found = Self::new(coder);
         encode_batches(coder, engine, x, 0..x.len(), Batching::of_coder(coder, engine), |batch| {
-            found.add_encoded(&batch);
+            found.add_encoded(batch);
             Ok(())
         })?;
         Ok(found)

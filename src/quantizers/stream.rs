@@ -4,6 +4,7 @@
 //! on one batch while the results of the one before are read back and the next one is uploaded.
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -38,15 +39,16 @@ impl Batching {
     /// copies on the way there, one waiting on its way out and one being written.
     pub fn within(bytes: u64, coder: &dyn Coder, engine: &Engine) -> Self {
         const COPIES: u64 = 8;
-        // A CPU is fastest while a batch stays in its caches; a GPU wants enough rows for all its lanes.
-        let (vectors, scratch_room) =
-            if engine.is_gpu() { (32 << 20, 512 << 20) } else { (2 << 20, 8 << 20) };
+        // A CPU is fastest while a batch stays in its caches. A GPU wants batches to be copied while it works on another, and
+        // rows for all its lanes.
+        let (vectors, rows, scratch_room) =
+            if engine.is_gpu() { (8 << 20, 16_384, 512 << 20) } else { (2 << 20, 0, 8 << 20) };
         /// Smaller batches cost more in passing them on than they gain.
         const LEAST: u64 = 512;
         let scratch = coder.scratch_bytes() as u64;
         let row = 4 * (coder.dim() + coder.codebook_sizes().len() + 16) as u64;
         let fitting = bytes / (COPIES * row + 2 * scratch);
-        let best = (vectors / row).min(scratch_room / scratch.max(1)).max(LEAST);
+        let best = (vectors / row).max(rows).min(scratch_room / scratch.max(1)).max(LEAST);
         Self::of(fitting.min(best) as usize)
     }
 
@@ -69,7 +71,7 @@ pub struct EncodedBatch {
     pub distances: Vec<f64>,
 }
 
-/// Encodes the vectors `rows` of `x`, and gives the batches to `sink` in order.
+/// Encodes the vectors `rows` of `x`, and shows the batches to `sink` in order.
 ///
 /// ```
 /// use wgvq::{Batching, Quantizer, Vq, encode_batches};
@@ -95,7 +97,7 @@ pub fn encode_batches(
     x: &dyn Vectors,
     rows: Range<usize>,
     batching: Batching,
-    sink: impl FnMut(EncodedBatch) -> Result<()> + Send,
+    mut sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<()> {
     if x.dim() != coder.dim() {
         return Err(Error::input(format!(
@@ -111,7 +113,15 @@ pub fn encode_batches(
         distances: Download<f32>,
     }
     let m = coder.codebook_sizes().len();
-    let read = |rows: Range<usize>| Ok((rows.clone(), x.read_rows(rows)?));
+    // Memory fresh from the system is mapped page by page, which takes longer than to copy into it.
+    let spare = Mutex::new(Vec::new());
+    let spare = || spare.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let read = |rows: Range<usize>| {
+        let mut values = spare().pop().unwrap_or_default();
+        x.read_into(rows.clone(), &mut values)?;
+        let batch = Array2::from_shape_vec((rows.len(), x.dim()), values).expect("one value per cell");
+        Ok((rows, batch))
+    };
     let start = |(rows, x): (Range<usize>, Array2<f32>)| {
         let uploaded = engine.upload(x.view())?;
         let mut codes = engine.uninitialized(x.nrows(), m)?;
@@ -132,7 +142,11 @@ pub fn encode_batches(
         };
         Ok(EncodedBatch { rows, x, codes, distances })
     };
-    pipeline(batching.split(rows), read, start, finish, sink)
+    pipeline(batching.split(rows), read, start, finish, |batch| {
+        sink(&batch)?;
+        spare().push(batch.x.into_raw_vec_and_offset().0);
+        Ok(())
+    })
 }
 
 /// The squared distances of `x` (b, d) to what `codes` (b, m) decode to, in f64.

@@ -111,7 +111,7 @@ impl Task<'_> {
         let mut out = RowWriter::<u16>::create(folder.join("codes.npy"), n, sizes.len(), true)?;
         let start = Instant::now();
         encode_batches(&*coder, engine, data, 0..n, Batching::of_coder(&*coder, engine), |batch| {
-            measured.add_encoded(&batch);
+            measured.add_encoded(batch);
             values.extend(batch.codes.iter().copied());
             out.append(&batch.codes.iter().map(|&code| code as u16).collect::<Vec<_>>())
         })?;

@@ -35,7 +35,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let start = Instant::now();
     let encoded = encode_batches(&*coder, &engine, &data, done..data.len(), batching, |batch| {
         out.append(&batch.codes)?;
-        found.add_encoded(&batch);
+        found.add_encoded(batch);
         progress.add(batch.rows.len(), String::new());
         if interrupt::asked() && batch.rows.end < data.len() {
             return Err(Error::cancelled(format!(

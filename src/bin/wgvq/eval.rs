@@ -58,12 +58,12 @@ pub fn judge(
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
-        found.add_encoded(&batch);
+        found.add_encoded(batch);
         progress.add(batch.rows.len(), String::new());
         if interrupt::asked() {
             return Err(Error::cancelled("stopped; nothing was written"));
         }
-        sink(&batch)
+        sink(batch)
     })?;
     progress.finish();
     Ok(found)
