@@ -71,7 +71,7 @@ pub use quantizers::{
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};
-pub use vectors::Vectors;
+pub use vectors::{Vectors, fingerprint};
 
 pub use ndarray;
 pub use serde_json;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
+use twox_hash::XxHash3_128;
 
 use crate::error::{Error, Result};
 
@@ -69,6 +70,34 @@ pub trait Vectors: Sync {
         }
         Ok(out)
     }
+}
+
+/// The rows that a [`fingerprint`] is of.
+const FINGERPRINT_ROWS: usize = 256;
+
+/// A hash, in hexadecimal, of how many vectors there are, of how many dimensions, and of the values of 256 of them that lie
+/// evenly between the first and the last: enough to tell other data from the same, without reading all.
+///
+/// # Errors
+/// As [`Vectors::read`].
+///
+/// ```
+/// use wgvq::{fingerprint, ndarray::array};
+/// let x = array![[1.0_f32, 2.0], [3.0, 4.0]];
+/// assert_eq!(fingerprint(&x)?, fingerprint(&x.clone())?);
+/// assert_ne!(fingerprint(&x)?, fingerprint(&array![[1.0_f32, 2.0], [3.0, 5.0]])?);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+pub fn fingerprint(x: &dyn Vectors) -> Result<String> {
+    let (n, d) = (x.len(), x.dim());
+    let last = n.saturating_sub(1);
+    let mut rows: Vec<usize> = (0..FINGERPRINT_ROWS.min(n))
+        .map(|at| (at as u128 * last as u128 / (FINGERPRINT_ROWS.min(n) - 1).max(1) as u128) as usize)
+        .collect();
+    rows.dedup();
+    let mut bytes = [n as u64, d as u64].map(u64::to_le_bytes).concat();
+    bytes.extend(x.read_each(&rows)?.iter().flat_map(|value| value.to_le_bytes()));
+    Ok(format!("{:032x}", XxHash3_128::oneshot(&bytes)))
 }
 
 /// Makes `values` as long as `n` vectors of `d` dimensions, or fails where there is no memory for them.

@@ -71,40 +71,123 @@ fn inspect_and_devices_and_selftest_report() {
 }
 
 #[test]
-fn an_encode_that_stopped_goes_on_and_ends_the_same() {
+fn an_encode_that_was_killed_goes_on_and_ends_the_same() {
     let cli = Cli::new("cpu");
-    let x = common::clustered(6000, 40, 30, 6);
+    let x = common::clustered(20_000, 16, 30, 6);
     cli.write("x.npy", &x);
-    cli.json("train x.npy --spec VQ300 --iters 2 -o m.safetensors");
+    cli.json("train x.npy --spec LSQ8x3 --iters 1 --refine 1 --sample 100 -o m.safetensors");
     cli.json("encode x.npy -m m.safetensors -o whole.npy");
     let whole = std::fs::read(cli.path("whole.npy")).unwrap();
-
-    // A value that is not finite stops the run in the middle.
-    let good = std::fs::read(cli.path("x.npy")).unwrap();
-    let mut bad = good.clone();
-    let at = bad.len() - 500 * 40 * 4;
-    bad[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    std::fs::write(cli.path("x.npy"), bad).unwrap();
-    cli.refuse("encode x.npy -m m.safetensors -o codes.npy --memory 1MiB", "row 5500, column 0");
-    assert!(!cli.path("codes.npy").exists());
-    std::fs::write(cli.path("x.npy"), good).unwrap();
-    // What a kill in the middle of a write adds: half a row.
+    let encode = "encode x.npy -m m.safetensors -o codes.npy --memory 1MiB";
     let left = cli.path("codes.npy.partial");
+    let some_rows = || left.metadata().is_ok_and(|left| left.len() > 1000);
+    cli.kill_once(encode, some_rows);
+    assert!(!cli.path("codes.npy").exists());
+    // What a kill in the middle of a write adds: half a row.
     let mut torn = std::fs::read(&left).unwrap();
     torn.push(7);
     std::fs::write(&left, torn).unwrap();
 
-    cli.json("train x.npy --spec VQ300 --iters 1 -o other.safetensors");
-    cli.refuse("encode x.npy -m other.safetensors -o codes.npy --resume", "codes.npy");
-    let resumed = cli.json("encode x.npy -m m.safetensors -o codes.npy --resume");
-    assert!((1..6000).contains(&resumed["resumed_at"].as_u64().unwrap()), "{resumed}");
+    // Another job is refused, and says what is other.
+    cli.json("train x.npy --spec LSQ8x3 --iters 1 --refine 0 --sample 100 -o other.safetensors");
+    cli.refuse("encode x.npy -m other.safetensors -o codes.npy --resume", "the model was");
+    cli.refuse(&format!("{encode} --resume --local-search 3"), "how its codes are searched for was");
+    let good = std::fs::read(cli.path("x.npy")).unwrap();
+    let time = cli.path("x.npy").metadata().unwrap().modified().unwrap();
+    let with = |bytes: &[u8], time| {
+        std::fs::write(cli.path("x.npy"), bytes).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(cli.path("x.npy")).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    with(&good, time + std::time::Duration::from_millis(1));
+    cli.refuse(&format!("{encode} --resume"), "the data was x.npy (1280128 bytes, changed at");
+    let mut other = good.clone();
+    *other.last_mut().unwrap() ^= 1;
+    with(&other, time);
+    cli.refuse(&format!("{encode} --resume"), "the values of the data was");
+    with(&good, time);
+
+    let resumed = cli.json(&format!("{encode} --resume"));
+    assert!((1..20_000).contains(&resumed["resumed_at"].as_u64().unwrap()), "{resumed}");
     assert_eq!(std::fs::read(cli.path("codes.npy")).unwrap(), whole);
     assert!(partials(cli.folder.path()).is_empty());
+
+    // Data that cannot be encoded leaves nothing: there is nothing to go on with.
+    let mut bad = good;
+    let at = bad.len() - 500 * 16 * 4 - 64;
+    bad[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    with(&bad, time);
+    let bad_row = (20_000 - 501).to_string();
+    cli.refuse(&format!("{encode} --force"), &format!("row {bad_row}, column 0"));
+    assert!(partials(cli.folder.path()).is_empty());
+    assert_eq!(std::fs::read(cli.path("codes.npy")).unwrap(), whole);
 }
 
 fn partials(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.to_string_lossy().contains("partial")).collect()
+}
+
+#[test]
+fn no_command_writes_over_an_input_or_a_strangers_file() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &common::clustered(200, 4, 5, 1));
+    cli.write("labels.npy", &wgvq::ndarray::Array2::from_elem((200, 1), 1_u8));
+    cli.json("train x.npy --spec VQ4 -o m.safetensors");
+    cli.json("train x.npy --spec SFVQ2 --steps 50 --batch 64 -o curve.safetensors");
+    cli.json("encode x.npy -m m.safetensors -o codes.npy");
+    std::fs::write(cli.path("mine.txt"), "mine").unwrap();
+    std::fs::hard_link(cli.path("x.npy"), cli.path("alias.svg")).unwrap();
+    std::fs::hard_link(cli.path("m.safetensors"), cli.path("model.npy")).unwrap();
+    std::fs::hard_link(cli.path("x.npy"), cli.path("data.safetensors")).unwrap();
+    std::fs::write(cli.path("taken.checkpoint.safetensors"), "mine").unwrap();
+    std::fs::write(cli.path("c.npy.partial"), "mine").unwrap();
+    let gradient = "train x.npy --spec VQ4 --trainer nsvq --steps 50 --batch 64 --force";
+    for (arguments, part) in [
+        ("train x.npy --spec VQ4 -o data.safetensors", "is an input"),
+        ("train x.npy --spec VQ4 --start m.safetensors -o m.safetensors", "is an input"),
+        ("encode x.npy -m m.safetensors -o model.npy", "is an input"),
+        ("encode x.npy -m m.safetensors -o c.npy", "no unfinished output of this program"),
+        ("encode x.npy -m m.safetensors -o c.npy --pack", "ends in .wgvq"),
+        ("decode codes.npy -m m.safetensors -o model.npy", "is an input"),
+        ("decode codes.npy -m m.safetensors -o codes.npy", "is an input"),
+        ("truth x.npy x.npy -k 2 -o x.npy", "is an input"),
+        (
+            "truth x.npy x.npy -k 2 -o t.npy --distances ./t.npy",
+            "--distances: ./t.npy: this command writes t.npy there",
+        ),
+        ("search x.npy --codes codes.npy -m m.safetensors -o codes.npy", "is an input"),
+        ("equalize curve.safetensors x.npy -o data.safetensors", "is an input"),
+        ("elbow x.npy --k 2..3 --plot alias.svg", "is an input"),
+        ("interpret m.safetensors x.npy --labels labels.npy --heat-map alias.svg", "is an input"),
+        ("interpret m.safetensors x.npy --shift 0,1 -o labels.npy --labels labels.npy", "is an input"),
+        ("privacy m.safetensors x.npy --plot alias.svg", "is an input"),
+        ("order x.npy --curve hilbert -o x.npy", "is an input"),
+        (
+            "order x.npy --curve hilbert -o o.npy --indices O.npy",
+            "--indices: O.npy: this command writes o.npy there",
+        ),
+        (&format!("{gradient} --log x.npy -o n.safetensors"), "--log: x.npy: is an input"),
+        (
+            &format!("{gradient} --log n.safetensors -o n.safetensors"),
+            "--log: n.safetensors: this command writes",
+        ),
+        (&format!("{gradient} --log n.checkpoint.safetensors -o n.safetensors"), "this command writes"),
+        (&format!("{gradient} -o taken.safetensors"), "is no checkpoint of a training run"),
+    ] {
+        let force = if arguments.contains("--force") { "" } else { " --force" };
+        let before = contents(&cli);
+        cli.refuse(&format!("{arguments}{force}"), part);
+        assert!(contents(&cli) == before, "{arguments}");
+    }
+}
+
+/// Every file of the folder.
+fn contents(cli: &Cli) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(cli.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    files.sort();
+    files
 }
 
 #[test]
@@ -166,6 +249,11 @@ fn the_demo_spares_files_that_are_not_its_own() {
     let cli = Cli::new("cpu");
     std::fs::create_dir(cli.path("mine")).unwrap();
     std::fs::write(cli.path("mine/codes.npy"), "precious").unwrap();
+    cli.refuse("demo -o mine", "other files");
+    // Names alone make no report of ours.
+    for name in ["report.html", "figures.json"] {
+        std::fs::write(cli.path("mine").join(name), "<!doctype html>").unwrap();
+    }
     cli.refuse("demo -o mine", "other files");
     assert_eq!(std::fs::read(cli.path("mine/codes.npy")).unwrap(), b"precious");
 }

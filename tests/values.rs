@@ -234,3 +234,38 @@ fn neighbours_and_order_have_no_units_either() {
         );
     }
 }
+
+#[test]
+fn no_code_depends_on_other_rows_on_batches_or_on_files() {
+    let cli = Cli::new("cpu");
+    let x = whole_numbers(400, 8);
+    let mut order: Vec<usize> = (0..400).collect();
+    Rng::new(8, 2).shuffle(&mut order);
+    let rows = |rows: &[usize]| x.select(wgvq::ndarray::Axis(0), rows);
+    cli.write("whole.npy", &x);
+    cli.write("a.npy", &rows(&(0..150).collect::<Vec<_>>()));
+    cli.write("b.fvecs", &rows(&(150..400).collect::<Vec<_>>()));
+    cli.write("shuffled.npy", &rows(&order));
+    let read = |name: &str| fs::read(cli.path(name)).unwrap();
+    for (spec, options) in KINDS {
+        let what = format!("{spec} {options}");
+        let train = format!("--spec {spec} {options} --seed 1 --force")
+            .replace("SCALE", "16")
+            .replace("ERROR", "4000");
+        cli.json(&format!("train whole.npy {train} -o m.safetensors"));
+        cli.json(&format!("train a.npy b.fvecs {train} -o n.safetensors --threads 1"));
+        assert!(
+            read("m.safetensors") == read("n.safetensors"),
+            "{what}: another model of the same vectors in two files"
+        );
+        let encode = |data: &str, output: &str| {
+            cli.json(&format!("encode {data} -m m.safetensors -o {output} --force"));
+        };
+        encode("whole.npy", "c.npy");
+        encode("a.npy b.fvecs --memory 1MiB --threads 1", "d.npy");
+        assert!(read("c.npy") == read("d.npy"), "{what}: other codes of the same vectors in two files");
+        encode("shuffled.npy", "s.npy");
+        let want = cli.ids("c.npy").select(wgvq::ndarray::Axis(0), &order);
+        assert!(cli.ids("s.npy") == want, "{what}: other codes in another order");
+    }
+}

@@ -129,17 +129,17 @@ pub(super) struct Place {
 /// A path that exists means itself, whatever characters it has; then comes `path:name`, then a pattern.
 pub(super) fn locate(spec: &Path) -> Result<Vec<Place>> {
     if spec.exists() {
-        return place_all(files(spec)?, None);
+        return place_all(data_files(spec)?, None);
     }
     for (path, name) in splits(spec) {
         if path.is_dir() || Format::of(path).is_some_and(Format::has_names) {
             if name.is_empty() {
                 return Err(Error::input(format!("{}: the name after the ':' is missing", spec.display())));
             }
-            return place_all(files(path)?, Some(&name));
+            return place_all(data_files(path)?, Some(&name));
         }
     }
-    place_all(files(spec)?, None)
+    place_all(data_files(spec)?, None)
 }
 
 /// What is before and behind each colon of `spec`: a path, and a name, which is text where the path need not be.
@@ -158,8 +158,31 @@ fn splits(spec: &Path) -> Vec<(&Path, Cow<'_, str>)> {
     text.match_indices(':').map(|(at, _)| (Path::new(&text[..at]), text[at + 1..].into())).collect()
 }
 
+/// The files that `spec` stands for, as in [`open`](super::open), in their order; a file of any kind stands for itself.
+///
+/// # Errors
+/// Nothing there, or nothing that holds data.
+///
+/// ```
+/// # fn main() -> wgvq::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// for name in ["b.npy", "a.npy", "notes.txt"] {
+///     std::fs::write(folder.path().join(name), b"x").unwrap();
+/// }
+/// assert_eq!(wgvq::io::files(folder.path())?, ["a.npy", "b.npy"].map(|name| folder.path().join(name)));
+/// # Ok(())
+/// # }
+/// ```
+pub fn files(spec: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+    let spec = spec.as_ref();
+    if spec.is_file() {
+        return Ok(vec![spec.to_owned()]);
+    }
+    Ok(locate(spec)?.into_iter().map(|place| place.path).collect())
+}
+
 /// The file itself, or the data files of a folder or pattern, sorted by path.
-fn files(spec: &Path) -> Result<Vec<PathBuf>> {
+fn data_files(spec: &Path) -> Result<Vec<PathBuf>> {
     let is_pattern = is_pattern(spec);
     let found: Vec<PathBuf> = if spec.is_dir() {
         let entries = std::fs::read_dir(spec).context(|| spec.display())?;

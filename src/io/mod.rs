@@ -5,7 +5,8 @@
 //! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
 //! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
-//! | any other file, whole or not at all | [`Output`], [`write_file`] |
+//! | any other file, whole or not at all | [`Output`], [`write_file`]; of a [`Job`], resumably |
+//! | that no output is an input or another output | [`Claims`], [`files`] |
 //! | models | [`write_model`], [`read_model`] |
 //! | what a file holds | [`describe`] |
 //! | a file of another kind, as long as it is one | [`open_file`] |
@@ -14,11 +15,14 @@
 //! believed: what a file promises is checked against its length before room is made for it.
 
 mod bin;
+mod claims;
 mod dataset;
 mod describe;
 mod dtype;
 mod file;
+mod identity;
 mod index;
+mod job;
 mod locate;
 mod model;
 mod npy;
@@ -26,6 +30,7 @@ mod npz;
 mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod partial;
 mod pattern;
 mod safetensors;
 mod stored;
@@ -38,12 +43,14 @@ mod fuzz;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use claims::Claims;
 pub use dataset::{Dataset, open, open_all};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
 pub(crate) use file::DataFile;
 pub use file::open_file;
 pub use index::IndexFile;
-pub use locate::Format;
+pub use job::Job;
+pub use locate::{Format, files};
 pub use model::{ModelFile, read_model, write_model};
 pub use output::{Output, check_output, write_file};
 pub use unfinished::remove_unfinished;

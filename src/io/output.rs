@@ -3,13 +3,17 @@
 //! An [`Output`] grows under another name beside its target and takes the target's place when it is finished.
 //! Work that takes long keeps that other file, so that it can be resumed.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::TempPath;
+
+use super::job::Job;
+use super::partial::Partial;
 use super::unfinished::Unfinished;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Context, Error, Result};
 
 /// A file that is being written.
 ///
@@ -38,8 +42,8 @@ pub struct Output {
 enum Growing {
     /// Removed when it is dropped unfinished.
     Temporary(Unfinished),
-    /// Kept for whoever resumes, with a note beside it of the job that it belongs to.
-    Partial { partial: PathBuf, job: PathBuf },
+    /// Kept for whoever resumes.
+    Partial(Partial),
 }
 
 impl Output {
@@ -62,17 +66,32 @@ impl Output {
         Ok(Self { file, growing: Growing::Temporary(path), target: target.to_owned(), force })
     }
 
-    /// Begins a file that becomes `target`, over an unfinished one if there is one; unfinished, it stays as
+    /// Begins a file that becomes `target`, over an unfinished one of ours if there is one; unfinished, it stays as
     /// `target` + `.partial` and [`Output::resume`] goes on with it.
     ///
-    /// `job` says in one line what makes the result what it is: where it is the same, so is the file.
-    ///
     /// # Errors
-    /// As [`Output::create`]; another process that is writing it right now.
-    pub fn create_resumable(target: impl AsRef<Path>, force: bool, job: &str) -> Result<Self> {
-        let mut output = Self::open_partial(target.as_ref(), force)?;
+    /// As [`Output::create`]; another process that is writing it right now; a file of somebody else's under one of
+    /// [the names](Output::unfinished_names) that this takes.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// use wgvq::io::{Job, Output};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let target = folder.path().join("report.txt");
+    /// let job = Job::new().with("of", "today");
+    /// Output::create_resumable(&target, false, &job)?.append(b"all is ")?;
+    /// let mut output = Output::resume(&target, false, &job)?;
+    /// output.append(b"well")?;
+    /// output.finish()?;
+    /// assert_eq!(std::fs::read(&target).unwrap(), b"all is well");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_resumable(target: impl AsRef<Path>, force: bool, job: &Job) -> Result<Self> {
+        let target = target.as_ref();
+        let mut output = Self::open_partial(target, force)?;
         output.truncate(0)?;
-        output.note_job(job)?;
+        Partial::of(target).write_note(job)?;
         Ok(output)
     }
 
@@ -80,26 +99,18 @@ impl Output {
     /// looks at [`Output::written`] and cuts off what is torn.
     ///
     /// # Errors
-    /// As [`Output::create_resumable`]; an unfinished file of another job.
-    pub fn resume(target: impl AsRef<Path>, force: bool, job: &str) -> Result<Self> {
-        let output = Self::open_partial(target.as_ref(), force)?;
-        if output.written()? == 0 {
-            output.note_job(job)?;
-            return Ok(output);
-        }
-        let Growing::Partial { partial, job: note } = &output.growing else { return Ok(output) };
-        let other = match fs::read_to_string(note) {
-            Ok(noted) if noted == job => None,
-            Ok(noted) => Some(format!("began as [{noted}], now it is [{job}]")),
-            Err(error) => Some(format!("is unknown: {}: {error}", note.display())),
-        };
-        match other {
-            None => Ok(output),
-            Some(other) => Err(Error::input(format!(
-                "{}: cannot be resumed, its job {other}; start over without --resume",
-                partial.display()
-            ))),
-        }
+    /// As [`Output::create_resumable`]; an unfinished file of another job, saying what differs.
+    pub fn resume(target: impl AsRef<Path>, force: bool, job: &Job) -> Result<Self> {
+        let target = target.as_ref();
+        let output = Self::open_partial(target, force)?;
+        let partial = Partial::of(target);
+        if output.written()? == 0 { partial.write_note(job) } else { partial.check_job(job) }?;
+        Ok(output)
+    }
+
+    /// The names that [`Output::create_resumable`] takes beside `target` until the file is finished.
+    pub fn unfinished_names(target: impl AsRef<Path>) -> [PathBuf; 2] {
+        Partial::of(target.as_ref()).names()
     }
 
     /// Appends `bytes`; once this returns they survive the end of this process.
@@ -145,58 +156,61 @@ impl Output {
         let Self { file, growing, target, force } = self;
         // Some file systems tell only here that there was no room.
         file.sync_all().context(|| format!("{}: writing", target.display()))?;
-        drop(file);
-        check_target(&target, force)?;
+        let (folder, _) = check_target(&target, force)?;
         match growing {
-            Growing::Temporary(path) => path.persist(&target).context(|| target.display()),
-            Growing::Partial { partial, job } => {
-                fs::rename(&partial, &target).context(|| target.display())?;
-                // A note without its file means nothing, and the result is there.
-                let _ = fs::remove_file(job);
-                Ok(())
-            }
+            Growing::Temporary(path) => named(path.persist(&target, force), &target)?,
+            Growing::Partial(partial) => partial.finish(&target, force)?,
         }
+        // The lock goes with the name, not before it.
+        drop(file);
+        sync_folder(folder);
+        Ok(())
     }
 
     /// Takes the unfinished file away, one that could be resumed too.
     pub fn discard(self) {
-        if let Growing::Partial { partial, job } = &self.growing {
-            // What is left if this fails is what a killed run leaves: harmless, and named for what it is.
-            let _ = fs::remove_file(partial);
-            let _ = fs::remove_file(job);
+        if let Growing::Partial(partial) = &self.growing {
+            partial.discard();
         }
     }
 
     fn open_partial(target: &Path, force: bool) -> Result<Self> {
         check_target(target, force)?;
-        let beside = |suffix: &str| {
-            let mut path = target.as_os_str().to_owned();
-            path.push(suffix);
-            PathBuf::from(path)
-        };
-        let (partial, job) = (beside(".partial"), beside(".partial.job"));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&partial).context(|| partial.display())?;
-        match file.try_lock() {
-            // A file system without locks is no reason to refuse.
-            Ok(()) | Err(fs::TryLockError::Error(_)) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::new(
-                    ErrorKind::Io,
-                    format!("{}: another process is writing it; wait for its end", partial.display()),
-                ));
-            }
-        }
-        file.seek(SeekFrom::End(0)).context(|| partial.display())?;
-        Ok(Self { file, growing: Growing::Partial { partial, job }, target: target.to_owned(), force })
+        let (mut file, partial) = Partial::open(target)?;
+        file.seek(SeekFrom::End(0)).context(|| partial.path().display())?;
+        Ok(Self { file, growing: Growing::Partial(partial), target: target.to_owned(), force })
     }
+}
 
-    fn note_job(&self, job: &str) -> Result<()> {
-        match &self.growing {
-            Growing::Partial { job: note, .. } => write_file(note, job.as_bytes(), true),
-            Growing::Temporary(_) => Ok(()),
-        }
+/// Gives `from` the name `target`, in place of another file only with `force`. Without success it keeps its own.
+pub(super) fn rename(from: &Path, target: &Path, force: bool) -> Result<()> {
+    let renamed = if force {
+        fs::rename(from, target)
+    } else {
+        TempPath::try_from_path(from).and_then(|path| {
+            path.persist_noclobber(target).map_err(|failed| {
+                // It is no temporary file that would go when it is dropped.
+                let _ = failed.path.keep();
+                failed.error
+            })
+        })
+    };
+    named(renamed, target)
+}
+
+/// The outcome of a rename, in words where another file came first.
+fn named(renamed: io::Result<()>, target: &Path) -> Result<()> {
+    match renamed {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(target)),
+        renamed => renamed.context(|| target.display()),
+    }
+}
+
+/// Makes a new name in `folder` outlive a loss of power, where the system can do so.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        // Not every file system knows of this; the file and its name are there either way.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 
@@ -219,7 +233,7 @@ pub fn check_output(target: impl AsRef<Path>, force: bool) -> Result<()> {
 }
 
 /// The folder and the name of a target that may be written.
-fn check_target(target: &Path, force: bool) -> Result<(&Path, &std::ffi::OsStr)> {
+fn check_target(target: &Path, force: bool) -> Result<(&Path, &OsStr)> {
     let shown = target.display();
     let name =
         target.file_name().ok_or_else(|| Error::input(format!("'{shown}' is not the name of a file")))?;
@@ -236,16 +250,25 @@ fn check_target(target: &Path, force: bool) -> Result<(&Path, &std::ffi::OsStr)>
         Ok(found) if !found.is_file() => Err(Error::input(format!(
             "{shown}: is not a regular file; outputs are written beside their target and renamed"
         ))),
-        Ok(_) if !force => Err(Error::input(format!("{shown}: exists; pass --force to overwrite"))),
+        Ok(_) if !force => Err(exists(target)),
         Ok(_) => Ok((folder, name)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((folder, name)),
+        // A link to nowhere has the name too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match target.symlink_metadata() {
+            Ok(_) if !force => Err(exists(target)),
+            _ => Ok((folder, name)),
+        },
         Err(error) => Err(Error::from(error).context(shown)),
     }
+}
+
+fn exists(target: &Path) -> Error {
+    Error::input(format!("{}: exists; pass --force to overwrite", target.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::io::testing::{Folder, refused};
 
     #[test]
@@ -270,7 +293,7 @@ mod tests {
         assert!(
             refused(Output::create(&target, false)).ends_with("a.txt: exists; pass --force to overwrite")
         );
-        assert!(refused(Output::create_resumable(&target, false, "")).contains("exists"));
+        assert!(refused(Output::create_resumable(&target, false, &Job::new())).contains("exists"));
         assert_eq!(folder.names(), ["a.txt"]);
         // One that comes while the output is written is kept as well.
         let late = folder.path("late.txt");
@@ -309,7 +332,7 @@ mod tests {
     fn a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing() {
         let folder = Folder::new();
         let mut output = Output::create(folder.path("a.npy"), false).unwrap();
-        output.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        output.file = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let error = output.append(b"x").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("a.npy: writing: No space left"), "{error}");
@@ -317,20 +340,24 @@ mod tests {
         assert_eq!(folder.names(), [""; 0]);
     }
 
+    fn job(number: usize) -> Job {
+        Job::new().with("number", number)
+    }
+
     #[test]
     fn a_partial_file_is_resumed_by_its_own_job_alone() {
         let folder = Folder::new();
         let target = folder.path("a.npy");
-        let mut output = Output::create_resumable(&target, false, "job 1").unwrap();
+        let mut output = Output::create_resumable(&target, false, &job(1)).unwrap();
         output.append(b"one ").unwrap();
-        let busy = Output::resume(&target, false, "job 1");
+        let busy = Output::resume(&target, false, &job(1));
         assert!(refused(busy).contains("another process is writing it"));
         drop(output);
         assert_eq!(folder.names(), ["a.npy.partial", "a.npy.partial.job"]);
 
-        let why = refused(Output::resume(&target, false, "job 2"));
-        assert!(why.contains("began as [job 1], now it is [job 2]"), "{why}");
-        let mut output = Output::resume(&target, false, "job 1").unwrap();
+        let why = refused(Output::resume(&target, false, &job(2)));
+        assert!(why.contains("number was 1 when it began and is 2 now"), "{why}");
+        let mut output = Output::resume(&target, false, &job(1)).unwrap();
         assert_eq!(output.written().unwrap(), 4);
         assert_eq!(output.read_start(2).unwrap(), b"on");
         output.append(b"two").unwrap();
@@ -343,14 +370,75 @@ mod tests {
     fn without_resume_a_partial_file_is_started_over() {
         let folder = Folder::new();
         let target = folder.path("a.npy");
-        Output::create_resumable(&target, false, "job 1").unwrap().append(b"one").unwrap();
-        let mut output = Output::create_resumable(&target, false, "job 2").unwrap();
+        Output::create_resumable(&target, false, &job(1)).unwrap().append(b"one").unwrap();
+        let mut output = Output::create_resumable(&target, false, &job(2)).unwrap();
         output.append(b"2").unwrap();
         drop(output);
-        let output = Output::resume(&target, false, "job 2").unwrap();
+        let output = Output::resume(&target, false, &job(2)).unwrap();
         assert_eq!(output.written().unwrap(), 1);
-        drop(output);
-        fs::remove_file(folder.path("a.npy.partial.job")).unwrap();
-        assert!(refused(Output::resume(&target, false, "job 2")).contains("its job is unknown"));
+    }
+
+    #[test]
+    fn a_partial_file_takes_no_target_that_has_come_meanwhile_and_can_still_be_resumed() {
+        let folder = Folder::new();
+        let target = folder.path("a.npy");
+        let mut output = Output::create_resumable(&target, false, &job(1)).unwrap();
+        output.append(b"one").unwrap();
+        fs::write(&target, b"late").unwrap();
+        assert!(refused(output.finish()).contains("exists"));
+        assert!(refused(rename(&folder.path("a.npy.partial"), &target, false)).contains("exists"));
+        assert_eq!(fs::read(&target).unwrap(), b"late");
+        fs::remove_file(&target).unwrap();
+        Output::resume(&target, false, &job(1)).unwrap().finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"one");
+    }
+
+    #[test]
+    fn what_is_not_ours_under_the_names_of_a_partial_file_is_left_alone() {
+        for name in ["a.npy.partial", "a.npy.partial.job"] {
+            let folder = Folder::new();
+            let (target, theirs) = (folder.path("a.npy"), folder.file(name, b"mine"));
+            for output in
+                [Output::create_resumable(&target, true, &job(1)), Output::resume(&target, true, &job(1))]
+            {
+                assert!(refused(output).contains("is no unfinished output of this program"));
+            }
+            assert_eq!(fs::read(&theirs).unwrap(), b"mine");
+            assert_eq!(folder.names(), [name]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_under_the_names_of_a_partial_file_are_not_followed() {
+        for name in ["a.npy.partial", "a.npy.partial.job"] {
+            let folder = Folder::new();
+            let (target, theirs) = (folder.path("a.npy"), folder.file("theirs", b""));
+            std::os::unix::fs::symlink(&theirs, folder.path(name)).unwrap();
+            assert!(refused(Output::create_resumable(&target, true, &job(1))).contains("no unfinished"));
+            // A second name of a file of ours is another's file: the name is ours, the contents are not.
+            fs::remove_file(folder.path(name)).unwrap();
+            drop(Output::create_resumable(&target, true, &job(1)).unwrap());
+            fs::remove_file(folder.path("a.npy.partial")).unwrap();
+            fs::write(&theirs, b"mine").unwrap();
+            fs::hard_link(&theirs, folder.path("a.npy.partial")).unwrap();
+            let mut output = Output::create_resumable(&target, true, &job(1)).unwrap();
+            output.append(b"ours").unwrap();
+            output.finish().unwrap();
+            assert_eq!(fs::read(&theirs).unwrap(), b"mine");
+            assert_eq!(fs::read(&target).unwrap(), b"ours");
+            assert_eq!(folder.names(), ["a.npy", "theirs"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nowhere_is_kept_without_force() {
+        let folder = Folder::new();
+        let target = folder.path("a.npy");
+        std::os::unix::fs::symlink(folder.path("nowhere"), &target).unwrap();
+        assert!(refused(Output::create(&target, false)).contains("exists"));
+        write_file(&target, b"new", true).unwrap();
+        assert_eq!(folder.names(), ["a.npy"]);
     }
 }

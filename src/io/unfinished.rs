@@ -27,12 +27,13 @@ impl Unfinished {
         Ok((file, Self(Some(path))))
     }
 
-    /// Gives the file its name for good.
-    pub fn persist(mut self, target: &Path) -> io::Result<()> {
+    /// Gives the file its name for good, in place of another file only with `force`.
+    pub fn persist(mut self, target: &Path, force: bool) -> io::Result<()> {
         let path = self.0.take().expect("it is taken here and in `drop` alone");
         let mut listed = unfinished();
         listed.remove::<Path>(&path);
-        path.persist(target).map_err(|error| error.error)
+        let persisted = if force { path.persist(target) } else { path.persist_noclobber(target) };
+        persisted.map_err(|error| error.error)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytemuck::Pod;
 
+use super::job::Job;
 use super::locate::Format;
 use super::npy;
 use super::output::Output;
@@ -98,7 +99,7 @@ impl<T: RowElement> RowWriter<T> {
         rows: usize,
         columns: usize,
         force: bool,
-        job: &str,
+        job: &Job,
     ) -> Result<Self> {
         let target = target.as_ref();
         let shape = Shape::new::<T>(target, rows, columns)?;
@@ -116,7 +117,7 @@ impl<T: RowElement> RowWriter<T> {
         rows: usize,
         columns: usize,
         force: bool,
-        job: &str,
+        job: &Job,
     ) -> Result<Self> {
         let target = target.as_ref();
         let shape = Shape::new::<T>(target, rows, columns)?;
@@ -235,8 +236,9 @@ impl Shape {
     }
 
     /// `job` with what this writer adds to what makes the file what it is.
-    fn job<T: RowElement>(self, job: &str) -> String {
-        format!("{} {} x {}: {job}", T::NPY, self.rows, self.columns)
+    fn job<T: RowElement>(self, job: &Job) -> Job {
+        let job = job.clone().with("the type of its numbers", T::NPY);
+        job.with("its shape", format_args!("({}, {})", self.rows, self.columns))
     }
 }
 
@@ -321,12 +323,13 @@ mod tests {
         let whole = fs::read(folder.path("a.npy")).unwrap();
         let header = whole.len() - 60;
         fs::remove_file(folder.path("b.npy")).unwrap();
-        drop(RowWriter::<u16>::create_resumable(folder.path("b.npy"), 10, 3, false, "job").unwrap());
+        let job = Job::new;
+        drop(RowWriter::<u16>::create_resumable(folder.path("b.npy"), 10, 3, false, &job()).unwrap());
+        let note = fs::read(folder.path("b.npy.partial.job")).unwrap();
         for length in 0..=whole.len() {
-            let job = "<u2 10 x 3: job";
             fs::write(folder.path("b.npy.partial"), &whole[..length]).unwrap();
-            fs::write(folder.path("b.npy.partial.job"), job).unwrap();
-            let mut writer = RowWriter::<u16>::resume(folder.path("b.npy"), 10, 3, false, "job").unwrap();
+            fs::write(folder.path("b.npy.partial.job"), &note).unwrap();
+            let mut writer = RowWriter::<u16>::resume(folder.path("b.npy"), 10, 3, false, &job()).unwrap();
             assert_eq!(writer.written(), length.saturating_sub(header) / 6, "{length}");
             let next = writer.written() * 3;
             writer.append(&codes[next..]).unwrap();
@@ -341,23 +344,28 @@ mod tests {
     fn another_job_another_shape_and_damage_are_not_resumed() {
         let folder = Folder::new();
         let path = folder.path("a.npy");
-        let mut writer = RowWriter::<u8>::create_resumable(&path, 4, 2, false, "model 1").unwrap();
+        let of = |model: usize| Job::new().with("model", model);
+        let mut writer = RowWriter::<u8>::create_resumable(&path, 4, 2, false, &of(1)).unwrap();
         writer.append(&[1, 2, 3, 4]).unwrap();
         drop(writer);
-        let resume = |rows, job| refused(RowWriter::<u8>::resume(&path, rows, 2, false, job));
-        assert!(resume(4, "model 2").contains("start over without --resume"));
-        assert!(resume(5, "model 1").contains("start over without --resume"));
-        assert!(refused(RowWriter::<u16>::resume(&path, 4, 2, false, "model 1")).contains("start over"));
+        let resume = |rows, model| refused(RowWriter::<u8>::resume(&path, rows, 2, false, &of(model)));
+        assert!(resume(4, 2).contains("model was 1 when it began and is 2 now"));
+        assert!(
+            resume(5, 1).contains(
+                "its shape was (4, 2) when it began and is (5, 2) now; start over without --resume"
+            )
+        );
+        assert!(refused(RowWriter::<u16>::resume(&path, 4, 2, false, &of(1))).contains("start over"));
         let partial = folder.path("a.npy.partial");
         let mut bytes = fs::read(&partial).unwrap();
         bytes[70] ^= 1;
         fs::write(&partial, &bytes).unwrap();
-        assert!(resume(4, "model 1").contains("is damaged"));
+        assert!(resume(4, 1).contains("is damaged"));
         bytes[70] ^= 1;
         bytes.extend([0; 5]);
         fs::write(&partial, &bytes).unwrap();
-        assert!(resume(4, "model 1").contains("is damaged"));
-        RowWriter::<u8>::create_resumable(&path, 4, 2, false, "model 2").unwrap();
-        assert_eq!(RowWriter::<u8>::resume(&path, 4, 2, false, "model 2").unwrap().written(), 0);
+        assert!(resume(4, 1).contains("is damaged"));
+        RowWriter::<u8>::create_resumable(&path, 4, 2, false, &of(2)).unwrap();
+        assert_eq!(RowWriter::<u8>::resume(&path, 4, 2, false, &of(2)).unwrap().written(), 0);
     }
 }

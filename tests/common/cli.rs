@@ -1,7 +1,8 @@
 //! The built `wgvq`, run in a folder of its own.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use wgvq::io::{IndexFile, RowElement, RowWriter};
@@ -9,12 +10,13 @@ use wgvq::ndarray::Array2;
 
 pub struct Cli {
     pub folder: tempfile::TempDir,
+    cache: tempfile::TempDir,
     device: &'static str,
 }
 
 impl Cli {
     pub fn new(device: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), device }
+        Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap(), device }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -23,14 +25,18 @@ impl Cli {
 
     /// Runs `wgvq` in the folder; arguments are split at spaces.
     pub fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wgvq"))
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wgvq"));
+        command
             .current_dir(self.folder.path())
-            .env("WGVQ_CACHE", self.folder.path().join("cache"))
+            .env("WGVQ_CACHE", self.cache.path())
             .env_remove("WGVQ_DEVICE")
             .args(arguments.split_whitespace())
-            .args(["--device", self.device])
-            .output()
-            .unwrap()
+            .args(["--device", self.device]);
+        command
     }
 
     /// What it prints with `--json`, which has to be a success.
@@ -40,20 +46,26 @@ impl Cli {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Runs a `train` to `output`.safetensors that writes checkpoints, and kills it once the first is there.
-    pub fn kill_at_checkpoint(&self, train: &str, output: &str) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wgvq"))
-            .current_dir(self.folder.path())
-            .args(train.split_whitespace())
-            .args(["--device", self.device, "-o", &format!("{output}.safetensors")])
-            .spawn()
-            .unwrap();
-        while !self.path(&format!("{output}.checkpoint.safetensors")).exists() {
-            assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
-            std::thread::sleep(std::time::Duration::from_millis(1));
+    /// Starts `wgvq` in the folder and does not wait for it.
+    pub fn start(&self, arguments: &str) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Runs `wgvq` and kills it once `due`, which has to come before its end.
+    pub fn kill_once(&self, arguments: &str, due: impl Fn() -> bool) {
+        let mut child = self.start(arguments);
+        while !due() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was to be killed: {arguments}");
+            std::thread::sleep(Duration::from_millis(1));
         }
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Runs a `train` to `output`.safetensors that writes checkpoints, and kills it once the first is there.
+    pub fn kill_at_checkpoint(&self, train: &str, output: &str) {
+        let checkpoint = self.path(&format!("{output}.checkpoint.safetensors"));
+        self.kill_once(&format!("{train} -o {output}.safetensors"), || checkpoint.exists());
         assert!(
             !self.path(&format!("{output}.safetensors")).exists(),
             "it was done before it was killed: the test is of too little"

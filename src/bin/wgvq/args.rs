@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wgvq::coding::Method;
 use wgvq::curves::Curve;
+use wgvq::io::Claims;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::serde_json::{Map, Value};
 use wgvq::{By, Context, Core, Engine, Error, Result};
@@ -477,40 +478,31 @@ impl Common {
         })
     }
 
-    /// Fails early, before any work, if an output is there and may not be overwritten; one that is an input too
-    /// may never be, `--force` or not.
-    pub fn check_output(
-        &self,
-        output: &Path,
-        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
-    ) -> Result<()> {
-        wgvq::io::check_output(output, self.force)?;
-        let same =
-            |input: &Path| matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
-        if inputs.into_iter().any(|input| same(input.as_ref())) {
-            return Err(Error::input(format!("{}: is an input of this command too", output.display())));
-        }
-        Ok(())
+    /// The claims of a command that reads these files; what it writes comes next.
+    pub fn reads<'a>(&self, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<Claims> {
+        let mut claims = Claims::new(self.force);
+        inputs.into_iter().try_for_each(|input| claims.reads(input))?;
+        Ok(claims)
+    }
+}
+
+/// Outputs whose names have to end in something.
+pub trait NamedOutputs {
+    /// Claims a model file.
+    fn writes_model(&mut self, path: &Path) -> Result<()>;
+    /// Claims a picture.
+    fn writes_picture(&mut self, path: &Path) -> Result<()>;
+}
+
+impl NamedOutputs for Claims {
+    fn writes_model(&mut self, path: &Path) -> Result<()> {
+        self.writes(path)?;
+        check_extension(path, "model file", "safetensors")
     }
 
-    /// As [`check_output`](Self::check_output), for a model file.
-    pub fn check_model_output(
-        &self,
-        output: &Path,
-        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
-    ) -> Result<()> {
-        self.check_output(output, inputs)?;
-        check_extension(output, "model file", "safetensors")
-    }
-
-    /// As [`check_output`](Self::check_output), for a picture.
-    pub fn check_picture(
-        &self,
-        output: &Path,
-        inputs: impl IntoIterator<Item = impl AsRef<Path>>,
-    ) -> Result<()> {
-        self.check_output(output, inputs)?;
-        check_extension(output, "plot", "svg")
+    fn writes_picture(&mut self, path: &Path) -> Result<()> {
+        self.writes(path)?;
+        check_extension(path, "plot", "svg")
     }
 }
 

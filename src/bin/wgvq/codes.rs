@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use wgvq::coding::{self, Header, MAGIC, Method, Reader};
-use wgvq::io::{IndexFile, RowWriter};
+use wgvq::io::{IndexFile, Job, RowWriter};
 use wgvq::ndarray::Array2;
-use wgvq::{Context, Engine, Error, Model, Result, Vectors, io};
+use wgvq::{Context, Engine, Model, Result, Vectors, io};
 
 /// The extension of packed codes.
 pub const PACKED: &str = "wgvq";
@@ -86,39 +87,41 @@ pub enum CodesWriter {
     U32(RowWriter<u32>),
 }
 
-/// What a file of codes is written for.
-pub struct Job<'a> {
+/// Where codes go, and how.
+pub struct Destination<'a> {
     pub path: &'a Path,
     pub force: bool,
     pub resume: bool,
     /// How to pack, or `None` for plain integers.
     pub pack: Option<Method>,
-    /// The names of the vectors' files.
-    pub names: String,
 }
 
 impl CodesWriter {
-    pub fn open(job: &Job<'_>, model: &Model, data: &dyn Vectors, engine: &Engine) -> Result<Self> {
-        if let Some(method) = job.pack {
-            if job.resume {
-                return Err(Error::input(
-                    "--resume: packed codes are written in one go; encode without --pack",
-                ));
-            }
-            let writer = coding::Writer::create(job.path, header(model, engine, method), job.force)?;
+    /// Begins a file of the codes of `data`, which lies in `files`, or goes on with one.
+    pub fn open(
+        destination: &Destination<'_>,
+        model: &Model,
+        engine: &Engine,
+        data: &dyn Vectors,
+        files: &[PathBuf],
+    ) -> Result<Self> {
+        if let Some(method) = destination.pack {
+            let header = header(model, engine, method);
+            let writer = coding::Writer::create(destination.path, header, destination.force)?;
             return Ok(Self::Packed { writer, written: 0 });
         }
         let sizes = model.quantizer.codebook_sizes();
-        // Codes of another model, of other files or from another device are never continued.
-        let (n, d) = (data.len(), data.dim());
-        let settings = serde_json::json!(model.quantizer.settings());
-        let (names, hash, device) = (&job.names, &model.hash, engine.name());
-        let what = format!("codes of {names}, {n} × {d}, by the model {hash} with {settings} on {device}");
-        let shape = (n, sizes.len());
+        let job = Job::new()
+            .with("the data", describe_files(files)?)
+            .with("the values of the data", wgvq::fingerprint(data)?)
+            .with("the model", &model.hash)
+            .with("how its codes are searched for", serde_json::json!(model.quantizer.settings()))
+            .with("the device", engine.name());
+        let shape = (data.len(), sizes.len());
         Ok(match sizes.into_iter().max().unwrap_or(1) {
-            0..=0x100 => Self::U8(job.open_plain(shape, &what)?),
-            0x101..=0x1_0000 => Self::U16(job.open_plain(shape, &what)?),
-            _ => Self::U32(job.open_plain(shape, &what)?),
+            0..=0x100 => Self::U8(destination.open_plain(shape, &job)?),
+            0x101..=0x1_0000 => Self::U16(destination.open_plain(shape, &job)?),
+            _ => Self::U32(destination.open_plain(shape, &job)?),
         })
     }
 
@@ -166,16 +169,29 @@ impl CodesWriter {
     }
 }
 
-impl Job<'_> {
+impl Destination<'_> {
     fn open_plain<T: io::RowElement>(
         &self,
         (rows, columns): (usize, usize),
-        what: &str,
+        job: &Job,
     ) -> Result<RowWriter<T>> {
         if self.resume {
-            RowWriter::resume(self.path, rows, columns, self.force, what)
+            RowWriter::resume(self.path, rows, columns, self.force, job)
         } else {
-            RowWriter::create_resumable(self.path, rows, columns, self.force, what)
+            RowWriter::create_resumable(self.path, rows, columns, self.force, job)
         }
     }
+}
+
+/// The files of `specs`, each with its size and when it was changed.
+fn describe_files(specs: &[PathBuf]) -> Result<String> {
+    let mut files = Vec::new();
+    for path in specs.iter().map(io::files).collect::<Result<Vec<_>>>()?.concat() {
+        let found = fs::metadata(&path).context(|| path.display())?;
+        // A file system without times has to do with sizes.
+        let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = changed.unwrap_or_default().as_nanos();
+        files.push(format!("{} ({} bytes, changed at {changed})", path.display(), found.len()));
+    }
+    Ok(files.join(", "))
 }

@@ -13,7 +13,7 @@ use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output, [&command.codes, &command.model])?;
+    common.reads([&command.codes, &command.model])?.writes(&command.output)?;
     let model = wgvq::load(&command.model)?;
     let codes = CodesFile::open(&command.codes, &model)?;
     let (n, dim) = (codes.rows(), model.quantizer.dim());

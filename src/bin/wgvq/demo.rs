@@ -1,6 +1,7 @@
 //! `wgvq demo`: the main job from end to end on the sample that the program carries.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
@@ -34,8 +35,7 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
     let folder = command.output.as_path();
     fs::create_dir_all(folder).context(|| folder.display())?;
     let mut found = fs::read_dir(folder).context(|| folder.display())?;
-    let earlier_report = folder.join("report.html").exists() && folder.join("figures.json").exists();
-    if found.next().is_some() && !earlier_report && !common.force {
+    if found.next().is_some() && !holds_report(folder) && !common.force {
         return Err(Error::input(format!(
             "{}: holds other files; give an empty folder, or --force to write among them",
             folder.display()
@@ -72,6 +72,18 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
     }
     say!("\nreport: {}", folder.join("report.html").display());
     Ok(Verdict::Done)
+}
+
+/// How the page of a report begins.
+const PAGE: &str = "<!doctype html><meta charset=\"utf-8\"><title>wgvq demo</title>";
+
+/// Whether the folder is that of an earlier demo, whose files may be replaced.
+fn holds_report(folder: &Path) -> bool {
+    let mut start = Vec::new();
+    let page = io::open_file(folder.join("report.html"));
+    page.is_ok_and(|page| {
+        page.take(PAGE.len() as u64).read_to_end(&mut start).is_ok() && start == PAGE.as_bytes()
+    })
 }
 
 /// What every quantizer is to do.
@@ -197,7 +209,7 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
     let lines: Vec<String> = runs.iter().map(Run::line).collect();
     let table = [HEADER.to_string(), lines.join("\n")].join("\n");
     let page = format!(
-        "<!doctype html><meta charset=\"utf-8\"><title>wgvq demo</title>\
+        "{PAGE}\
          <style>body{{font-family:sans-serif;max-width:60em;margin:2em auto}}pre{{overflow-x:auto}}</style>\
          <h1>wgvq demo</h1><p>{} vectors × {} dimensions on {}.</p><pre>{}</pre>\
          <p><img src=\"rate-distortion.svg\"><p><img src=\"recall.svg\"><p><img src=\"usage.svg\">\n",

@@ -4,7 +4,7 @@ use wgvq::train::{KMeans, elbow};
 use wgvq::{Error, Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, Elbow};
+use crate::args::{Common, Elbow, NamedOutputs};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
@@ -12,9 +12,8 @@ use crate::stdout::say;
 use crate::train::Watch;
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
-    if let Some(path) = &command.plot {
-        common.check_picture(path, command.data.data.iter())?;
-    }
+    let mut claims = common.reads(&command.data.data)?;
+    command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let total = command.k.len().saturating_mul(command.kmeans.most_iterations());

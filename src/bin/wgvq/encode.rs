@@ -3,29 +3,46 @@
 use std::time::Instant;
 
 use wgvq::coding::Method;
-use wgvq::{Batching, Error, Evaluation, Result, Vectors, encode_batches, io};
+use wgvq::io::{self, Output};
+use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Vectors, encode_batches};
 
 use crate::args::{Common, Encode};
-use crate::codes::{CodesWriter, Job, PACKED};
+use crate::codes::{CodesWriter, Destination, PACKED};
 use crate::figures::Figures;
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
-    common.check_output(&command.output, command.data.data.iter().chain([&command.model]))?;
+    let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;
+    claims.writes(&command.output)?;
+    let packed = command.output.extension().is_some_and(|extension| extension == PACKED);
+    if packed {
+        if command.resume {
+            return Err(Error::input(
+                "--resume: packed codes are written in one go; encode to .npy, or without --resume",
+            ));
+        }
+    } else {
+        if command.pack.is_some() {
+            let output = command.output.display();
+            return Err(Error::input(format!(
+                "--pack: {output}: the name of packed codes ends in .{PACKED}"
+            )));
+        }
+        Output::unfinished_names(&command.output).iter().try_for_each(|path| claims.keeps(path))?;
+    }
     let model = wgvq::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;
-    let packed = command.output.extension().is_some_and(|extension| extension == PACKED);
-    let job = Job {
+    let destination = Destination {
         path: &command.output,
         force: common.force,
         resume: command.resume,
-        pack: command.pack.or(packed.then_some(Method::Range)),
-        names: format!("{:?}", command.data.data),
+        pack: packed.then(|| command.pack.unwrap_or(Method::Range)),
     };
-    let mut out = CodesWriter::open(&job, &model, &data, &engine)?;
+    let files = &command.data.data;
+    let mut out = CodesWriter::open(&destination, &model, &engine, &data, files)?;
 
     let done = out.written();
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
@@ -38,18 +55,18 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
         found.add_encoded(batch);
         progress.add(batch.rows.len(), String::new());
         if interrupt::asked() && batch.rows.end < data.len() {
-            return Err(Error::cancelled(format!(
-                "stopped after {} of {} vectors; the same command with --resume goes on",
-                batch.rows.end,
-                data.len()
-            )));
+            let (done, all) = (batch.rows.end, data.len());
+            return Err(Error::cancelled(format!("stopped after {done} of {all} vectors")));
         }
         Ok(())
     });
     if let Err(error) = encoded {
-        if out.written() == 0 {
-            out.discard();
+        // Other data is another job: only what came from outside leaves something to go on with.
+        let resumable = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Io | ErrorKind::Device);
+        if resumable && !packed && out.written() > 0 {
+            return Err(Error::new(error.kind(), format!("{error}; the same command with --resume goes on")));
         }
+        out.discard();
         return Err(error);
     }
     let stored = out.finish()?;

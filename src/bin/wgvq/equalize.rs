@@ -6,12 +6,12 @@ use serde_json::json;
 use wgvq::{Equalized, Error, Evaluation, Result, Vectors, io};
 
 use crate::Verdict;
-use crate::args::{Common, Equalize};
+use crate::args::{Common, Equalize, NamedOutputs};
 use crate::figures::Figures;
 
 pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().chain([&command.model]);
-    common.check_model_output(&command.output, inputs)?;
+    common.reads(inputs)?.writes_model(&command.output)?;
     let model = wgvq::load(&command.model)?;
     let spec = model.quantizer.spec();
     let Some(curve) = model.quantizer.curve() else {

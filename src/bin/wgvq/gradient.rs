@@ -1,11 +1,10 @@
 //! `wgvq train --trainer ste|ema|soft|gumbel|nsvq|diveq|rotation`
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use wgvq::io::{self, Claims};
 use wgvq::{
     Context, Engine, Error, ErrorKind, Evaluation, GradientRun, Result, Spec, TrainingWindow, Vectors,
 };
@@ -13,11 +12,13 @@ use wgvq::{
 use crate::args::{Common, Train, TrainerName};
 use crate::figures::Figures;
 use crate::progress::Progress;
+use crate::run_log::Log;
 use crate::{Verdict, interrupt};
 
 pub fn run(
     command: &Train,
     common: &Common,
+    mut claims: Claims,
     data: &dyn Vectors,
     trainer: TrainerName,
     spec: Spec,
@@ -31,12 +32,15 @@ pub fn run(
             "a checkpoint every {every} steps; it has to be a multiple of --log-every, {window}, and not 0"
         )));
     }
-    let checkpoint = command.output.with_extension("checkpoint.safetensors");
+    let mut checkpoint = Checkpoint::claim(command, common, &mut claims)?;
+    if let Some(log) = &options.log {
+        if options.resume { claims.keeps(log) } else { claims.writes(log) }.context(|| "--log")?;
+    }
     let engine = common.engine()?;
 
     let mut run = training.start(&engine, data)?;
     if options.resume {
-        run.resume(&checkpoint).context(|| "--resume")?;
+        checkpoint.resume(&mut run).context(|| "--resume")?;
     }
     let mut log = Log::open(options.log.as_deref(), common.force, options.resume.then(|| run.step()))?;
     if !options.resume {
@@ -46,20 +50,16 @@ pub fn run(
     let first = run.step();
     let mut progress = Progress::new(common, "train", "steps", steps as usize);
     progress.skip(first as usize);
-    let mut saved = options.resume.then_some(first);
     let begin = Instant::now();
     let mut trained = 0.0;
     while run.step() < steps {
-        let window = run
-            .advance_until(&interrupt::asked)
-            .map_err(|error| with_checkpoint(error, &checkpoint, saved))?;
+        let window = run.advance_until(&interrupt::asked).map_err(|error| checkpoint.tell(error))?;
         trained += window.seconds;
         log.window(&window)?;
         progress.add(window.losses.len(), note(&window));
         let due = options.checkpoint_every.is_some_and(|every| window.step % every == 0);
         if (due || interrupt::asked()) && window.step < steps {
-            run.save_checkpoint(&checkpoint)?;
-            saved = Some(window.step);
+            checkpoint.save(&mut run)?;
         }
         if interrupt::asked() && window.step < steps {
             return Err(Error::cancelled(format!(
@@ -79,9 +79,7 @@ pub fn run(
         (run.step() - first) as f64 / trained.max(1e-9),
     )?;
     // The model is there: nothing is left to resume.
-    if saved.is_some() {
-        std::fs::remove_file(&checkpoint).context(|| checkpoint.display())?;
-    }
+    checkpoint.remove()?;
     Ok(Verdict::Done)
 }
 
@@ -152,54 +150,65 @@ fn note(window: &TrainingWindow) -> String {
     format!("loss {:.6}, perplexity {perplexity:.1}, dead {dead}", window.mse())
 }
 
-/// Says where to go on from.
-fn with_checkpoint(error: Error, path: &Path, saved: Option<u64>) -> Error {
-    // A device that failed stays one: the exit status tells it apart.
-    if error.kind() != ErrorKind::Input {
-        return error;
-    }
-    let from = match saved {
-        Some(step) => format!("the last checkpoint is {}, of step {step}", path.display()),
-        None => "there is no checkpoint; --checkpoint-every writes some".to_string(),
-    };
-    Error::input(format!("{error}; {from}"))
+/// The file beside the model that the state of the run is saved to.
+struct Checkpoint {
+    path: PathBuf,
+    /// Whether the file is there and ours: this run's, or of one that it goes on with or begins anew.
+    there: bool,
+    /// The step that this run would go on from.
+    step: Option<u64>,
 }
 
-/// The log of a run: one JSON document per line, written as the run goes on.
-struct Log(Option<(PathBuf, File)>);
-
-impl Log {
-    /// Goes on behind what is there if the run was `resumed` at that step.
-    fn open(path: Option<&Path>, force: bool, resumed: Option<u64>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self(None)) };
-        if resumed.is_none() {
-            wgvq::io::check_output(path, force)?;
+impl Checkpoint {
+    /// Takes the name, unless it is that of somebody else's file, or of another run that is to be resumed.
+    fn claim(command: &Train, common: &Common, claims: &mut Claims) -> Result<Self> {
+        let path = command.output.with_extension("checkpoint.safetensors");
+        let shown = path.display();
+        claims.keeps(&path).context(|| "the checkpoint")?;
+        let there = path.symlink_metadata().is_ok();
+        if there && !GradientRun::is_checkpoint(&path) {
+            return Err(Error::input(format!(
+                "{shown}: is no checkpoint of a training run, and this run would save its own there; move it away, or \
+                 give another -o"
+            )));
         }
-        let fresh = resumed.is_none();
-        let file = OpenOptions::new().create(true).write(true).append(!fresh).truncate(fresh).open(path);
-        let mut log = Self(Some((path.to_path_buf(), file.context(|| path.display())?)));
-        if let Some(step) = resumed {
-            log.write(&json!({ "resumed": step }))?;
+        if there && !command.gradient.resume && !common.force {
+            return Err(Error::input(format!(
+                "{shown}: is the checkpoint of an earlier run; --resume goes on with it, --force starts over"
+            )));
         }
-        Ok(log)
+        Ok(Self { path, there, step: None })
     }
 
-    fn window(&mut self, window: &TrainingWindow) -> Result<()> {
-        for (step, counts) in &window.replaced {
-            self.write(&json!({ "step": step, "replaced": counts }))?;
-        }
-        self.write(&json!({
-            "step": window.step,
-            "loss": window.mse(),
-            "perplexity": window.usage.iter().map(|usage| usage.perplexity()).collect::<Vec<_>>(),
-            "dead": window.usage.iter().map(|usage| usage.dead()).collect::<Vec<_>>(),
-            "rate": window.rate,
-            "steps_per_second": window.losses.len() as f64 / window.seconds,
-        }))
+    fn resume(&mut self, run: &mut GradientRun) -> Result<()> {
+        run.resume(&self.path)?;
+        self.step = Some(run.step());
+        Ok(())
     }
 
-    fn write(&mut self, line: &Value) -> Result<()> {
-        let Some((path, file)) = &mut self.0 else { return Ok(()) };
-        writeln!(file, "{line}").context(|| path.display())
+    fn save(&mut self, run: &mut GradientRun) -> Result<()> {
+        if !self.there {
+            io::check_output(&self.path, false)?;
+        }
+        run.save_checkpoint(&self.path)?;
+        (self.there, self.step) = (true, Some(run.step()));
+        Ok(())
+    }
+
+    fn remove(self) -> Result<()> {
+        if self.there { std::fs::remove_file(&self.path).context(|| self.path.display()) } else { Ok(()) }
+    }
+
+    /// Says where to go on from.
+    fn tell(&self, error: Error) -> Error {
+        // A device that failed stays one: the exit status tells it apart.
+        if error.kind() != ErrorKind::Input {
+            return error;
+        }
+        let from = match self.step {
+            Some(step) => format!("the last checkpoint is {}, of step {step}", self.path.display()),
+            None => "there is no checkpoint; --checkpoint-every writes some".to_string(),
+        };
+        Error::input(format!("{error}; {from}"))
     }
 }

@@ -9,7 +9,7 @@ use wgvq::metrics::Metric;
 use wgvq::search::{Neighbours, Search};
 use wgvq::{Context, Error, Projection, Result, Spec, Vectors, io};
 
-use crate::args::{Common, Interpret};
+use crate::args::{Common, Interpret, NamedOutputs};
 use crate::figures::print_json;
 use crate::search::watch;
 use crate::stdout::say;
@@ -25,10 +25,10 @@ const NAMED: usize = 3;
 const BATCH: usize = 4096;
 
 pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
-    let data_files = || command.data.data.iter().map(Path::new);
-    let inputs = || data_files().chain([&*command.model]).chain(command.labels.as_deref());
-    command.output.iter().try_for_each(|path| common.check_output(path, inputs()))?;
-    command.heat_map.iter().try_for_each(|path| common.check_picture(path, inputs()))?;
+    let inputs = command.data.data.iter().chain([&command.model]).chain(&command.labels);
+    let mut claims = common.reads(inputs)?;
+    command.output.iter().try_for_each(|path| claims.writes(path))?;
+    command.heat_map.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = one_codebook::load(&command.model)?;
     let data = io::open_all(&command.data.data)?;
     let labels = match &command.labels {

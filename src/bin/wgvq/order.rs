@@ -7,7 +7,7 @@ use serde_json::json;
 use wgvq::curves::{self, Tour};
 use wgvq::io::{self, RowWriter};
 use wgvq::ndarray::{ArrayView2, Axis};
-use wgvq::{Error, Result};
+use wgvq::{Context, Error, Result};
 
 use crate::Verdict;
 use crate::args::{Common, Order};
@@ -18,17 +18,14 @@ use crate::stdout::say;
 const CHUNK_ROWS: usize = 4096;
 
 pub fn run(command: &Order, common: &Common) -> Result<Verdict> {
-    let outputs = std::iter::once(&command.output).chain(&command.indices);
-    outputs.into_iter().try_for_each(|output| common.check_output(output, &command.data.data))?;
-    if command.indices.as_ref() == Some(&command.output) {
-        let output = command.output.display();
-        return Err(Error::input(format!("--indices {output}: the vectors go there; name another file")));
-    }
+    let mut claims = common.reads(&command.data.data)?;
+    claims.writes(&command.output)?;
+    command.indices.iter().try_for_each(|path| claims.writes(path)).context(|| "--indices")?;
     let data = io::open_all(&command.data.data)?;
     let (n, dim) = (data.rows(), data.dim());
     check_memory(n, dim, common)?;
     let mut out = RowWriter::<f32>::create(&command.output, n, dim, common.force)?;
-    let indices = match &command.indices {
+    let mut indices = match &command.indices {
         Some(path) => Some(RowWriter::<u32>::create(path, n, 1, common.force)?),
         None => None,
     };
@@ -40,11 +37,12 @@ pub fn run(command: &Order, common: &Common) -> Result<Verdict> {
     for rows in order.chunks(CHUNK_ROWS) {
         out.append(x.select(Axis(0), rows).as_slice().expect("chosen rows are contiguous"))?;
     }
-    if let Some(mut indices) = indices {
+    if let Some(indices) = &mut indices {
         indices.append(&order.iter().map(|&row| row as u32).collect::<Vec<_>>())?;
-        indices.finish()?;
     }
+    // Neither has its name before both are whole.
     out.finish()?;
+    indices.map_or(Ok(()), RowWriter::finish)?;
 
     let before = mean_step(x.view(), Tour::new((0..n).collect())?)?;
     let after = mean_step(x.view(), Tour::new(order)?)?;

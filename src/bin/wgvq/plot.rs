@@ -3,7 +3,7 @@
 use serde_json::json;
 use wgvq::{Error, Result};
 
-use crate::args::{Common, Picture, Plot};
+use crate::args::{Common, NamedOutputs, Picture, Plot};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::run_log::{self, Point};
@@ -25,7 +25,7 @@ pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
 
 fn training_runs(command: &Plot, common: &Common) -> Result<Verdict> {
     let output = command.output.clone().unwrap_or_else(|| command.logs[0].with_extension("svg"));
-    common.check_picture(&output, std::iter::empty::<&String>())?;
+    common.reads(&command.logs)?.writes_picture(&output)?;
     let mut runs = Vec::new();
     for path in &command.logs {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

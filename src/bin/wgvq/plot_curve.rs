@@ -6,7 +6,7 @@ use serde_json::json;
 use wgvq::{Error, Result};
 
 use crate::Verdict;
-use crate::args::{Common, PlotCurve};
+use crate::args::{Common, NamedOutputs, PlotCurve};
 use crate::figures::print_json;
 use crate::plots::{self, Area, failed};
 use crate::stdout::say;
@@ -42,7 +42,7 @@ pub fn run(command: &PlotCurve, common: &Common) -> Result<Verdict> {
         )));
     }
     let output = command.output.clone().unwrap_or_else(|| format!("{curve}.svg").into());
-    common.check_picture(&output, std::iter::empty::<&String>())?;
+    common.reads([])?.writes_picture(&output)?;
     let mut places: Vec<_> = curve.points(depth)?.map(place).collect();
     if curve.is_closed() {
         places.push(places[0]);

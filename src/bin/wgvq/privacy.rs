@@ -5,15 +5,14 @@ use wgvq::privacy::{Measure, Occurrence};
 use wgvq::{Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, Privacy};
+use crate::args::{Common, NamedOutputs, Privacy};
 use crate::figures::print_json;
 use crate::stdout::say;
 use crate::{eval, occurrence_plot, one_codebook};
 
 pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
-    if let Some(path) = &command.plot {
-        common.check_picture(path, command.data.data.iter())?;
-    }
+    let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;
+    command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = one_codebook::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;

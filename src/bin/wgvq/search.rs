@@ -17,10 +17,9 @@ use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
-    if let Some(output) = &command.output {
-        let inputs = [&command.queries, &command.codes, &command.model];
-        common.check_output(output, inputs.into_iter().chain(&command.truth))?;
-    }
+    let inputs = [&command.queries, &command.codes, &command.model];
+    let mut claims = common.reads(inputs.into_iter().chain(&command.truth))?;
+    command.output.iter().try_for_each(|path| claims.writes(path))?;
     let model = wgvq::load(&command.model)?;
     let codes = CodesFile::open(&command.codes, &model)?;
     let queries = io::open(&command.queries)?;
@@ -43,8 +42,9 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         Some(truth) => Some(truth.recalls(&found.ids)?),
         None => None,
     };
-    if let Some(output) = output {
-        output.write(found.ids.mapv(|id| id as i32))?;
+    if let Some(mut output) = output {
+        output.fill(found.ids.mapv(|id| id as i32))?;
+        output.finish()?;
     }
     let (spec, device) = (model.quantizer.spec().to_string(), engine.name());
     let per_second = count as f64 / seconds;
@@ -123,8 +123,12 @@ impl<T: RowElement> Rows<T> {
         Ok(Self(RowWriter::create(path, rows, columns, common.force)?))
     }
 
-    pub fn write(mut self, rows: Array2<T>) -> Result<()> {
-        self.0.append(rows.as_slice().expect("results are in standard layout"))?;
+    /// Writes all rows, still under a name that is not the file's.
+    pub fn fill(&mut self, rows: Array2<T>) -> Result<()> {
+        self.0.append(rows.as_slice().expect("results are in standard layout"))
+    }
+
+    pub fn finish(self) -> Result<()> {
         self.0.finish()
     }
 }

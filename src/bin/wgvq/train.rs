@@ -8,13 +8,15 @@ use serde_json::json;
 use wgvq::train::{Ended, Evolution, Init, Iteration, KMeans, Observer};
 use wgvq::{Context, Error, Evaluation, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
-use crate::args::{Common, InitName, KMeansOptions, LevelsName, Train, TrainerName};
+use crate::args::{Common, InitName, KMeansOptions, LevelsName, NamedOutputs, Train, TrainerName};
 use crate::figures::{Figures, Loss};
 use crate::progress::Progress;
 use crate::{Verdict, gradient, interrupt, mixture};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
-    common.check_model_output(&command.output, command.data.data.iter())?;
+    let inputs = command.data.data.iter().chain(&command.weights).chain(&command.start);
+    let mut claims = common.reads(inputs)?;
+    claims.writes_model(&command.output)?;
     let data = io::open_all(&command.data.data)?;
     let spec = command.spec.clone();
     let spec = if command.tree { spec.into_tree().context(|| "--tree")? } else { spec };
@@ -39,7 +41,7 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
         }
         (TrainerName::Kmeans, Spec::Vq { k }) => train_vq(command, common, &data, k),
         (TrainerName::Kmeans, spec) => train_any(command, common, &data, spec),
-        (trainer, spec) => gradient::run(command, common, &data, trainer, spec),
+        (trainer, spec) => gradient::run(command, common, claims, &data, trainer, spec),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 use wgvq::metrics::Metric;
 use wgvq::search::Search;
-use wgvq::{Error, Result, io};
+use wgvq::{Context, Result, io};
 
 use crate::Verdict;
 use crate::args::{Common, MetricName, Truth};
@@ -14,21 +14,15 @@ use crate::search::{Rows, watch};
 use crate::stdout::say;
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
-    let inputs = [&command.base, &command.queries];
-    let outputs = std::iter::once(&command.output).chain(&command.distances);
-    outputs.into_iter().try_for_each(|output| common.check_output(output, inputs))?;
-    if command.distances.as_ref() == Some(&command.output) {
-        let output = command.output.display();
-        return Err(Error::input(format!(
-            "--distances {output}: the neighbours go there; name another file"
-        )));
-    }
+    let mut claims = common.reads([&command.base, &command.queries])?;
+    claims.writes(&command.output)?;
+    command.distances.iter().try_for_each(|path| claims.writes(path)).context(|| "--distances")?;
     let base = io::open(&command.base)?;
     let queries = io::open(&command.queries)?;
     let engine = common.engine()?;
     let (count, k) = (queries.rows(), command.k);
-    let ids = Rows::<i32>::create(&command.output, count, k, common)?;
-    let distances = match &command.distances {
+    let mut ids = Rows::<i32>::create(&command.output, count, k, common)?;
+    let mut distances = match &command.distances {
         Some(path) => Some(Rows::<f32>::create(path, count, k, common)?),
         None => None,
     };
@@ -42,10 +36,13 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
     let search = Search::nearest(k).memory(common.memory()).watch(watch("truth", common));
     let found = search.flat(&engine, metric, &base, &queries)?;
     let seconds = start.elapsed().as_secs_f64();
-    ids.write(found.ids.mapv(|id| id as i32))?;
-    if let Some(distances) = distances {
-        distances.write(found.f32_distances()?)?;
+    if let Some(distances) = &mut distances {
+        distances.fill(found.f32_distances()?)?;
     }
+    ids.fill(found.ids.mapv(|id| id as i32))?;
+    // Neither has its name before both are whole.
+    ids.finish()?;
+    distances.map_or(Ok(()), Rows::finish)?;
     let per_second = count as f64 / seconds;
     if common.json {
         print_json(&json!({

@@ -37,6 +37,12 @@ impl GradientRun {
         io::write_model(path, true, &description, &views)
     }
 
+    /// Whether the file at `path` is one that [`save_checkpoint`](Self::save_checkpoint) wrote.
+    pub fn is_checkpoint(path: &Path) -> bool {
+        let own = path.symlink_metadata().is_ok_and(|found| found.is_file());
+        own && io::read_model(path).is_ok_and(|file| file.description["checkpoint"]["step"].is_u64())
+    }
+
     /// Goes on from the checkpoint at `path`, which a run of the same settings and vectors wrote, with the same bits as if
     /// it had not been interrupted (on the same device).
     ///
@@ -110,6 +116,7 @@ impl GradientRun {
             "window": training.window,
             "seed": training.seed,
             "vectors": self.units.n,
+            "values": self.fingerprint,
             "scale": self.units.scale,
             "device": self.engine.name(),
         })

@@ -16,6 +16,7 @@ use crate::quantizers::{Quantizer, Spec, joint};
 use crate::rng::Rng;
 use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
+use crate::vectors::fingerprint;
 
 /// The vectors that are kept on the device take at most this many bytes; of more, a random sample is.
 const MOST_BYTES: usize = 1 << 30;
@@ -25,6 +26,8 @@ pub struct GradientRun {
     pub(super) engine: Engine,
     pub(super) training: GradientTraining,
     pub(super) units: Units,
+    /// Of the vectors that were given.
+    pub(super) fingerprint: String,
     /// What the quantizer scales vectors with: one for all, or one for each part of a PQ.
     scales: Vec<Scale>,
     /// (n, d), moved and scaled.
@@ -94,6 +97,7 @@ impl GradientRun {
     pub(super) fn new(training: &GradientTraining, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
         let d = x.dim();
         let layout = Layout::of(&training.spec, d)?;
+        let fingerprint = fingerprint(x)?;
         let largest = layout.sizes.iter().copied().max().unwrap_or(1);
         let most = MOST_BYTES / (4 * d.max(1)) / largest;
         let sampler = KMeans::new(largest).sample_per_codeword(Some(most.max(1)));
@@ -121,6 +125,7 @@ impl GradientRun {
             data: engine.upload(x.view())?,
             training: training.clone(),
             units,
+            fingerprint,
             scales,
             step: 0,
         })
