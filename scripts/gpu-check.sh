@@ -25,7 +25,7 @@ out_dir=${2:-$root/benches/results}
 binary=$(cd "$(dirname "$binary")" && pwd)/$(basename "$binary")
 mkdir -p "$out_dir" && out_dir=$(cd "$out_dir" && pwd) || exit 2
 work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$out_dir/.lines"' EXIT
 # Copies, so that the report names no folder of this machine.
 cp "$root"/data/wordnet{,_queries}.npy "$work" && cd "$work" || exit 2
 
@@ -45,10 +45,15 @@ begin() {
     echo "$phase"
 }
 
-# line NAME STATUS SECONDS DOCUMENT LOG: a line of the phase's file, written in one go.
+# Adds stdin to the phase's file, which is replaced as a whole: a long line takes several writes.
+append() {
+    cat "$out_dir/$phase.jsonl" - >"$out_dir/.lines" && mv "$out_dir/.lines" "$out_dir/$phase.jsonl"
+}
+
+# line NAME STATUS SECONDS DOCUMENT LOG: a line of the phase's file.
 line() {
     printf '{"name": %s, "status": %d, "seconds": %s, "document": %s, "log": %s}\n' \
-        "$(printf %s "$1" | json_string)" "$2" "$3" "$4" "$5" >>"$out_dir/$phase.jsonl"
+        "$(printf %s "$1" | json_string)" "$2" "$3" "$4" "$5" | append
 }
 
 # step COMMAND...: runs it for the time that the phase has left, and writes its line; left out when there is none.
@@ -120,7 +125,8 @@ done
 
 if command -v python3 >/dev/null && python3 -c 'import torch' 2>/dev/null; then
     begin torch 80
-    timeout -k 2 80 python3 "$root/benches/peers/torch_gpu.py" >"$out_dir/torch.jsonl" 2>stderr ||
+    timeout -k 2 80 python3 "$root/benches/peers/torch_gpu.py" 2>stderr |
+        while IFS= read -r text; do append <<<"$text"; done ||
         { tail -n 5 stderr | sed 's/^/    /' && failures=$((failures + 1)); }
 else
     echo 'torch: left out, there is no python3 with PyTorch'

@@ -202,7 +202,7 @@ fn place(segment: vec4u, own: vec4f, own_square: vec4f, other: vec4u, other_prod
     let cap = 0.5 * excess / (1.0 + excess);
     let outside = select(select(1.0 + cap, -cap, start), select(on_first, on_second, late), cornered);
     return Place(
-        select(segment, select(first, first + 1u, late), cornered),
+        min(select(segment, select(first, first + 1u, late), cornered), vec4u(params.k - 2u)),
         select(t, outside, start | end),
     );
 }

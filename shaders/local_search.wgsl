@@ -29,7 +29,6 @@ struct Params {
 const MOST_CODEBOOKS: u32 = 64u;
 
 var<workgroup> current: array<u32, MOST_CODEBOOKS>;
-var<workgroup> changed: u32;
 
 // What code `c` of codebook `j` costs, given the codes of the others.
 fn conditional(row: u32, j: u32, c: u32) -> f32 {
@@ -72,14 +71,15 @@ fn main(
         current[j] = (codes[row * params.m + j] + shifts[j]) % params.k;
     }
     workgroupBarrier();
+    // After a pass that changes nothing, the others look at no code and only meet at the barriers.
+    var settled = false;
     for (var sweep = 0u; sweep < params.sweeps; sweep++) {
-        if local == 0u {
-            changed = 0u;
-        }
+        var changed = false;
         for (var j = 0u; j < params.m; j++) {
+            let old = current[j];
             var best = FAR;
             var best_code = 0u;
-            for (var c = local; c < params.k; c += THREADS) {
+            for (var c = select(local, params.k, settled); c < params.k; c += THREADS) {
                 let cost = conditional(row, j, c);
                 if cost < best {
                     best = cost;
@@ -87,15 +87,14 @@ fn main(
                 }
             }
             find_least(local, best, best_code);
-            if local == 0u && least_key[0] != current[j] && least_value[0] < FAR {
+            let better = least_key[0] != old && least_value[0] < FAR;
+            if local == 0u && better {
                 current[j] = least_key[0];
-                changed = 1u;
             }
+            changed = changed || better;
             workgroupBarrier();
         }
-        if workgroupUniformLoad(&changed) == 0u {
-            break;
-        }
+        settled = !changed;
     }
     if local == 0u {
         let cost = whole_cost(row);

@@ -8,7 +8,8 @@
 // One workgroup per candidate, one invocation per child. The sums p before and with each child are formed in eight
 // doubling steps (Hillis and Steele), always in the same order. The choice is the first child of positive weight with
 // p > u p_256, where u is word `level` of the candidate's random words: as each level has its own, 24 bits are enough
-// for any number of rows. Where all weights are 0, rows are equally likely: a child weighs as many as are below it.
+// for any number of rows. Where all weights are 0, rows are equally likely: a child weighs as many as are below it, and
+// those numbers are summed beside the weights in any case, so that all barriers are met by all.
 
 struct Params {
     n: u32,
@@ -32,8 +33,8 @@ struct Params {
 
 const CHILDREN: u32 = 256u;
 
-var<workgroup> shared_node: u32;
-var<workgroup> sums: array<f32, CHILDREN>;
+// Of weights and of rows.
+var<workgroup> sums: array<vec2f, CHILDREN>;
 var<workgroup> first_choice: atomic<u32>;
 var<workgroup> last_choice: atomic<u32>;
 
@@ -48,51 +49,45 @@ fn main(
         return;
     }
     if local == 0u {
-        shared_node = 0u;
-        if params.is_top == 0u {
-            shared_node = nodes[candidate];
-        }
         atomicStore(&first_choice, CHILDREN);
         atomicStore(&last_choice, 0u);
     }
-    let node = workgroupUniformLoad(&shared_node);
+    var node = 0u;
+    if params.is_top == 0u {
+        node = nodes[candidate];
+    }
     let node_here = node - params.first_node;
-    if node_here >= (params.n + CHILDREN - 1u) / CHILDREN {
-        return;
-    }
-
+    let is_here = node_here < (params.n + CHILDREN - 1u) / CHILDREN;
     let at = node_here * CHILDREN + local;
-    var weight = 0.0;
-    if at < params.n {
-        weight = weights[at];
+    var weight_and_rows = vec2f();
+    if is_here && at < params.n {
+        let first_row = (node * CHILDREN + local) * params.rows_per_child;
+        let rows = min(params.rows_per_child, params.rows - first_row);
+        weight_and_rows = vec2f(weights[at], f32(rows));
     }
-    scan(weight, local);
-    if workgroupUniformLoad(&sums[CHILDREN - 1u]) == 0.0 {
-        weight = 0.0;
-        if at < params.n {
-            let first_row = (node * CHILDREN + local) * params.rows_per_child;
-            weight = f32(min(params.rows_per_child, params.rows - first_row));
-        }
-        scan(weight, local);
-    }
+    scan(weight_and_rows, local);
+    let by_rows = sums[CHILDREN - 1u].x == 0.0;
+    let weight = select(weight_and_rows.x, weight_and_rows.y, by_rows);
+    let sum = select(sums[local].x, sums[local].y, by_rows);
+    let total = select(sums[CHILDREN - 1u].x, sums[CHILDREN - 1u].y, by_rows);
 
     let counter = vec4u(candidate, 0u, params.step_low, params.step_high);
     let u = unit(philox(counter, vec2u(params.key_low, params.key_high))[params.level]);
     if weight > 0.0 {
-        if sums[local] > u * sums[CHILDREN - 1u] {
+        if sum > u * total {
             atomicMin(&first_choice, local);
         }
         atomicMax(&last_choice, local);
     }
     workgroupBarrier();
-    if local == 0u {
+    if local == 0u && is_here {
         // u is less than 1, but a driver may round the product up to the sum itself: then it is the last child.
         picked[candidate] = node * CHILDREN + min(atomicLoad(&first_choice), atomicLoad(&last_choice));
     }
 }
 
 // sums[i] = the values of invocations 0 .. i.
-fn scan(value: f32, local: u32) {
+fn scan(value: vec2f, local: u32) {
     var sum = value;
     for (var distance = 1u; distance < CHILDREN; distance *= 2u) {
         workgroupBarrier();

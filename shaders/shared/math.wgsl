@@ -1,6 +1,8 @@
 // Logarithm, exponential, sine and cosine to a few ulp: WGSL leaves its own sin and cos 2^-11 off and lets every
-// driver differ. src/cpu/math.rs does the same operations in the same order.
+// driver differ. src/cpu/math.rs does the same operations in the same order, and rounds the products too.
 //
+// Metal and DX12 compile with fast-math, which would add the two parts of ln 2 before they are used: an fma keeps them
+// apart.
 // Errors below are relative, in units of 2^-24, counted from the roundings (a fused multiply-add only saves some).
 // The polynomials are minimax fits of what remains after the terms written out, and within 2^-28 themselves.
 
@@ -25,7 +27,7 @@ fn logarithm(x: f32) -> f32 {
 fn logarithm_of(exponent: f32, f: f32) -> f32 {
     let high = 0.14219552 + f * (-0.12405588 + f * (0.118881665 + f * (-0.11675663 + f * 0.067466445)));
     let p = 0.33333313 + f * (-0.2500001 + f * (0.20002119 + f * (-0.16667996 + f * high)));
-    return exponent * LN2_HIGH + (f + (exponent * LN2_LOW + f * f * (f * p - 0.5)));
+    return fma(exponent, LN2_HIGH, f + fma(exponent, LN2_LOW, f * f * (f * p - 0.5)));
 }
 
 // e^x: within 4 units; 0 where that lies below the normal numbers, the largest f32 where it lies above all.
@@ -37,7 +39,7 @@ fn exponential(x: f32) -> f32 {
         return LARGEST;
     }
     let k = round(x * 1.442695);
-    let r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    let r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, x));
     let p = 0.49999994 + r * (0.16666521 + r * (0.04166839 + r * (0.008368717 + r * 0.0013814599)));
     // Times 2^k, by adding to the exponent: 2^k itself can be out of range.
     return bitcast<f32>(bitcast<i32>(1.0 + (r + r * r * p)) + (i32(k) << 23u));

@@ -1,7 +1,7 @@
 //! Logarithm, exponential, sine and cosine as `shaders/shared/math.wgsl` computes them, operation by operation.
 //!
-//! Without branches, so that loops over them turn into vectors; nothing is fused, so their bits are the same on every
-//! machine. The shader text says how far they are off.
+//! Without branches, so that loops over them turn into vectors; nothing is fused, not even what the shader fuses, so their
+//! bits are the same on every machine. The shader text says how far they are off.
 
 #![allow(clippy::excessive_precision, reason = "as in the shader")]
 

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
 
@@ -44,21 +44,41 @@ pub(crate) struct Gpu {
     trouble: Arc<Trouble>,
 }
 
-/// The first thing that went wrong on the device, outside a call that could have returned it.
+/// What went wrong on the device, outside a call that could have returned it.
 #[derive(Default)]
-struct Trouble(Mutex<Option<String>>);
+struct Trouble(Mutex<Troubles>);
+
+#[derive(Default)]
+struct Troubles {
+    /// The device is gone: every call fails from now on.
+    lost: Option<String>,
+    /// The first error since the last check. Whoever gives work to the device checks before it returns: so this is an error
+    /// of that call, and not of the next.
+    error: Option<String>,
+}
 
 impl Trouble {
-    fn note(&self, message: String) {
+    fn note(&self, error: String) {
+        log::error!("{error}");
+        self.lock().error.get_or_insert(error);
+    }
+
+    fn lose(&self, message: String) {
         log::error!("{message}");
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(message);
+        self.lock().lost.get_or_insert(message);
     }
 
     fn check(&self) -> Result<()> {
-        match &*self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-            Some(message) => Err(Error::device(message.clone())),
+        let mut troubles = self.lock();
+        let error = troubles.error.take();
+        match troubles.lost.clone().or(error) {
+            Some(message) => Err(Error::device(message)),
             None => Ok(()),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Troubles> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -73,7 +93,7 @@ impl Gpu {
         let trouble = Arc::clone(&gpu.trouble);
         gpu.device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
-                trouble.note(format!("the GPU was lost ({}); restart to use it again", one_line(&message)));
+                trouble.lose(format!("the GPU was lost ({}); restart to use it again", one_line(&message)));
             }
         });
         gpu
@@ -111,7 +131,7 @@ impl Gpu {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size).min(MAX_BINDING)
     }
 
-    /// Fails if the device has failed.
+    /// Fails if the device is lost, and once for an error since the last check.
     pub fn check(&self) -> Result<()> {
         self.trouble.check()
     }
@@ -123,7 +143,7 @@ impl Gpu {
             Slab { buffer: Arc::new(Memory::new(Source::Pooled(buffer))), offset: 0, size: bytes.max(4) };
         if self.checked {
             let poison = vec![<u32 as super::Element>::POISON; slab.buffer.size() as usize / 4];
-            self.queue.write_buffer(&slab.buffer, 0, bytemuck::cast_slice(&poison));
+            self.stage(&slab, 0, bytemuck::cast_slice(&poison))?;
         }
         Ok(slab)
     }
@@ -177,9 +197,15 @@ impl Gpu {
                 self.submit([])?;
                 self.wait()?;
             }
-            self.queue.write_buffer(&slab.buffer, slab.offset + (at * UPLOAD_CHUNK) as u64, chunk);
+            self.stage(slab, (at * UPLOAD_CHUNK) as u64, chunk)?;
         }
         self.check()
+    }
+
+    /// Copies `bytes` to memory of the queue's own, from where they go to `slab`, `at` bytes from its start.
+    fn stage(&self, slab: &Slab, at: u64, bytes: &[u8]) -> Result<()> {
+        let write = || self.queue.write_buffer(&slab.buffer, slab.offset + at, bytes);
+        scoped(&self.device, write).context(|| format!("writing {} bytes", bytes.len()))
     }
 
     /// Starts to copy `slab` to the host, behind everything submitted so far.
@@ -363,5 +389,50 @@ impl Slab {
             offset: self.offset,
             size: wgpu::BufferSize::new(self.size),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Backend, Engine};
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_once_and_a_loss_for_good() {
+        let trouble = Trouble::default();
+        trouble.note("first".into());
+        trouble.note("second".into());
+        assert_eq!(trouble.check().unwrap_err().to_string(), "first");
+        assert!(trouble.check().is_ok());
+        trouble.note("third".into());
+        trouble.lose("gone".into());
+        for _ in 0..2 {
+            assert_eq!(trouble.check().unwrap_err().to_string(), "gone");
+        }
+    }
+
+    fn works(engine: &Engine) {
+        let values = ndarray::array![[1.0_f32, 2.0]];
+        assert_eq!(engine.upload(values.view()).unwrap().download().unwrap(), values);
+    }
+
+    #[test]
+    fn the_engine_goes_on_after_an_error() {
+        let Some(engine) = crate::test_gpu() else { return };
+        let Backend::Gpu(gpu) = engine.backend() else { unreachable!() };
+        let error = gpu.allocate(gpu.limits.max_buffer_size + 4).err().unwrap();
+        assert!(error.to_string().contains("use fewer rows"), "{error}");
+        works(&engine);
+
+        let slab = gpu.allocate(256).unwrap();
+        let past_the_end = Slab { offset: 256, ..slab.clone() };
+        assert!(gpu.write(&past_the_end, &[0; 4]).is_err());
+        works(&engine);
+
+        // Nobody asks for this error where it arises: only the device's listener hears of it.
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        encoder.clear_buffer(&slab.buffer, 256, Some(4));
+        assert!(gpu.submit([encoder.finish()]).is_err());
+        works(&engine);
     }
 }

@@ -5,6 +5,7 @@
 //! else.
 
 mod adapters;
+mod cache_file;
 mod core;
 mod element;
 pub(crate) mod gpu;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::cache_file::CacheFile;
 use super::gpu::scoped;
 use super::shader::{Shader, Variant};
 use crate::error::{Context, Result};
@@ -39,7 +40,11 @@ impl Pipelines {
         }
         let start = Instant::now();
         let pipeline = self.compile(device, shader, variant)?;
-        log::debug!("compiled {} in {:.1} ms", shader.stem, 1e3 * start.elapsed().as_secs_f64());
+        let took = start.elapsed();
+        log::debug!("compiled {} in {:.1} ms", shader.stem, 1e3 * took.as_secs_f64());
+        if let Some(disk) = &self.disk {
+            disk.compiled(took);
+        }
         let layout = pipeline.get_bind_group_layout(0);
         let made = Arc::new(Compiled { pipeline, layout });
         variants.push((variant.clone(), Arc::clone(&made)));
@@ -66,7 +71,9 @@ impl Pipelines {
                 // from a matrix (codes, row numbers, offsets) are, because the kernel that reads them skips or clamps what
                 // is out of range if a public method can bring it there; the others get them from kernels of ours alone:
                 // `grouped_assign`, `beam_step` and `local_search` (codes of the step before), `lut_scan` (codes checked on
-                // the host). The tests run the same text with the checks on.
+                // the host). Those kernels write no other index than a counter of a loop over what is there, or 0, or
+                // one that they clamp: whatever a comparison makes of a NaN or a denormal, the choice is one there is.
+                // The tests run the same text with the checks on, and `selftest/bounds.rs` compares the results.
                 unsafe { device.create_shader_module_trusted(descriptor, checks) }
             };
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -97,8 +104,7 @@ impl Shader {
 
 impl Drop for Pipelines {
     fn drop(&mut self) {
-        let compiled = self.compiled.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let (Some(disk), false) = (&self.disk, compiled.is_empty()) {
+        if let Some(disk) = &self.disk {
             disk.save();
         }
     }
@@ -107,8 +113,13 @@ impl Drop for Pipelines {
 /// The driver's own pipeline cache, in the user's cache directory, one file per adapter and driver.
 struct DiskCache {
     cache: wgpu::PipelineCache,
-    path: PathBuf,
+    file: Mutex<CacheFile>,
+    /// Time spent on pipelines that the file may lack.
+    unsaved: Mutex<Duration>,
 }
+
+/// Time spent on compiling after which the cache is saved: a program that is killed loses no more of it.
+const WORTH_SAVING: Duration = Duration::from_secs(1);
 
 impl DiskCache {
     fn open(device: &wgpu::Device, info: &wgpu::AdapterInfo) -> Option<Self> {
@@ -118,8 +129,8 @@ impl DiskCache {
         let key = wgpu::util::pipeline_cache_key(info)?;
         let driver: String =
             info.driver_info.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let path = cache_dir()?.join(format!("{key}-{driver}.pipelines"));
-        let data = std::fs::read(&path).ok();
+        let mut file = CacheFile::new(cache_dir()?.join(format!("{key}-{driver}.pipelines")));
+        let data = file.read();
         // SAFETY: the file was written by `save` from the cache of an adapter with the same key, and
         // `fallback` makes the driver start afresh when the data's header does not fit it.
         let cache = unsafe {
@@ -129,22 +140,27 @@ impl DiskCache {
                 fallback: true,
             })
         };
-        Some(Self { cache, path })
+        // What the driver made of the file, which may be nothing.
+        file.holds(cache.get_data().map_or(0, |data| data.len()));
+        Some(Self { cache, file: Mutex::new(file), unsaved: Mutex::default() })
+    }
+
+    /// Takes note of a pipeline that took so long to compile.
+    fn compiled(&self, took: Duration) {
+        let mut unsaved = self.unsaved.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *unsaved += took;
+        if *unsaved >= WORTH_SAVING {
+            *unsaved = Duration::ZERO;
+            self.save();
+        }
     }
 
     /// Best effort: a cache that cannot be written costs a second at the next start, nothing else.
     fn save(&self) {
         let Some(data) = self.cache.get_data() else { return };
-        let write = || -> std::io::Result<()> {
-            let folder = self.path.parent().expect("joined to a folder");
-            std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            std::io::Write::write_all(&mut file, &data)?;
-            file.persist(&self.path)?;
-            Ok(())
-        };
-        if let Err(error) = write() {
-            log::debug!("the pipeline cache {} was not saved: {error}", self.path.display());
+        let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Err(error) = file.grow(&data) {
+            log::debug!("the pipeline cache {} was not saved: {error}", file.path().display());
         }
     }
 }

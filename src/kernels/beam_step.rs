@@ -12,7 +12,9 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["scores", "gram", "ids_in", "costs_in"],
     writes: &["ids", "costs"],
     params: Params::FIELDS,
-    variants: || vec![variant(1, false), variant(5, true)],
+    variants: || {
+        [1, 5, MOST_ENTRIES].into_iter().flat_map(|w| [variant(w, false), variant(w, true)]).collect()
+    },
 };
 
 shader_params!(Params { n: u32, entries: u32, length: u32, candidates: u32, first: u32, group: u32 });

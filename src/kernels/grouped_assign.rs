@@ -1,5 +1,6 @@
 //! Host side of `grouped_assign`: the nearest codeword of every vector in its group's codebook.
 
+use super::tile;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -54,7 +55,7 @@ impl Recorder<'_> {
         if x.is_empty() {
             return Ok(());
         }
-        if self.gpu().is_none() {
+        let Some(gpu) = self.gpu() else {
             let family = cpu::grouped_assign::Family { codewords: codewords.host(), first, k, d };
             let chosen = cpu::grouped_assign::Chosen {
                 codes: codes.host_mut(),
@@ -63,7 +64,7 @@ impl Recorder<'_> {
             };
             cpu::grouped_assign::grouped_assign(x.host(), family, groups.host(), chosen);
             return Ok(());
-        }
+        };
         let codewords = codewords.whole("grouped_assign: codewords")?;
         let heights = [
             x.shard_rows(),
@@ -71,6 +72,7 @@ impl Recorder<'_> {
             codes.shard_rows(),
             rows.shard_rows(),
             distances.shard_rows(),
+            tile::rows_per_dispatch(&gpu, k, d),
         ];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32, first: first as u32 };

@@ -13,13 +13,17 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["scores"],
     writes: &["ids", "least"],
     params: Params::FIELDS,
-    variants: || vec![variant(100), variant(LONGEST)],
+    variants: || [1, 100, LONGEST].map(variant).into(),
 };
 
 shader_params!(Params { rows: u32, columns: u32, queries: u32, column: u32, first: u32 });
 
-/// The longest list: it and the newcomers have to fit the 16 KiB of workgroup memory.
+/// The longest list: it and what arrives have to fit the 16 KiB of workgroup memory.
 pub(crate) const LONGEST: usize = 1024;
+
+/// Rows of one dispatch: where all of them enter a list of the longest, each lane makes 42,000 turns of its loops. llvmpipe
+/// ends them after 65,535, without a word.
+const ROWS: usize = 8192;
 
 /// What a place that is still empty holds: no candidate has this number.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -77,7 +81,7 @@ impl Recorder<'_> {
             cpu::keep_least::keep_least(scores.host(), columns, first as u32, k, ids, least);
             return Ok(());
         }
-        for window in grid::row_windows(rows, [scores.shard_rows()]) {
+        for window in grid::row_windows(rows, [scores.shard_rows(), ROWS]) {
             for queries in grid::row_windows(queries, [ids.shard_rows(), least.shard_rows()]) {
                 let params = Params {
                     rows: window.len() as u32,
@@ -96,9 +100,5 @@ impl Recorder<'_> {
 }
 
 fn variant(k: usize) -> Variant {
-    let list = k.next_power_of_two();
-    Variant {
-        prelude: format!("const K: u32 = {k}u;\nconst LIST: u32 = {list}u;\n").into(),
-        ..Variant::DEFAULT
-    }
+    Variant { prelude: format!("const K: u32 = {k}u;\n").into(), ..Variant::DEFAULT }
 }

@@ -17,7 +17,10 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["codebook", "mean"],
     writes: &["panels", "half_norms"],
     params: Params::FIELDS,
-    variants: || vec![variant(Core::Staged, Form::Centred)],
+    variants: || {
+        let forms = |core| [Form::Centred, Form::Unit, Form::Raw].map(|form| variant(core, form));
+        [Core::Direct, Core::Staged].into_iter().flat_map(forms).collect()
+    },
 };
 
 shader_params!(Params { d: u32, k: u32 });

@@ -21,8 +21,17 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "panels", "half_norms", "mean"],
     writes: &["products"],
     params: Params::FIELDS,
-    variants: tile::variants,
+    variants: || {
+        let both = |tile: Variant| [0.0, 1.0].map(|scores| variant(tile.clone(), scores));
+        tile::variants().into_iter().flat_map(both).collect()
+    },
 };
+
+/// The variant that writes products (0) or scores (1).
+fn variant(tile: Variant, scores: f64) -> Variant {
+    let overrides: Vec<_> = tile.overrides.iter().copied().chain([("SCORES", scores)]).collect();
+    Variant { overrides: overrides.into(), ..tile }
+}
 
 impl Recorder<'_> {
     /// The product `x · cᵀ`.
@@ -103,9 +112,7 @@ impl Recorder<'_> {
         products: &mut Matrix<f32>,
     ) -> Result<()> {
         let (core, (k, d)) = (panels.core, panels.shape);
-        let tile = tile::variant(core, d, metric, String::new());
-        let overrides: Vec<_> = tile.overrides.iter().copied().chain([("SCORES", scores)]).collect();
-        let variant = Variant { overrides: overrides.into(), ..tile };
+        let variant = variant(tile::variant(core, d, metric, String::new()), scores);
         let gpu = self.gpu().expect("panels are for shaders");
         let heights = [x.shard_rows(), products.shard_rows(), tile::rows_per_dispatch(&gpu, k, d)];
         for window in grid::row_windows(x.rows(), heights) {

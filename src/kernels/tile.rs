@@ -132,10 +132,19 @@ pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> 
     }
 }
 
+/// One metric of every kind that [`variant`] tells apart.
+const METRICS: [Metric; 5] =
+    [Metric::SquaredL2, Metric::Cosine, Metric::L1, Metric::Power(3), Metric::InnerProduct];
+
 /// One variant of every kind, for the contract test.
 pub(super) fn variants() -> Vec<Variant> {
-    let kinds = [(Core::Direct, 4), (Core::Direct, 3), (Core::Staged, 4), (Core::Staged, 3)];
-    kinds.into_iter().map(|(core, d)| variant(core, d, Metric::SquaredL2, String::new())).collect()
+    [Core::Direct, Core::Staged].into_iter().flat_map(|core| variants_on(core, "")).collect()
+}
+
+/// Those on one core.
+pub(super) fn variants_on(core: Core, prelude: &str) -> Vec<Variant> {
+    let kinds = METRICS.into_iter().flat_map(|metric| [(metric, 4), (metric, 3)]);
+    kinds.map(|(metric, d)| variant(core, d, metric, prelude.to_string())).collect()
 }
 
 #[cfg(test)]

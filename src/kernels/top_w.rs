@@ -7,7 +7,6 @@ use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
-use crate::metrics::Metric;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "top_w",
@@ -23,12 +22,16 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["codes", "distances"],
     params: Params::FIELDS,
     variants: || {
-        [4, 3].map(|d| tile::variant(Core::Staged, d, Metric::SquaredL2, "const W: u32 = 5u;".into())).into()
+        [1, 5, LARGEST_W].into_iter().flat_map(|w| tile::variants_on(Core::Staged, &prelude(w))).collect()
     },
 };
 
 /// The largest w: the sorted lists are private to an invocation, and longer ones spill on every GPU.
 pub(crate) const LARGEST_W: usize = 128;
+
+fn prelude(w: usize) -> String {
+    format!("const W: u32 = {w}u;")
+}
 
 impl Recorder<'_> {
     /// The `w` nearest codewords of every vector, nearest first; of equally near ones the lowest number first.
@@ -79,7 +82,7 @@ impl Recorder<'_> {
         };
         // The lanes of a workgroup keep one another's lists: there is no version without workgroup memory.
         let core = Core::Staged;
-        let variant = tile::variant(core, d, codebook.metric(), format!("const W: u32 = {w}u;"));
+        let variant = tile::variant(core, d, codebook.metric(), prelude(w));
         let scratch;
         let panels = if codebook.panels().core == core {
             codebook.panels()

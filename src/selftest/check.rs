@@ -11,6 +11,9 @@ pub struct Check {
     fault: Option<usize>,
     comparisons: usize,
     failures: Vec<String>,
+    /// The bits of all results, in the order in which they came.
+    #[cfg(test)]
+    results: Vec<u32>,
 }
 
 /// Failures kept per kernel; a broken driver breaks all of them the same way.
@@ -25,7 +28,23 @@ impl Check {
             fault,
             comparisons: 0,
             failures: Vec::new(),
+            #[cfg(test)]
+            results: Vec::new(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn results(&self) -> &[u32] {
+        &self.results
+    }
+
+    /// Keeps results for the test that compares those of two engines.
+    fn keep(
+        &mut self,
+        #[cfg_attr(not(test), expect(unused_variables))] results: impl IntoIterator<Item = u32>,
+    ) {
+        #[cfg(test)]
+        self.results.extend(results);
     }
 
     pub(super) fn into_findings(self) -> (usize, Vec<String>) {
@@ -55,6 +74,7 @@ impl Check {
     /// Compares whole numbers, one by one.
     pub(crate) fn same(&mut self, case: &str, got: impl IntoIterator<Item = u32>, want: &[u32]) {
         let mut got: Vec<u32> = got.into_iter().collect();
+        self.keep(got.iter().copied());
         if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
             *first ^= 1;
         }
@@ -81,6 +101,7 @@ impl Check {
         bound: impl Fn(usize) -> f64,
     ) {
         let mut got: Vec<f32> = got.into_iter().collect();
+        self.keep(got.iter().map(|value| value.to_bits()));
         if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
             let step = 4.0 * bound(0) + f64::from(f32::MIN_POSITIVE);
             *first = (want[0] + step) as f32 + f32::EPSILON * 4.0 * want[0].abs() as f32;
@@ -108,6 +129,7 @@ impl Check {
         bound: impl Fn(usize) -> f64,
     ) {
         let mut got: Vec<u32> = got.into_iter().collect();
+        self.keep(got.iter().copied());
         if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
             // The dearest candidate, or one that is not there when all cost the same.
             let dearest = (0..limit).max_by(|&a, &b| excess(0, a).total_cmp(&excess(0, b))).unwrap_or(0);
@@ -136,6 +158,7 @@ impl Check {
         mut got: ndarray::Array2<u32>,
         judge: impl Fn(usize, &[u32]) -> Result<(), String>,
     ) {
+        self.keep(got.iter().copied());
         if self.faulty() && !got.is_empty() {
             // A list that names the same candidate twice, or one that does not exist.
             let last = got.ncols() - 1;
@@ -150,6 +173,7 @@ impl Check {
 
     /// Records that something which has to hold does (`true`) or does not.
     pub(crate) fn holds(&mut self, case: &str, what: &str, truth: bool) {
+        self.keep([truth.into()]);
         if truth == self.faulty() {
             self.fail(case, format!("{what} does not hold"));
         }

@@ -3,20 +3,38 @@
 
 use std::collections::BTreeSet;
 
+use naga::back::pipeline_constants::process_overrides;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess, TypeInner};
 
 use super::KERNELS;
 use crate::engine::Core;
 use crate::engine::shader::{Shader, Variant};
 
-fn parse(shader: &Shader, variant: &Variant) -> naga::Module {
+/// The module of a variant, which may use nothing that an adapter can lack: the engine requires no feature.
+fn parse(shader: &Shader, variant: &Variant) -> (naga::Module, ModuleInfo) {
     let text = shader.text(variant);
     let module = naga::front::wgsl::parse_str(&text)
         .unwrap_or_else(|error| panic!("{}: {}", shader.stem, error.emit_to_string(&text)));
-    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}: {}", shader.stem, error.emit_to_string(&text)));
-    module
+    (module, info)
+}
+
+/// Every variant of every shader, its overrides resolved, as drivers get it.
+pub(super) fn resolved(mut each: impl FnMut(&str, &naga::Module, &ModuleInfo)) {
+    for shader in KERNELS.iter().map(|kernel| kernel.shader) {
+        for variant in (shader.variants)() {
+            let (module, info) = parse(shader, &variant);
+            let constants =
+                variant.overrides.iter().map(|&(name, value)| (name.to_string(), value)).collect();
+            let entry = Some((naga::ShaderStage::Compute, "main"));
+            let (module, info) = process_overrides(&module, &info, entry, &constants)
+                .unwrap_or_else(|error| panic!("{} {variant:?}: {error}", shader.stem));
+            each(&format!("{} {:?}", shader.stem, variant.overrides), &module, &info);
+        }
+    }
 }
 
 fn all_variants() -> impl Iterator<Item = (&'static Shader, naga::Module, Variant)> {
@@ -24,7 +42,7 @@ fn all_variants() -> impl Iterator<Item = (&'static Shader, naga::Module, Varian
         let shader = kernel.shader;
         let variants = (shader.variants)();
         assert!(!variants.is_empty(), "{}: no variant", shader.stem);
-        variants.into_iter().map(move |variant| (shader, parse(shader, &variant), variant))
+        variants.into_iter().map(move |variant| (shader, parse(shader, &variant).0, variant))
     })
 }
 

@@ -24,9 +24,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         let scores = Array2::from_shape_simple_fn((rows, columns), || check.rng().below(4) as f32);
         compare(check, &format!("{case}, few values"), &scores, queries, k)?;
     }
-    // Every candidate is less than all before: all of them enter.
+    // Every candidate is less than all before: all of them enter. The longest list has to be cut into dispatches.
     let scores = Array2::from_shape_fn((1000, 16), |(row, column)| -((row * 16 + column) as f32));
-    compare(check, "descending scores", &scores, 16, 33)
+    compare(check, "descending scores", &scores, 16, 33)?;
+    let scores = Array2::from_shape_fn((30_000, 2), |(row, column)| -((row * 2 + column) as f32));
+    compare(check, "descending scores, the longest list", &scores, 2, LONGEST)
 }
 
 /// Takes the rows in, in two parts that do not end where a workgroup does.

@@ -1,0 +1,45 @@
+//! Every shader is right, and gives the same bits without bounds checks as with them.
+//!
+//! `engine/pipelines.rs` says why no index is out of range. With the checks, such an index would read or write another
+//! place than it does without; fresh memory differs too, and nothing may depend on that.
+#![cfg(test)]
+
+use super::{Check, KERNELS, Kernel};
+use crate::engine::{Core, Engine};
+
+/// The results that a kernel's check compares with the oracle's, and that have to be right.
+fn results(engine: &Engine, kernel: &Kernel) -> Vec<u32> {
+    let stem = kernel.shader.stem;
+    let mut check = Check::new(engine, stem, None);
+    (kernel.check)(&mut check).unwrap_or_else(|error| panic!("{stem}: {error}"));
+    let results = check.results().to_vec();
+    assert!(!results.is_empty(), "{stem}: no results");
+    let (_, failures) = check.into_findings();
+    assert!(failures.is_empty(), "{stem}: {failures:#?}");
+    results
+}
+
+fn compare(core: Core, kernels: impl Iterator<Item = &'static Kernel>) {
+    let Some(_) = crate::test_gpu() else { return };
+    let [unchecked, checked] = [false, true]
+        .map(|checked| Engine::builder().device("gpu").checked(checked).core(core).build().unwrap());
+    assert!(checked.is_gpu());
+    for kernel in kernels {
+        let (want, got) = (results(&checked, kernel), results(&unchecked, kernel));
+        let differing = want.iter().zip(&got).filter(|(want, got)| want != got).count();
+        assert!(differing == 0 && want.len() == got.len(), "{}: {differing} differ", kernel.shader.stem);
+    }
+}
+
+#[test]
+fn every_shader_agrees_with_its_oracle_checked_or_not() {
+    compare(Core::Direct, KERNELS.iter());
+}
+
+/// A software rasteriser takes the direct core; GPUs take this one. The other kernels are the same on both.
+#[test]
+fn tiled_kernels_are_right_on_the_staged_core_checked_or_not() {
+    let is_tiled = |kernel: &&Kernel| (kernel.shader.variants)().iter().any(|v| !v.pieces.is_empty());
+    assert!(KERNELS.iter().filter(is_tiled).count() >= 5);
+    compare(Core::Staged, KERNELS.iter().filter(is_tiled));
+}
