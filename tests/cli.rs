@@ -498,3 +498,39 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
     );
     assert!(!cli.path("m.safetensors").exists());
 }
+
+#[test]
+fn every_loss_says_of_which_vectors_it_is() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &common::clustered(600, 5, 6, 3));
+    cli.json("train x.npy --spec VQ4 -o m.safetensors");
+    cli.json("train x.npy --spec SFVQ3 --steps 20 -o s.safetensors");
+    let on_training = ("trained_on", "of the vectors trained on");
+    let drawn_from = ("drawn_from", "of all vectors that the training has drawn from");
+    let given = ("given", "of the vectors given");
+    for (arguments, (json, text)) in [
+        ("train x.npy --spec VQ4 -o n.safetensors", on_training),
+        ("train x.npy --spec VQ4 --sample 20 -o n.safetensors", on_training),
+        ("train x.npy --spec VQ4 --mini-batch 50 -o n.safetensors", drawn_from),
+        ("train x.npy --spec VQ4 --trainer em -o n.safetensors", on_training),
+        ("train x.npy --spec VQ4 --trainer em --sample 20 -o n.safetensors", drawn_from),
+        ("train x.npy --spec VQ4 --trainer nsvq --steps 20 -o n.safetensors", on_training),
+        ("train x.npy --spec RQ2x2 --sample 20 -o n.safetensors", on_training),
+        ("train x.npy --spec SQ4 -o n.safetensors", on_training),
+        ("encode x.npy -m m.safetensors -o c.npy", ("encoded", "of the vectors encoded")),
+        ("eval x.npy -m m.safetensors", given),
+        ("eval x.npy -m m.safetensors --codes c.npy", given),
+        ("privacy m.safetensors x.npy", given),
+        ("interpret m.safetensors x.npy", given),
+        ("equalize s.safetensors x.npy -o e.safetensors", on_training),
+        ("elbow x.npy --k 2..4", on_training),
+    ] {
+        assert_eq!(cli.json(&format!("{arguments} --force"))["loss_of"], json, "{arguments}");
+        let said = String::from_utf8(cli.run(&format!("{arguments} --force")).stdout).unwrap();
+        let losses: Vec<_> =
+            said.lines().filter(|line| line.contains("mse") && !line.contains("relative")).collect();
+        assert!(!losses.is_empty() && losses.iter().all(|line| line.ends_with(text)), "{arguments}: {said}");
+    }
+    let missed = cli.run("eval x.npy -m m.safetensors --max-mse 0.001").stderr;
+    assert!(String::from_utf8(missed).unwrap().contains("of the vectors given, is above --max-mse 0.001"));
+}

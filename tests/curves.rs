@@ -80,7 +80,7 @@ fn what_has_no_order_is_refused() {
         ("plane.npy --curve hilbert -o plane.npy --force", "is an input of this command too"),
         (
             "large.npy --curve hilbert -o out.npy --memory 1MiB",
-            "ordering 5000 × 64 vectors takes 4.04 MiB of memory",
+            "ordering 5000 x 64 vectors takes about 4.04 MiB: --memory is 1.00 MiB; order a part of them, or give --memory 5MiB",
         ),
     ] {
         cli.refuse(&format!("order {arguments}"), says);

@@ -85,7 +85,7 @@ fn a_killed_run_harms_no_file_and_its_work_is_gone_on_with() {
             assert!(left.get(name) == Some(bytes), "kill {kill} of {}: {name} has changed", job.arguments);
         }
         // What a program can take away neither as it is killed nor later: it does not know the name any more.
-        let temporary = |name: &&String| name.starts_with(&format!(".{}.", job.output));
+        let temporary = |name: &&String| name.starts_with(".out.") && !before.contains_key(*name);
         left.keys().filter(temporary).for_each(|name| fs::remove_file(cli.path(name)).unwrap());
         if !left.contains_key(job.output) {
             let begun =

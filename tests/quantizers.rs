@@ -287,3 +287,32 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
             .is_err()
     );
 }
+
+#[test]
+fn a_model_is_loaded_with_settings_of_its_search_alone() {
+    use wgvq::ScalarLevels;
+    use wgvq::serde_json::{Map, Value, json};
+    let (x, engine) = (vectors(200, 4), Engine::cpu());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sq.safetensors");
+    for (levels, other) in [(ScalarLevels::Uniform, "lloyd_max"), (ScalarLevels::LloydMax, "uniform")] {
+        let trained = Training::new("SQ3".parse().unwrap()).levels(Some(levels));
+        let sq = trained.fit(&engine, &x, &mut ()).unwrap().quantizer;
+        sq.save(&path, true, Value::Null).unwrap();
+        let with = |name: &str, value| wgvq::load_with(&path, &Map::from_iter([(name.to_string(), value)]));
+        // The codes of other levels stand for something else, whether or not the file says how its own lie.
+        for (name, value) in
+            [("levels", json!(other)), ("dim", json!(4)), ("spec", json!("SQ3")), ("beam", json!(2))]
+        {
+            let error = with(name, value).err().expect("is refused").to_string();
+            assert!(
+                error.contains(&format!("the search of a model of SQ3 has no setting {name}")),
+                "{error}"
+            );
+            assert!(error.contains("sq.safetensors"), "{error}");
+        }
+        let loaded = wgvq::load_with(&path, &Map::new()).unwrap().quantizer;
+        assert_eq!(loaded.settings(), sq.settings());
+        assert_eq!(loaded.encode(&engine, &x).unwrap(), sq.encode(&engine, &x).unwrap());
+    }
+}

@@ -1,10 +1,8 @@
 //! How far the training vectors reach, found in one pass over all of them.
 
+use super::projection::batches;
 use crate::Vectors;
 use crate::error::{Error, Result};
-
-/// Rows read at a time.
-const ROWS: usize = 16_384;
 
 /// The least, the greatest and the mean value of each dimension.
 pub(super) struct Extent {
@@ -27,8 +25,8 @@ impl Extent {
             )));
         }
         let (mut low, mut high, mut sum) = (vec![f32::INFINITY; d], vec![f32::NEG_INFINITY; d], vec![0.0; d]);
-        for first in (0..n).step_by(ROWS) {
-            for row in x.read_rows(first..n.min(first + ROWS))?.rows() {
+        for rows in batches(n, d) {
+            for row in x.read_rows(rows)?.rows() {
                 for (j, &value) in row.iter().enumerate() {
                     low[j] = low[j].min(value);
                     high[j] = high[j].max(value);

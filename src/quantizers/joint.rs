@@ -15,7 +15,7 @@ const SETTLED: f64 = 1e-4;
 
 /// The most codewords, of all codebooks together, that least squares are solved for: the equations take their square in
 /// memory.
-const MOST_JOINT: usize = 1 << 14;
+pub(super) const MOST_JOINT: usize = 1 << 14;
 
 /// The sizes of codebooks of these bits.
 pub(super) fn sizes(bits: &[u32]) -> Result<Vec<usize>> {

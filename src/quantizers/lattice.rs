@@ -57,7 +57,7 @@ pub struct LatticeVqBuilder {
 }
 
 /// Vectors that the scale is chosen by.
-const SAMPLE: usize = 8192;
+pub(super) const SAMPLE: usize = 8192;
 
 /// How near the rate of the sample has to come, in bits per dimension.
 const TOLERANCE: f64 = 0.005;

@@ -63,9 +63,11 @@ impl Projection {
     }
 }
 
+/// Bytes of the vectors that a pass reads at a time.
+pub(super) const BATCH_BYTES: usize = 16 << 20;
+
 /// Rows of a pass over `n` vectors of `d` dimensions.
 pub(super) fn batches(n: usize, d: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    const BYTES: usize = 16 << 20;
-    let rows = (BYTES / (4 * d.max(1))).max(1);
+    let rows = (BATCH_BYTES / (4 * d.max(1))).max(1);
     (0..n).step_by(rows).map(move |first| first..(first + rows).min(n))
 }

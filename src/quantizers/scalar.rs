@@ -68,7 +68,7 @@ pub struct ScalarBuilder {
 const MOST_DIMENSIONS: usize = 1 << 20;
 
 /// Vectors that Lloyd-Max levels are fitted to.
-const SAMPLE: usize = 65_536;
+pub(super) const SAMPLE: usize = 65_536;
 
 /// Values that shared Lloyd-Max levels are fitted to.
 const SHARED_SAMPLE: usize = 1 << 22;

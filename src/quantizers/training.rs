@@ -1,5 +1,7 @@
 //! Training of whatever a spec names.
 
+mod memory;
+
 use std::ops::ControlFlow;
 
 use ndarray::Array2;
@@ -38,6 +40,7 @@ pub struct Training {
     levels: Option<ScalarLevels>,
     shared: bool,
     rate: Option<f64>,
+    most_vectors: usize,
     seed: u64,
 }
 
@@ -71,6 +74,7 @@ impl Training {
             levels: None,
             shared: false,
             rate: None,
+            most_vectors: usize::MAX,
             seed: 0,
         }
     }
@@ -146,6 +150,13 @@ impl Training {
         self
     }
 
+    /// Trains on a random sample of at most that many vectors, whatever the settings of k-means say. Quantizers without
+    /// codebooks see all vectors, and have the figures of so many.
+    pub fn most_vectors(mut self, rows: usize) -> Self {
+        self.most_vectors = rows;
+        self
+    }
+
     /// The seed of everything random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -159,29 +170,21 @@ impl Training {
     /// quantizer; [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
     pub fn fit(&self, engine: &Engine, x: &dyn Vectors, observer: &mut dyn Observer) -> Result<Trained> {
         self.check_settings()?;
-        let sampler = self.trainer.clone().unwrap_or_else(|| KMeans::new(1));
-        let of_sizes = |sizes: &[usize]| joint::sample(&sampler, sizes, self.seed, x);
+        let sampler = self.sampler()?;
         let sample = match &self.spec {
-            Spec::Vq { k } => of_sizes(&[*k])?,
-            Spec::Residual { bits } => of_sizes(&joint::sizes(bits)?)?,
             Spec::TreeResidual { stages, bits } => {
                 tree_residual::sample(&sampler, *stages, *bits, self.seed, x)?
             }
-            Spec::Product { bits, .. }
-            | Spec::OptimizedProduct { bits, .. }
-            | Spec::ProductResidual { bits, .. }
-            | Spec::Additive { bits, .. }
-            | Spec::LocalSearch { bits, .. } => of_sizes(&joint::sizes(&[*bits])?)?,
-            Spec::SpaceFilling { bits, .. } => of_sizes(&[1 << bits])?,
-            Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
-            // These need no codebook, and see all vectors.
-            Spec::Scalar { .. } | Spec::Lattice { .. } => {
-                let sampler = KMeans::new(1).sample_per_codeword(Some(SAMPLE));
-                let sample = joint::sample(&sampler, &[1], self.seed, x)?;
-                let quantizer = self.fit_scaled(Scale::of(sample.view()), engine, x, observer)?;
-                return Ok(Trained { quantizer, sample });
+            _ => {
+                sampler.check(x, None)?;
+                sampler.sample(x, None)?.0
             }
         };
+        if matches!(self.spec, Spec::Scalar { .. } | Spec::Lattice { .. }) {
+            // These need no codebook, and see all vectors.
+            let quantizer = self.fit_scaled(Scale::of(sample.view()), engine, x, observer)?;
+            return Ok(Trained { quantizer, sample });
+        }
         let scale = match &self.spec {
             // These see to it themselves: parts have scales of their own.
             Spec::Product { .. } | Spec::ProductResidual { .. } | Spec::SpaceFilling { .. } => Scale::ONE,
@@ -189,6 +192,46 @@ impl Training {
         };
         let quantizer = self.fit_scaled(scale, engine, &sample, observer)?;
         Ok(Trained { quantizer, sample })
+    }
+
+    /// Codewords of the largest codebook that k-means makes: it takes as many vectors at least.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), for a spec that cannot be trained.
+    pub fn codewords(&self) -> Result<usize> {
+        match &self.spec {
+            Spec::TreeResidual { bits, .. } => Ok(tree_residual::sampled_codewords(1, *bits)),
+            _ => Ok(self.sampler()?.codewords()),
+        }
+    }
+
+    /// How many of `n` vectors [`Trained::sample`] would be.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), for a spec that cannot be trained.
+    pub fn sample_size(&self, n: usize) -> Result<usize> {
+        Ok(self.sampler()?.sample_size(n))
+    }
+
+    /// The k-means that the vectors to train on are drawn by, of as many codewords as count for it.
+    fn sampler(&self) -> Result<KMeans> {
+        let sampler = self.trainer.clone().unwrap_or_else(|| KMeans::new(1));
+        let sampler = sampler.most_vectors(self.most_vectors).seed(self.seed);
+        Ok(match &self.spec {
+            Spec::Vq { k } => sampler.k(*k),
+            Spec::TreeResidual { stages, bits } => {
+                sampler.k(tree_residual::sampled_codewords(*stages, *bits))
+            }
+            Spec::Residual { bits } => sampler.k(joint::sizes(bits)?.into_iter().max().unwrap_or(1)),
+            Spec::Product { bits, .. }
+            | Spec::OptimizedProduct { bits, .. }
+            | Spec::ProductResidual { bits, .. }
+            | Spec::Additive { bits, .. }
+            | Spec::LocalSearch { bits, .. }
+            | Spec::SpaceFilling { bits, .. } => sampler.k(joint::sizes(&[*bits])?[0]),
+            Spec::Scalar { .. } | Spec::Lattice { .. } => sampler.k(1).sample_per_codeword(Some(SAMPLE)),
+            Spec::Equalized { .. } => return Err(made_by_equalizing(&self.spec)),
+        })
     }
 
     /// Trains on `x` times `scale`.

@@ -100,7 +100,7 @@ impl TreeResidual {
 }
 
 /// Fails unless there can be so many stages of so many bits for vectors of `d` dimensions.
-fn check_size(stages: usize, bits: u32, d: usize) -> Result<()> {
+pub(super) fn check_size(stages: usize, bits: u32, d: usize) -> Result<()> {
     if stages == 0 {
         return Err(Error::input("0 stages; at least 1 is needed"));
     }
@@ -206,10 +206,13 @@ pub(super) fn sample(
     x: &dyn Vectors,
 ) -> Result<Array2<f32>> {
     check_size(stages, bits, x.dim())?;
-    let k = 1 << bits;
-    trainer.clone().k(k).check(x, None)?;
-    let codewords = if stages == 1 { k } else { k * k };
-    Ok(trainer.clone().k(codewords).seed(seed).sample(x, None)?.0)
+    trainer.clone().k(1 << bits).check(x, None)?;
+    Ok(trainer.clone().k(sampled_codewords(stages, bits)).seed(seed).sample(x, None)?.0)
+}
+
+/// Codewords that count for the size of a sample: those of the largest family.
+pub(super) fn sampled_codewords(stages: usize, bits: u32) -> usize {
+    1_usize.checked_shl(if stages == 1 { bits } else { 2 * bits }).unwrap_or(usize::MAX)
 }
 
 impl Quantizer for TreeResidual {

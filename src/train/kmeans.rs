@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 use serde::Serialize;
 
 use super::frame::Frame;
-use super::{Init, Observer, empty, init, mini_batch};
+use super::{Holds, Init, Observer, empty, init, mini_batch};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -19,6 +19,11 @@ use crate::scale::Scale;
 /// Iterations between two read-backs of the objective. The same on every device, because a run can end
 /// only there.
 const READ_BACK_EVERY: usize = 4;
+
+/// Copies of the codebook in memory, also while it starts from the candidates of k-means‖ or from those that evolve.
+const CODEBOOKS: f64 = 5.0;
+const CANDIDATES: f64 = 40.0;
+const EVOLVED: f64 = 80.0;
 
 /// Streams of a seed, so that no two uses draw the same numbers.
 pub(super) mod stream {
@@ -56,6 +61,7 @@ pub struct KMeans {
     pub(super) tolerance: f64,
     restarts: usize,
     sample_per_codeword: Option<usize>,
+    most_vectors: usize,
     pub(super) spherical: bool,
     batch: Option<usize>,
     pub(super) seed: u64,
@@ -117,6 +123,7 @@ impl KMeans {
             tolerance: 1e-4,
             restarts: 1,
             sample_per_codeword: Some(256),
+            most_vectors: usize::MAX,
             spherical: false,
             batch: None,
             seed: 0,
@@ -127,6 +134,11 @@ impl KMeans {
     pub fn k(mut self, k: usize) -> Self {
         self.k = k;
         self
+    }
+
+    /// The number of codewords, as set.
+    pub(crate) fn codewords(&self) -> usize {
+        self.k
     }
 
     /// Where the codewords start.
@@ -166,6 +178,12 @@ impl KMeans {
         self
     }
 
+    /// Trains on a random sample of at most that many vectors, however many codewords there are.
+    pub fn most_vectors(mut self, rows: usize) -> Self {
+        self.most_vectors = rows;
+        self
+    }
+
     /// Spherical k-means (Dhillon and Modha 2001): vectors and codewords are scaled to unit length, so that
     /// the nearest codeword is the one of largest cosine.
     pub fn spherical(mut self, spherical: bool) -> Self {
@@ -184,6 +202,37 @@ impl KMeans {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// How many of `n` vectors are in memory at a time: the sample; in mini-batch mode the vectors that a start is chosen
+    /// among.
+    pub fn sample_size(&self, n: usize) -> usize {
+        let limit = match self.batch {
+            Some(batch) => self.k.saturating_mul(mini_batch::START).max(batch).max(mini_batch::STRETCH),
+            None => self.limit(),
+        };
+        n.min(limit)
+    }
+
+    /// What it holds of a sample of vectors of `d` dimensions.
+    pub fn holds(&self, d: usize) -> Holds {
+        let codebooks = match self.init {
+            Init::Evolution(_) => EVOLVED,
+            Init::Parallel => CANDIDATES,
+            _ => CODEBOOKS,
+        };
+        Holds {
+            copies: if self.spherical || self.batch.is_some() { 4.0 } else { 2.0 },
+            beside: 10.0,
+            squares: 0.0,
+            fixed: 4.0 * codebooks * self.k as f64 * d as f64,
+        }
+    }
+
+    /// The most vectors to train on.
+    fn limit(&self) -> usize {
+        let sample = self.sample_per_codeword.map_or(usize::MAX, |rows| rows.saturating_mul(self.k));
+        sample.min(self.most_vectors)
     }
 
     /// Trains on `x`.
@@ -278,7 +327,7 @@ impl KMeans {
         if self.restarts == 0 {
             return Err(Error::input("0 restarts; at least one run is needed"));
         }
-        if self.sample_per_codeword == Some(0) || self.batch == Some(0) {
+        if self.sample_per_codeword == Some(0) || self.most_vectors == 0 || self.batch == Some(0) {
             return Err(Error::input("a sample or batch of 0 vectors; at least 1 is needed"));
         }
         if self.batch.is_some() && self.restarts > 1 {
@@ -311,7 +360,7 @@ impl KMeans {
         x: &dyn Vectors,
         weights: Option<&[f32]>,
     ) -> Result<(Array2<f32>, Option<Vec<f32>>)> {
-        let limit = self.sample_per_codeword.map_or(usize::MAX, |rows| rows.saturating_mul(self.k));
+        let limit = self.limit();
         let mut rng = Rng::new(self.seed, stream::SAMPLE);
         let Some(weights) = weights else {
             let all = x.len() <= limit;

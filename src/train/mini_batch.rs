@@ -38,7 +38,7 @@ pub(super) fn fit(
     let batch = batch.min(x.len());
     let mut rng = Rng::new(settings.seed, stream::BATCH);
     // A start needs more vectors than codewords to choose among.
-    let sample = x.read_each(&rng.distinct(k.saturating_mul(4).max(batch), x.len()))?;
+    let sample = x.read_each(&rng.distinct(k.saturating_mul(START).max(batch), x.len()))?;
     let sample = Training::upload(engine, sample, None, settings.spherical)?;
     let start = init::start(
         settings.start(),
@@ -138,4 +138,7 @@ fn evaluate(
 }
 
 /// Rows per stretch of [`evaluate`].
-const STRETCH: usize = 8192;
+pub(super) const STRETCH: usize = 8192;
+
+/// Vectors per codeword that a start is chosen among.
+pub(super) const START: usize = 4;

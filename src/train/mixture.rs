@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use serde::Serialize;
 
 use super::frame::Frame;
-use super::{Ended, Iteration, KMeans, Observer};
+use super::{Ended, Holds, Iteration, KMeans, Observer};
 use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -90,6 +90,11 @@ const LEAST: f64 = 1e-6;
 /// Scores that exist at once: a batch of vectors times k.
 const SCORES: usize = 1 << 23;
 
+/// Vectors of a batch for `k` components.
+fn batch_rows(k: usize) -> usize {
+    (SCORES / k.max(1)).clamp(256, 1 << 20)
+}
+
 impl GaussianMixture {
     /// `k` components with diagonal covariance: 100 iterations at most, 256 vectors per component at most, and a start from
     /// 5 iterations of k-means.
@@ -132,6 +137,18 @@ impl GaussianMixture {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// How many of `n` vectors it is fitted to.
+    pub fn sample_size(&self, n: usize) -> usize {
+        self.start.clone().k(self.k).sample_size(n)
+    }
+
+    /// What it holds of a sample of `n` vectors of `d` dimensions.
+    pub fn holds(&self, n: usize, d: usize) -> Holds {
+        let scores = self.sample_size(n).min(batch_rows(self.k)) as f64 * self.k as f64;
+        let components = 2.0 * self.k as f64 * d as f64;
+        Holds { copies: 6.1, beside: 10.0, squares: 0.0, fixed: 4.0 * (3.0 * scores + 10.0 * components) }
     }
 
     /// Fits to `x` (n, d), n ≥ k.
@@ -280,7 +297,7 @@ struct Data {
 
 impl Data {
     fn new(engine: &Engine, x: &Array2<f32>, centre: &Array1<f64>, k: usize) -> Result<Self> {
-        let height = (SCORES / k).clamp(256, 1 << 20);
+        let height = batch_rows(k);
         let batches = (0..x.nrows()).step_by(height).map(|first| {
             let rows = first..x.nrows().min(first + height);
             engine.upload(features(x.slice(s![rows, ..]), centre).view())
@@ -390,7 +407,7 @@ impl Mixture {
             variances: self.variances.mapv(f64::from),
         };
         let coefficients = density.coefficients();
-        let height = (SCORES / k).clamp(256, 1 << 20);
+        let height = batch_rows(k);
         for first in (0..x.len()).step_by(height) {
             let rows = first..x.len().min(first + height);
             let batch = engine.upload(features(x.read_rows(rows.clone())?.view(), &centre).view())?;

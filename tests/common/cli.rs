@@ -46,6 +46,27 @@ impl Cli {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// The most bytes that a run had in memory; it has to be a success. What this process has counts too, where that is
+    /// more.
+    #[cfg(unix)]
+    #[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
+    pub fn peak_memory(&self, arguments: &str) -> u64 {
+        use std::io::Read;
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let (mut status, pid) = (0, child.id() as libc::pid_t);
+        // SAFETY: a struct of numbers is valid as zeros, both pointers live through the call, and nobody else waits for this
+        // child.
+        let used = unsafe {
+            let mut used = std::mem::zeroed::<libc::rusage>();
+            assert_eq!(libc::wait4(pid, &mut status, 0, &mut used), pid);
+            used.ru_maxrss as u64
+        };
+        assert_eq!(status, 0, "{arguments}: {said}");
+        if cfg!(target_os = "macos") { used } else { used << 10 }
+    }
+
     /// Starts `wgvq` in the folder and does not wait for it.
     pub fn start(&self, arguments: &str) -> Child {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

@@ -76,7 +76,7 @@ pub struct Common {
     /// CPU threads [default: all cores]
     #[arg(long, global = true)]
     pub threads: Option<usize>,
-    /// Memory to stay within while streaming, such as 512MiB or 2GB [default: a quarter of RAM]
+    /// Memory to stay within, such as 512MiB or 2GB [default: a quarter of RAM]
     #[arg(long, global = true, value_parser = parse_bytes)]
     pub memory: Option<u64>,
     /// Print one JSON document on stdout instead of text
@@ -469,7 +469,7 @@ impl Common {
             .map_err(|error| Error::input(format!("--threads {threads}: {error}")))
     }
 
-    /// Bytes to stay within while streaming.
+    /// Bytes to stay within.
     pub fn memory(&self) -> u64 {
         self.memory.unwrap_or_else(|| {
             let mut system = sysinfo::System::new();

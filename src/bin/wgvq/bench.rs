@@ -42,6 +42,13 @@ pub struct Shape {
     pub k: usize,
 }
 
+impl Shape {
+    /// About what a measurement of it takes.
+    fn bytes(&self) -> u64 {
+        COPIES.saturating_mul(self.n.saturating_add(self.k).saturating_mul(self.d)) as u64
+    }
+}
+
 /// The shapes that are measured unless one is asked for.
 const SHAPES: [Shape; 5] = [
     Shape { n: 100_000, d: 128, k: 256 },
@@ -53,6 +60,9 @@ const SHAPES: [Shape; 5] = [
 
 /// Values of a matrix at most: 16 GiB.
 const LARGEST: usize = 1 << 32;
+
+/// Bytes of a value: on the device, on the host and on the way between.
+const COPIES: usize = 12;
 
 /// Products n·d·k beyond which a shape is left out on a software rasteriser.
 const SOFTWARE_LIMIT: usize = 4_000_000_000;
@@ -93,6 +103,10 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
     if command.repeat == 0 {
         return Err(Error::input("--repeat 0: at least one run is needed"));
     }
+    if let Some(shape) = command.shape {
+        let what = format!("measuring {} x {} vectors", shape.n, shape.d);
+        common.check_memory(shape.bytes(), what, "take fewer of them")?;
+    }
     let engine = common.engine()?;
     let peaks = measure_peaks(&engine, command.repeat)?;
     if !common.json {
@@ -113,7 +127,7 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
         );
     }
     let mut records = Vec::new();
-    for shape in shapes(command, &engine) {
+    for shape in shapes(command, &engine, common.memory()) {
         // One corner is no curve.
         let possible = |name: &Measurement| *name != Measurement::Project || shape.k > 1;
         for name in measurements(command).into_iter().filter(possible) {
@@ -143,12 +157,12 @@ fn measurements(command: &Bench) -> Vec<Measurement> {
     command.only.map_or_else(|| Measurement::value_variants().to_vec(), |only| vec![only])
 }
 
-fn shapes(command: &Bench, engine: &Engine) -> Vec<Shape> {
+fn shapes(command: &Bench, engine: &Engine, memory: u64) -> Vec<Shape> {
     if let Some(shape) = command.shape {
         return vec![shape];
     }
-    let fits = |shape: &Shape| !engine.is_software() || shape.n * shape.d * shape.k <= SOFTWARE_LIMIT;
-    SHAPES.into_iter().filter(fits).collect()
+    let quick = |shape: &Shape| !engine.is_software() || shape.n * shape.d * shape.k <= SOFTWARE_LIMIT;
+    SHAPES.into_iter().filter(|shape| quick(shape) && shape.bytes() <= memory).collect()
 }
 
 fn measure_peaks(engine: &Engine, repeat: usize) -> Result<Peaks> {

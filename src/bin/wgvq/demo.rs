@@ -14,7 +14,7 @@ use wgvq::{Batching, Codes, Context, Engine, Error, Evaluation, Result, Spec, Tr
 
 use crate::Verdict;
 use crate::args::{Common, Demo};
-use crate::figures::{Figures, print_json};
+use crate::figures::{Figures, Loss, LossOf, print_json};
 use crate::plots::{self, Labels, Series};
 use crate::stdout::say;
 use crate::words::html;
@@ -27,6 +27,9 @@ const QUERIES: &[u8] = include_bytes!("../../../data/wordnet_queries.npy");
 
 /// The quantizers that are tried, the smallest codes first; the files are those of the last one.
 const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"];
+
+/// Of as many vectors one is not trained on, and judged.
+const HELD_OUT: usize = 4;
 
 /// Neighbours that are searched for, and those that the recall is of.
 const NEIGHBOURS: usize = 10;
@@ -45,15 +48,26 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
     io::write_file(&sample, SAMPLE, true)?;
     io::write_file(&queries, QUERIES, true)?;
     let (data, queries) = (io::open(&sample)?, io::open(&queries)?);
+    common.check_memory(needed(&data)?, "the demo", "train on fewer vectors of your own")?;
     let engine = common.engine()?;
     if !common.json {
         say!("running on {}: {}", engine.name(), engine.reason());
         say!("sample: {} sentence embeddings × {} dimensions, f32", data.rows(), data.dim());
+        say!("loss: {}", LossOf::HeldOut);
         say!("recall: how many of {} queries find their nearest among {NEIGHBOURS}\n", queries.rows());
     }
 
     let truth = Search::nearest(1).flat(&engine, Metric::SquaredL2, &data, &queries)?;
-    let task = Task { engine: &engine, data: &data, queries: &queries, truth: truth.ids, folder };
+    let (held_out, rest): (Vec<_>, Vec<_>) = (0..data.rows()).partition(|row| row % HELD_OUT == HELD_OUT - 1);
+    let task = Task {
+        engine: &engine,
+        data: &data,
+        trained_on: data.gather(&rest)?,
+        held_out: data.gather(&held_out)?,
+        queries: &queries,
+        truth: truth.ids,
+        folder,
+    };
     let mut runs = Vec::new();
     if !common.json {
         say!("{HEADER}");
@@ -65,7 +79,7 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         }
         runs.push(run);
     }
-    write_report(folder, &runs, &engine)?;
+    write_report(folder, &runs, &data, &engine)?;
     if common.json {
         print_json(&json!({ "runs": figures(&runs), "report": folder, "device": engine.name() }))?;
         return Ok(Verdict::Done);
@@ -86,10 +100,20 @@ fn holds_report(folder: &Path) -> bool {
     })
 }
 
+/// Bytes that the quantizers take at most, beside the vectors as read, held out, decoded and on their way.
+fn needed(data: &Dataset) -> Result<u64> {
+    let (n, d) = (data.rows(), data.dim());
+    let of = |spec: &str| Ok(Training::new(spec.parse()?).holds(n, d)?.bytes(n, d));
+    let needed: Vec<u64> = SPECS.into_iter().map(of).collect::<Result<_>>()?;
+    Ok(needed.into_iter().max().unwrap_or(0) + 16 * (n * d) as u64)
+}
+
 /// What every quantizer is to do.
 struct Task<'a> {
     engine: &'a Engine,
     data: &'a Dataset,
+    trained_on: Array2<f32>,
+    held_out: Array2<f32>,
     queries: &'a Dataset,
     /// The row that is nearest to each query.
     truth: Array2<u32>,
@@ -111,7 +135,7 @@ impl Task<'_> {
         let (engine, data, folder) = (self.engine, self.data, self.folder);
         let n = data.rows();
         let start = Instant::now();
-        let trained = Training::new(spec).seed(seed).fit(engine, data, &mut ())?;
+        let trained = Training::new(spec).seed(seed).fit(engine, &self.trained_on, &mut ())?;
         let train_seconds = start.elapsed().as_secs_f64();
         let quantizer = &*trained.quantizer;
         quantizer.save(&folder.join("model.safetensors"), true, json!({ "trainer": "kmeans" }))?;
@@ -144,7 +168,10 @@ impl Task<'_> {
         let recall = search::recall(found.ids.view(), self.truth.view(), NEIGHBOURS)?;
 
         let counts = measured.usage[0].counts().iter().map(|&count| count as f64).collect();
-        let figures = Figures::new(engine, quantizer, &measured, seconds);
+        let judged = Evaluation::of(&*coder, engine, &self.held_out)?;
+        let loss = Loss::new(&judged.distortion, LossOf::HeldOut);
+        let mut figures = Figures::of_loss(engine, quantizer, loss, &measured.usage, seconds);
+        figures.vectors_per_second = n as f64 / seconds;
         Ok(Run { figures, counts, train_seconds, decode_rate, recall })
     }
 }
@@ -179,7 +206,7 @@ fn figures(runs: &[Run]) -> Vec<Value> {
     runs.iter().map(figures).collect()
 }
 
-fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
+fn write_report(folder: &Path, runs: &[Run], data: &Dataset, engine: &Engine) -> Result<()> {
     let chart = |file: &str, labels: Labels, figure: fn(&Run) -> f64| {
         let series: Vec<_> = runs
             .iter()
@@ -191,7 +218,8 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
         plots::lines(&folder.join(file), true, &labels, &series, None)
     };
     let x = "bytes per vector";
-    let labels = Labels { title: "Rate and distortion", x, y: "share of the variance lost" };
+    let y = format!("share of the variance lost, {}", LossOf::HeldOut);
+    let labels = Labels { title: "Rate and distortion", x, y: &y };
     chart("rate-distortion.svg", labels, |run| run.figures.relative_mse.unwrap_or(0.0))?;
     let labels = Labels { title: "Rate and recall", x, y: "recall@10" };
     chart("recall.svg", labels, |run| run.recall)?;
@@ -211,11 +239,12 @@ fn write_report(folder: &Path, runs: &[Run], engine: &Engine) -> Result<()> {
     let page = format!(
         "{PAGE}\
          <style>body{{font-family:sans-serif;max-width:60em;margin:2em auto}}pre{{overflow-x:auto}}</style>\
-         <h1>wgvq demo</h1><p>{} vectors × {} dimensions on {}.</p><pre>{}</pre>\
+         <h1>wgvq demo</h1><p>{} vectors × {} dimensions on {}. The loss is {}.</p><pre>{}</pre>\
          <p><img src=\"rate-distortion.svg\"><p><img src=\"recall.svg\"><p><img src=\"usage.svg\">\n",
-        runs[0].figures.n,
-        runs[0].figures.dim,
+        data.rows(),
+        data.dim(),
         html(engine.name()),
+        LossOf::HeldOut,
         table
     );
     io::write_file(folder.join("report.html"), page.as_bytes(), true)

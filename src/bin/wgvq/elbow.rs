@@ -1,11 +1,12 @@
 //! `wgvq elbow`
 
-use wgvq::train::{KMeans, elbow};
-use wgvq::{Error, Result, io};
+use wgvq::train::{Holds, KMeans, elbow};
+use wgvq::{Error, Result, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Elbow, NamedOutputs};
-use crate::figures::print_json;
+use crate::figures::{LossOf, print_json};
+use crate::memory::Sample;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
 use crate::stdout::say;
@@ -15,17 +16,31 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(&command.data.data)?;
     command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let data = io::open_all(&command.data.data)?;
+    let largest = command.k[command.k.len() - 1];
+    let settings = command.kmeans.apply(KMeans::new(largest)).mini_batch(None);
+    // All are trained on the sample of the largest, which is kept.
+    let holds = settings.holds(data.dim());
+    let holds = Holds { copies: 1.0 + holds.copies, ..holds };
+    let sample = Sample {
+        vectors: settings.sample_size(data.len()),
+        dim: data.dim(),
+        codewords: command.kmeans.sample.is_none().then_some(largest),
+        instead: "take a smaller --sample",
+    };
+    let vectors = common.training_vectors(&holds, &sample)?;
     let engine = common.engine()?;
     let total = command.k.len().saturating_mul(command.kmeans.most_iterations());
     let mut watch = Watch::new(Progress::new(common, "elbow", "iterations", total));
-    let trainer = |k| command.kmeans.apply(KMeans::new(k)).seed(common.seed);
+    let trainer = |k| command.kmeans.apply(KMeans::new(k)).most_vectors(vectors).seed(common.seed);
     let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;
     watch.progress.finish();
 
+    let of = LossOf::TrainedOn;
     if let Some(path) = &command.plot {
         let points: Vec<_> = found.points.iter().map(|point| (point.k as f64, point.mse)).collect();
         let knee = points.iter().copied().find(|point| point.0 == found.knee as f64);
-        let labels = Labels { title: "Distortion over codebook size", x: "codewords", y: "mse" };
+        let y = format!("mse, {of}");
+        let labels = Labels { title: "Distortion over codebook size", x: "codewords", y: &y };
         let marked = knee.map(|(k, mse)| (k, mse, format!("knee: k = {k}")));
         plots::lines(path, common.force, &labels, &[Series { name: "k-means".into(), points }], marked)?;
     }
@@ -33,11 +48,12 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
         print_json(&serde_json::json!({
             "points": found.points,
             "knee": found.knee,
+            "loss_of": of,
             "device": engine.name(),
         }))?;
         return Ok(Verdict::Done);
     }
-    say!("{:>8} {:>16}", "k", "mse");
+    say!("{:>8} {:>16}, {of}", "k", "mse");
     for point in &found.points {
         let mark = if point.k == found.knee { "  <- knee" } else { "" };
         say!("{:>8} {:>16.6}{mark}", point.k, point.mse);

@@ -8,7 +8,7 @@ use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Vectors, encode_batch
 
 use crate::args::{Common, Encode};
 use crate::codes::{CodesWriter, Destination, PACKED};
-use crate::figures::Figures;
+use crate::figures::{Figures, LossOf};
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
@@ -72,7 +72,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let stored = out.finish()?;
     progress.finish();
     let seconds = start.elapsed().as_secs_f64();
-    let mut figures = Figures::new(&engine, &*model.quantizer, &found, seconds);
+    let mut figures = Figures::new(&engine, &*model.quantizer, &found, LossOf::Encoded, seconds);
     if let Some(bits) = stored {
         figures = figures.with("stored_bits_per_vector", bits);
     }

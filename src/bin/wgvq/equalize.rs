@@ -3,11 +3,15 @@
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::{Equalized, Error, Evaluation, Result, Vectors, io};
+use wgvq::{Equalized, Error, Result, Vectors, io};
 
-use crate::Verdict;
 use crate::args::{Common, Equalize, NamedOutputs};
-use crate::figures::Figures;
+use crate::figures::{Figures, LossOf};
+use crate::memory::PROJECTION;
+use crate::{Verdict, eval};
+
+/// Bytes beside each vector: its place on the curve, its number, its run, and what sorting takes.
+const BESIDE: u64 = 28;
 
 pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().chain([&command.model]);
@@ -22,18 +26,27 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     };
     let data = io::open_all(&command.data.data)?;
     let k = command.codewords.unwrap_or(curve.nrows());
+    let (n, dim) = (data.len(), data.dim());
+    let left = common.memory_beside(
+        BESIDE * n as u64 + PROJECTION,
+        format_args!("equalizing by {n} x {dim} vectors"),
+        "take a part of them",
+    )?;
     let engine = common.engine()?;
     let start = Instant::now();
     let equalized = Equalized::of(&engine, curve, &data, k)?.by(command.by).at_scale(model.quantizer.scale());
     let seconds = start.elapsed().as_secs_f64();
-    let found = Evaluation::of(&*equalized.prepare(&engine)?, &engine, &data)?;
+    let found = eval::judge(&*equalized, &engine, &data, common, left, |_| Ok(()))?;
     let record = json!({
         "trainer": "equalize",
         "of": spec.to_string(),
         "vectors": data.len(),
         "mse": found.distortion.mse(),
+        "loss_of": LossOf::TrainedOn,
     });
     equalized.save(&command.output, common.force, record)?;
-    Figures::new(&engine, &*equalized, &found, seconds).with("by", command.by.to_string()).print(common)?;
+    Figures::new(&engine, &*equalized, &found, LossOf::TrainedOn, seconds)
+        .with("by", command.by.to_string())
+        .print(common)?;
     Ok(Verdict::Done)
 }

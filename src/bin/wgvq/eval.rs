@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use wgvq::coding::{Method, Writer};
 use wgvq::{
-    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Result, Vectors, decode_batches,
+    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors, decode_batches,
     encode_batches, io,
 };
 
 use crate::args::{Common, Eval};
 use crate::codes::{self, CodesFile};
-use crate::figures::Figures;
+use crate::figures::{Figures, LossOf};
 use crate::progress::Progress;
 use crate::{Verdict, interrupt, words};
 
@@ -28,35 +28,42 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
             stored = Some(codes.stored_bits());
             judge_codes(&model, &engine, &data, &codes, &mut coded, common)?
         }
-        None => judge(&model, &engine, &data, common, |batch| coded.append(batch.codes.view()))?,
+        None => judge(&*model.quantizer, &engine, &data, common, common.memory(), |batch| {
+            coded.append(batch.codes.view())
+        })?,
     };
     let coded = coded.finish()?;
     let seconds = start.elapsed().as_secs_f64();
-    Figures::new(&engine, &*model.quantizer, &found, seconds)
+    Figures::new(&engine, &*model.quantizer, &found, LossOf::Given, seconds)
         .with("range_coded_bits", coded.bits_per_vector())
         .with("stored_bits_per_vector", stored)
         .print(common)?;
     match command.max_mse {
         Some(limit) if found.distortion.mse() > limit => {
-            words::complain(format_args!("the mse {} is above --max-mse {limit}", found.distortion.mse()));
+            words::complain(format_args!(
+                "the mse {}, {}, is above --max-mse {limit}",
+                found.distortion.mse(),
+                LossOf::Given
+            ));
             Ok(Verdict::Missed)
         }
         _ => Ok(Verdict::Done),
     }
 }
 
-/// Encodes the data, adds up what is lost and passes each batch on to `sink`.
+/// Encodes the data in batches that stay within `memory`, adds up what is lost and passes each batch on to `sink`.
 pub fn judge(
-    model: &Model,
+    quantizer: &dyn Quantizer,
     engine: &Engine,
     data: &dyn Vectors,
     common: &Common,
+    memory: u64,
     mut sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<Evaluation> {
-    let coder = model.quantizer.prepare(engine)?;
+    let coder = quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&*coder);
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
-    let batching = Batching::within(common.memory(), &*coder, engine);
+    let batching = Batching::within(memory, &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
         found.add_encoded(batch);
         progress.add(batch.rows.len(), String::new());

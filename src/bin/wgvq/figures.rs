@@ -1,5 +1,7 @@
 //! The figures that `train`, `encode` and `eval` report, as JSON or as a table.
 
+use std::fmt;
+
 use serde::Serialize;
 use wgvq::metrics::{Distortion, Usage};
 use wgvq::{Engine, Evaluation, Quantizer, Result};
@@ -15,6 +17,7 @@ pub struct Figures {
     pub dim: usize,
     pub mse: Option<f64>,
     pub relative_mse: Option<f64>,
+    pub loss_of: LossOf,
     pub bits_per_vector: f64,
     pub entropy_bits: f64,
     pub perplexity: Vec<f64>,
@@ -28,24 +31,76 @@ pub struct Figures {
     pub more: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Which vectors an error is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossOf {
+    /// All that were trained on.
+    TrainedOn,
+    /// Some that were trained on.
+    SampleOfTrainedOn,
+    /// All that a sample or batches were drawn from.
+    DrawnFrom,
+    /// Those of each batch, before its step.
+    Batches,
+    /// Those that this run has encoded.
+    Encoded,
+    /// Those that were given to be judged.
+    Given,
+    /// Every 4th, which was not trained on.
+    HeldOut,
+}
+
+impl LossOf {
+    /// Of `judged` vectors after a training on `trained`, the ones among the others.
+    pub fn after_training(trained: usize, judged: usize) -> Self {
+        match judged.cmp(&trained) {
+            std::cmp::Ordering::Less => Self::SampleOfTrainedOn,
+            std::cmp::Ordering::Equal => Self::TrainedOn,
+            std::cmp::Ordering::Greater => Self::DrawnFrom,
+        }
+    }
+}
+
+impl fmt::Display for LossOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TrainedOn => "of the vectors trained on",
+            Self::SampleOfTrainedOn => "of a sample of the vectors trained on",
+            Self::DrawnFrom => "of all vectors that the training has drawn from",
+            Self::Batches => "of the batches trained on",
+            Self::Encoded => "of the vectors encoded",
+            Self::Given => "of the vectors given",
+            Self::HeldOut => "of every 4th vector, which the training has not seen",
+        })
+    }
+}
+
 /// What was lost over `n` vectors.
 pub struct Loss {
     pub n: usize,
+    pub of: LossOf,
     /// `None` if there was nothing to measure.
     pub mse: Option<f64>,
     pub relative_mse: Option<f64>,
 }
 
-impl From<&Distortion> for Loss {
-    fn from(distortion: &Distortion) -> Self {
+impl Loss {
+    pub fn new(distortion: &Distortion, of: LossOf) -> Self {
         let n = distortion.rows();
-        Self { n, mse: (n > 0).then(|| distortion.mse()), relative_mse: distortion.relative_mse() }
+        Self { n, of, mse: (n > 0).then(|| distortion.mse()), relative_mse: distortion.relative_mse() }
     }
 }
 
 impl Figures {
-    pub fn new(engine: &Engine, quantizer: &dyn Quantizer, found: &Evaluation, seconds: f64) -> Self {
-        let loss = Loss::from(&found.distortion);
+    pub fn new(
+        engine: &Engine,
+        quantizer: &dyn Quantizer,
+        found: &Evaluation,
+        of: LossOf,
+        seconds: f64,
+    ) -> Self {
+        let loss = Loss::new(&found.distortion, of);
         let mut figures = Self::of_loss(engine, quantizer, loss, &found.usage, seconds);
         if quantizer.is_ragged() {
             figures.bits_per_vector = found.bits_per_vector();
@@ -67,6 +122,7 @@ impl Figures {
             dim: quantizer.dim(),
             mse: loss.mse,
             relative_mse: loss.relative_mse,
+            loss_of: loss.of,
             bits_per_vector: quantizer.bits_per_vector(),
             entropy_bits: usage.iter().map(Usage::entropy).sum(),
             perplexity: usage.iter().map(Usage::perplexity).collect(),
@@ -93,7 +149,7 @@ impl Figures {
         say!("spec              {}", self.spec);
         say!("vectors           {} × {}", self.n, self.dim);
         if let Some(mse) = self.mse {
-            say!("mse               {mse:.6}");
+            say!("mse               {mse:.6}, {}", self.loss_of);
         }
         if let Some(share) = self.relative_mse {
             say!("relative mse      {:.2} % of the variance is lost", 100.0 * share);

@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
-use wgvq::{
-    Context, Engine, Error, ErrorKind, Evaluation, GradientRun, Result, Spec, TrainingWindow, Vectors,
-};
+use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, TrainingWindow, Vectors};
 
 use crate::args::{Common, Train, TrainerName};
-use crate::figures::Figures;
+use crate::figures::{Figures, LossOf};
+use crate::memory::Sample;
 use crate::progress::Progress;
 use crate::run_log::Log;
-use crate::{Verdict, interrupt};
+use crate::{Verdict, eval, interrupt};
 
 pub fn run(
     command: &Train,
@@ -36,6 +35,14 @@ pub fn run(
     if let Some(log) = &options.log {
         if options.resume { claims.keeps(log) } else { claims.writes(log) }.context(|| "--log")?;
     }
+    let sample = Sample {
+        vectors: training.sample_size(data.len(), data.dim()),
+        dim: data.dim(),
+        codewords: Some(training.codewords(data.dim())?),
+        instead: "take a smaller --batch, or fewer codewords",
+    };
+    let vectors = common.training_vectors(&training.holds(data.dim())?, &sample)?;
+    let training = training.most_vectors(vectors);
     let engine = common.engine()?;
 
     let mut run = training.start(&engine, data)?;
@@ -44,7 +51,9 @@ pub fn run(
     }
     let mut log = Log::open(options.log.as_deref(), common.force, options.resume.then(|| run.step()))?;
     if !options.resume {
-        log.write(&json!({ "run": describe(command, common, engine.name(), &run, data) }))?;
+        let mut said = describe(command, common, engine.name(), &run);
+        said["loss_of"] = json!(LossOf::Batches);
+        log.write(&json!({ "run": said }))?;
     }
     let steps = options.steps();
     let first = run.step();
@@ -94,11 +103,13 @@ fn write_model(
 ) -> Result<()> {
     let quantizer = run.quantizer()?;
     let seconds = begin.elapsed().as_secs_f64();
-    let found = Evaluation::of(&*quantizer.prepare(engine)?, engine, data)?;
-    let mut record = describe(command, common, engine.name(), run, data);
+    let found = eval::judge(&*quantizer, engine, data, common, common.memory(), |_| Ok(()))?;
+    let of = LossOf::after_training(run.vectors(), data.len());
+    let mut record = describe(command, common, engine.name(), run);
     record["mse"] = json!(found.distortion.mse());
+    record["loss_of"] = json!(of);
     quantizer.save(&command.output, common.force, record)?;
-    let mut figures = Figures::new(engine, &*quantizer, &found, seconds);
+    let mut figures = Figures::new(engine, &*quantizer, &found, of, seconds);
     figures.iterations = Some(run.step() as usize);
     figures.vectors_per_second = steps_per_second * run.batch() as f64;
     figures.with("steps_per_second", steps_per_second).print(common)
@@ -128,7 +139,7 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
 }
 
 /// What the log and the model say of the run.
-fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun, data: &dyn Vectors) -> Value {
+fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun) -> Value {
     let options = &command.gradient;
     json!({
         "spec": command.spec.to_string(),
@@ -137,8 +148,8 @@ fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun, d
         "batch": run.batch(),
         "lr": options.rate(),
         "seed": common.seed,
-        "vectors": data.len(),
-        "dim": data.dim(),
+        "vectors": run.vectors(),
+        "dim": run.dim(),
         "device": device,
     })
 }
@@ -147,7 +158,7 @@ fn note(window: &TrainingWindow) -> String {
     let mean = |sum: f64| sum / window.usage.len().max(1) as f64;
     let perplexity = mean(window.usage.iter().map(|usage| usage.perplexity()).sum());
     let dead: usize = window.usage.iter().map(|usage| usage.dead()).sum();
-    format!("loss {:.6}, perplexity {perplexity:.1}, dead {dead}", window.mse())
+    format!("loss {:.6} {}, perplexity {perplexity:.1}, dead {dead}", window.mse(), LossOf::Batches)
 }
 
 /// The file beside the model that the state of the run is saved to.

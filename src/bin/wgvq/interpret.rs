@@ -10,7 +10,8 @@ use wgvq::search::{Neighbours, Search};
 use wgvq::{Context, Error, Projection, Result, Spec, Vectors, io};
 
 use crate::args::{Common, Interpret, NamedOutputs};
-use crate::figures::print_json;
+use crate::figures::{LossOf, print_json};
+use crate::memory::PROJECTION;
 use crate::search::watch;
 use crate::stdout::say;
 use crate::{Verdict, eval, heat_map, interrupt, one_codebook};
@@ -20,6 +21,9 @@ const SHOWN: usize = 32;
 
 /// Codewords that are named of each label.
 const NAMED: usize = 3;
+
+/// Bytes beside each vector: its code, its label and its place on a curve.
+const BESIDE: u64 = 16;
 
 /// Rows that are moved at a time.
 const BATCH: usize = 4096;
@@ -31,6 +35,12 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
     command.heat_map.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = one_codebook::load(&command.model)?;
     let data = io::open_all(&command.data.data)?;
+    let projected = if model.quantizer.curve().is_some() { PROJECTION } else { 0 };
+    let left = common.memory_beside(
+        BESIDE * data.rows() as u64 + projected,
+        format_args!("what is kept of {} vectors", data.rows()),
+        "take a part of them",
+    )?;
     let labels = match &command.labels {
         Some(path) => Some(read_labels(path, data.rows())?),
         None => None,
@@ -50,7 +60,7 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
     };
 
     let mut codes = Vec::with_capacity(data.rows());
-    let judged = eval::judge(&model, &engine, &data, common, |batch| {
+    let judged = eval::judge(&*model.quantizer, &engine, &data, common, left, |batch| {
         codes.extend(batch.codes.iter());
         Ok(())
     })?;
@@ -61,7 +71,7 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
     };
     let nearest = match command.nearest {
         Some(r) => {
-            let search = Search::nearest(r).memory(common.memory()).watch(watch("nearest", common));
+            let search = Search::nearest(r).memory(left).watch(watch("nearest", common));
             Some(search.flat(&engine, Metric::SquaredL2, &data, codebook.codewords())?)
         }
         None => None,
@@ -88,6 +98,7 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
             "n": data.rows(),
             "dim": data.dim(),
             "mse": mse,
+            "loss_of": LossOf::Given,
             "curve_mse": curve_mse,
             "used": used,
             "jumps": jumps,
@@ -102,9 +113,10 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
         }))?;
         return Ok(Verdict::Done);
     }
-    say!("{spec}: {} vectors on {used} of {k} codewords, mse {mse:.6}", data.rows());
+    let of = LossOf::Given;
+    say!("{spec}: {} vectors on {used} of {k} codewords, mse {mse:.6}, {of}", data.rows());
     if let Some(curve_mse) = curve_mse {
-        say!("{:<20} {curve_mse:.6}", "mse to the curve");
+        say!("{:<20} {curve_mse:.6}, {of}", "mse to the curve");
     }
     say!("{:<20} mean {:.4}, longest {:.4}, in all {:.4}", "jumps", jumps.mean, jumps.max, jumps.total);
     say!("{:<20} {}", "order", figure(order));

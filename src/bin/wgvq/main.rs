@@ -17,6 +17,7 @@ mod heat_map;
 mod inspect;
 mod interpret;
 mod interrupt;
+mod memory;
 mod mixture;
 mod occurrence_plot;
 mod one_codebook;

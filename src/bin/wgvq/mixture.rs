@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use serde_json::json;
 use wgvq::train::{Ended, GaussianMixture, KMeans};
-use wgvq::{Error, Evaluation, Result, Spec, Vectors, Vq};
+use wgvq::{Error, Result, Spec, Vectors, Vq};
 
-use crate::Verdict;
 use crate::args::{Common, Train};
-use crate::figures::Figures;
+use crate::figures::{Figures, LossOf};
+use crate::memory::Sample;
 use crate::progress::Progress;
 use crate::train::Watch;
+use crate::{Verdict, eval};
 
 /// Iterations, unless said otherwise.
 const ITERATIONS: usize = 100;
@@ -39,7 +40,15 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         }
     }
     let iterations = options.iters.unwrap_or(ITERATIONS);
-    let start = options.apply(KMeans::new(k)).iterations(START).seed(common.seed);
+    let mut start = options.apply(KMeans::new(k)).iterations(START).seed(common.seed);
+    let fitted = GaussianMixture::new(k).start(start.clone());
+    let sample = Sample {
+        vectors: fitted.sample_size(data.len()),
+        dim: data.dim(),
+        codewords: options.may_sample().then_some(k),
+        instead: "take a smaller --sample",
+    };
+    start = start.most_vectors(common.training_vectors(&fitted.holds(data.len(), data.dim()), &sample)?);
     let mut trainer = GaussianMixture::new(k)
         .covariance(command.covariance.map_or_else(Default::default, Into::into))
         .iterations(iterations)
@@ -60,7 +69,8 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
     }
 
     let vq = wgvq::scaled(Box::new(Vq::from_mixture(found.mixture)?), found.scale);
-    let measured = Evaluation::of(&*vq.prepare(&engine)?, &engine, data)?;
+    let measured = eval::judge(&*vq, &engine, data, common, common.memory(), |_| Ok(()))?;
+    let of = LossOf::after_training(found.rows, data.len());
     let training = json!({
         "trainer": "em",
         "seed": common.seed,
@@ -69,9 +79,10 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         "vectors": found.rows,
         "log_likelihood": found.log_likelihood,
         "mse": measured.distortion.mse(),
+        "loss_of": of,
     });
     vq.save(&command.output, common.force, training)?;
-    let mut figures = Figures::new(&engine, &*vq, &measured, seconds);
+    let mut figures = Figures::new(&engine, &*vq, &measured, of, seconds);
     figures.iterations = Some(found.history.len());
     figures
         .with("ended", found.ended)

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use indicatif::BinaryBytes;
 use serde_json::json;
 use wgvq::curves::{self, Tour};
 use wgvq::io::{self, RowWriter};
@@ -79,13 +78,6 @@ fn check_memory(n: usize, dim: usize, common: &Common) -> Result<()> {
         return Err(Error::input(format!("{n} vectors; as many as 32 bits count can be ordered")));
     }
     let vectors = (n as u64).saturating_mul(4 * dim as u64);
-    let (needed, memory) = (vectors.saturating_add(curves::scratch_bytes(n, dim)), common.memory());
-    if needed > memory {
-        return Err(Error::input(format!(
-            "ordering {n} × {dim} vectors takes {} of memory, and --memory is {}; raise it, or order a part of them",
-            BinaryBytes(needed),
-            BinaryBytes(memory)
-        )));
-    }
-    Ok(())
+    let needed = vectors.saturating_add(curves::scratch_bytes(n, dim));
+    common.check_memory(needed, format_args!("ordering {n} x {dim} vectors"), "order a part of them")
 }

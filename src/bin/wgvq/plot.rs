@@ -39,7 +39,7 @@ fn training_runs(command: &Plot, common: &Common) -> Result<Verdict> {
         runs => format!("{} runs", runs.len()),
     };
     let loss = |point: &Point| if logarithmic { point.loss.log10() } else { point.loss };
-    let loss_label = if logarithmic { "log10 of the loss" } else { "loss" };
+    let loss_label = if logarithmic { "log10 of the loss of batches" } else { "loss of batches" };
     // One run shows each codebook, several the mean and the total of theirs.
     let perplexity = each_codebook(&runs, |point| &point.perplexity, mean);
     let dead = each_codebook(&runs, |point| &point.dead, |values| values.iter().sum());

@@ -7,6 +7,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use wgvq::{Error, Result, io};
 
+use crate::words::visible;
+
 /// A line of a chart.
 pub struct Series {
     pub name: String,
@@ -172,7 +174,8 @@ pub fn write(
         draw(&area)?;
         area.present().map_err(failed)?;
     }
-    io::write_file(path, text.as_bytes(), force)
+    // Names are escaped as they are drawn; control characters are none that XML could hold.
+    io::write_file(path, visible(&text).as_bytes(), force)
 }
 
 /// The range of the values with a little room, never empty.
@@ -188,4 +191,24 @@ fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
 /// What went wrong in drawing.
 pub fn failed(error: impl std::fmt::Display) -> Error {
     Error::input(format!("the plot cannot be drawn: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_in_a_picture_is_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plot.svg");
+        let hostile = "</text><script>&\"'\u{1b}\u{0}\u{202e}";
+        let series = [1.0, 2.0].map(|y| Series { name: hostile.into(), points: vec![(0.0, y), (1.0, y)] });
+        let labels = Labels { title: hostile, x: hostile, y: hostile };
+        lines(&path, false, &labels, &series, Some((0.0, 1.0, hostile.into()))).unwrap();
+        let picture = std::fs::read_to_string(&path).unwrap();
+        let shown = "&lt;/text&gt;&lt;script&gt;&amp;&quot;&apos;\\u001b\\u0000\\u202e";
+        // The title, two axes, two names and a mark.
+        assert_eq!(picture.matches(shown).count(), 6, "{picture}");
+        assert!(!picture.contains("<script") && !picture.contains(|c: char| c.is_control() && c != '\n'));
+    }
 }

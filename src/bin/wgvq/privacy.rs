@@ -6,7 +6,7 @@ use wgvq::{Result, io};
 
 use crate::Verdict;
 use crate::args::{Common, NamedOutputs, Privacy};
-use crate::figures::print_json;
+use crate::figures::{LossOf, print_json};
 use crate::stdout::say;
 use crate::{eval, occurrence_plot, one_codebook};
 
@@ -16,7 +16,7 @@ pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
     let model = one_codebook::load_with(&command.model, &command.search.settings())?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
-    let judged = eval::judge(&model, &engine, &data, common, |_| Ok(()))?;
+    let judged = eval::judge(&*model.quantizer, &engine, &data, common, common.memory(), |_| Ok(()))?;
     let counts = judged.usage[0].counts();
     let found = Occurrence::of(counts)?;
     let (mse, relative) = (judged.distortion.mse(), judged.distortion.relative_mse());
@@ -37,13 +37,19 @@ pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
             "dim": data.dim(),
             "mse": mse,
             "relative_mse": relative,
+            "loss_of": LossOf::Given,
             "occurrence": found,
             "counts": counts,
             "device": engine.name(),
         }))?;
         return Ok(Verdict::Done);
     }
-    say!("{spec}: {} vectors on {} codewords, mse {mse:.6}", found.vectors, found.codewords);
+    say!(
+        "{spec}: {} vectors on {} codewords, mse {mse:.6}, {}",
+        found.vectors,
+        found.codewords,
+        LossOf::Given
+    );
     say!("{:<28} {:>12} {:>14}", "", "found", "uniform code");
     let row = |name: &str, Measure { found, ideal }: Measure| say!("{name:<28} {found:>12.4} {ideal:>14.4}");
     row("standard deviation", found.standard_deviation);

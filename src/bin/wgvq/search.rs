@@ -24,6 +24,11 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     let codes = CodesFile::open(&command.codes, &model)?;
     let queries = io::open(&command.queries)?;
     let (n, count, k) = (codes.rows(), queries.rows(), command.k);
+    let left = common.memory_beside(
+        result_bytes(count, k),
+        format_args!("the {k} neighbours of {count} queries"),
+        "take fewer queries at a time",
+    )?;
     let truth = match &command.truth {
         Some(path) => Some(Truth::read(path, command, count, n)?),
         None => None,
@@ -35,7 +40,7 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     };
 
     let start = Instant::now();
-    let search = Search::nearest(k).memory(common.memory()).watch(watch("search", common));
+    let search = Search::nearest(k).memory(left).watch(watch("search", common));
     let found = search.codes(&engine, &*model.quantizer, n, |rows| codes.read(rows), &queries)?;
     let seconds = start.elapsed().as_secs_f64();
     let recalls = match &truth {
@@ -71,6 +76,11 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         say!("{k} neighbours of {count} queries among {n} codes of {spec} in {seconds:.3} s on {device}");
     }
     Ok(Verdict::Done)
+}
+
+/// Bytes that the neighbours take, with true ones beside them or on their way to a file.
+pub fn result_bytes(queries: usize, k: usize) -> u64 {
+    20 * queries as u64 * k as u64
 }
 
 /// The true neighbours, and where to ask for the recall.

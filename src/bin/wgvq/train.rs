@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::train::{Ended, Evolution, Init, Iteration, KMeans, Observer};
-use wgvq::{Context, Error, Evaluation, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
+use wgvq::train::{Ended, Evolution, Holds, Init, Iteration, KMeans, Observer};
+use wgvq::{Context, Error, Result, ScalarLevels, Spec, Training, Vectors, Vq, io};
 
 use crate::args::{Common, InitName, KMeansOptions, LevelsName, NamedOutputs, Train, TrainerName};
-use crate::figures::{Figures, Loss};
+use crate::figures::{Figures, Loss, LossOf};
+use crate::memory::Sample;
 use crate::progress::Progress;
-use crate::{Verdict, gradient, interrupt, mixture};
+use crate::{Verdict, eval, gradient, interrupt, mixture};
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().chain(&command.weights).chain(&command.start);
@@ -66,6 +67,9 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
     Ok(())
 }
 
+/// Bytes beside each vector that is given with a weight: the weight as read and as kept, and its number.
+const WEIGHING: f64 = 16.0;
+
 /// One codebook, with all that k-means has to offer.
 fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> Result<Verdict> {
     let mut trainer = command.kmeans.apply(KMeans::new(k)).seed(common.seed);
@@ -81,6 +85,19 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
             "--sample: batches are drawn from all vectors; leave it out with --mini-batch",
         ));
     }
+    let holds = trainer.holds(data.dim());
+    let weighing = if command.weights.is_some() { WEIGHING * data.len() as f64 } else { 0.0 };
+    let sample = Sample {
+        vectors: trainer.sample_size(data.len()),
+        dim: data.dim(),
+        codewords: command.kmeans.may_sample().then_some(k),
+        instead: match command.kmeans.mini_batch {
+            Some(_) => "take a smaller --mini-batch",
+            None => "take a smaller --sample",
+        },
+    };
+    let holds = Holds { fixed: holds.fixed + weighing, ..holds };
+    trainer = trainer.most_vectors(common.training_vectors(&holds, &sample)?);
     let weights = match &command.weights {
         Some(path) => Some(read_weights(path).context(|| "--weights")?),
         None => None,
@@ -97,6 +114,8 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
 
     let vq = Vq::at_scale(found.codebook, found.scale)?;
     let iterations = found.history.len();
+    // Batches are drawn from all vectors, and those are judged.
+    let of = if command.kmeans.mini_batch.is_some() { LossOf::DrawnFrom } else { LossOf::TrainedOn };
     let training = json!({
         "trainer": "kmeans",
         "seed": common.seed,
@@ -105,9 +124,10 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, k: usize) -> R
         "spherical": command.kmeans.spherical,
         "vectors": found.rows,
         "mse": found.mse,
+        "loss_of": of,
     });
     vq.save(&command.output, common.force, training)?;
-    let loss = Loss { n: found.rows, mse: Some(found.mse), relative_mse: found.relative_mse };
+    let loss = Loss { n: found.rows, of, mse: Some(found.mse), relative_mse: found.relative_mse };
     let mut figures = Figures::of_loss(&engine, &*vq, loss, &[found.usage], seconds);
     figures.iterations = Some(iterations);
     // What went through the assignment: every vector in every iteration of every run, or every batch.
@@ -159,6 +179,14 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
         None => training,
         Some(_) => training.kmeans(command.kmeans.apply(Training::default_kmeans(&spec))),
     };
+    let sample = Sample {
+        vectors: training.sample_size(data.len())?,
+        dim: data.dim(),
+        codewords: command.kmeans.may_sample().then_some(training.codewords()?),
+        instead: "take a smaller --sample",
+    };
+    let holds = training.holds(data.len(), data.dim())?;
+    let training = training.most_vectors(common.training_vectors(&holds, &sample)?);
     let engine = common.engine()?;
 
     let start = Instant::now();
@@ -169,16 +197,22 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
     watch.progress.finish();
 
     let quantizer = &*trained.quantizer;
-    let found = Evaluation::of(&*quantizer.prepare(&engine)?, &engine, &trained.sample)?;
+    let judged = trained.sample.nrows();
+    let left = common.memory().saturating_sub(4 * trained.sample.len() as u64);
+    let found = eval::judge(quantizer, &engine, &trained.sample, common, left, |_| Ok(()))?;
+    // These see all vectors.
+    let whole = matches!(spec, Spec::Scalar { .. } | Spec::Lattice { .. });
+    let of = LossOf::after_training(if whole { data.len() } else { judged }, judged);
     let record = json!({
         "trainer": "kmeans",
         "seed": common.seed,
         "iterations": iterations,
         "vectors": trained.sample.nrows(),
         "mse": found.distortion.mse(),
+        "loss_of": of,
     });
     quantizer.save(&command.output, common.force, record)?;
-    let mut figures = Figures::new(&engine, quantizer, &found, seconds);
+    let mut figures = Figures::new(&engine, quantizer, &found, of, seconds);
     figures.iterations = Some(iterations);
     figures.with("vectors_given", data.len()).print(common)?;
     Ok(Verdict::Done)
@@ -236,6 +270,11 @@ impl KMeansOptions {
         trainer.spherical(self.spherical).mini_batch(self.mini_batch)
     }
 
+    /// Whether nobody has said how many vectors are in memory.
+    pub fn may_sample(&self) -> bool {
+        self.sample.is_none() && self.mini_batch.is_none()
+    }
+
     /// Iterations at most of all the runs of one k-means.
     pub fn most_iterations(&self) -> usize {
         self.restarts.unwrap_or(1).saturating_mul(self.iters.unwrap_or(ITERATIONS))
@@ -258,7 +297,7 @@ impl Watch {
 impl Observer for Watch {
     fn iteration(&mut self, iteration: &Iteration) -> ControlFlow<()> {
         self.iterations += 1;
-        self.progress.add(1, format!("mse {:.6}", iteration.mse));
+        self.progress.add(1, format!("mse {:.6} {}", iteration.mse, LossOf::TrainedOn));
         if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 

@@ -10,7 +10,7 @@ use wgvq::{Context, Result, io};
 use crate::Verdict;
 use crate::args::{Common, MetricName, Truth};
 use crate::figures::print_json;
-use crate::search::{Rows, watch};
+use crate::search::{self, Rows, watch};
 use crate::stdout::say;
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
@@ -19,8 +19,13 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
     command.distances.iter().try_for_each(|path| claims.writes(path)).context(|| "--distances")?;
     let base = io::open(&command.base)?;
     let queries = io::open(&command.queries)?;
-    let engine = common.engine()?;
     let (count, k) = (queries.rows(), command.k);
+    let left = common.memory_beside(
+        search::result_bytes(count, k),
+        format_args!("the {k} neighbours of {count} queries"),
+        "take fewer queries at a time",
+    )?;
+    let engine = common.engine()?;
     let mut ids = Rows::<i32>::create(&command.output, count, k, common)?;
     let mut distances = match &command.distances {
         Some(path) => Some(Rows::<f32>::create(path, count, k, common)?),
@@ -33,7 +38,7 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
         MetricName::Cosine => Metric::Cosine,
     };
     let start = Instant::now();
-    let search = Search::nearest(k).memory(common.memory()).watch(watch("truth", common));
+    let search = Search::nearest(k).memory(left).watch(watch("truth", common));
     let found = search.flat(&engine, metric, &base, &queries)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(distances) = &mut distances {

@@ -12,6 +12,7 @@ mod tests;
 pub use run::{GradientRun, TrainingWindow};
 
 use self::curve::Stages;
+use self::model::Layout;
 use super::{Quantizer, Spec};
 use crate::Vectors;
 use crate::engine::Engine;
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::train::estimators::{
     Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, SfDiveq, SfNsvq, Soft, Ste, Temperature,
 };
-use crate::train::{Optimizer, Replacement, Rule, Schedule};
+use crate::train::{Holds, Optimizer, Replacement, Rule, Schedule};
 
 /// How the gradient gets through the quantizer: an estimator, with its own numbers.
 ///
@@ -151,8 +152,12 @@ pub struct GradientTraining {
     replacement: Option<Replacement>,
     beam: usize,
     window: u64,
+    most_vectors: usize,
     seed: u64,
 }
+
+/// The vectors that are kept on the device take at most this many bytes; of more, a random sample is.
+const MOST_BYTES: usize = 1 << 30;
 
 impl GradientTraining {
     /// 20,000 steps of 1024 vectors by Adam, from a learning rate of 0.02 down to 0 along a cosine; codewords are replaced
@@ -170,6 +175,7 @@ impl GradientTraining {
             replacement: None,
             beam: 5,
             window: 100,
+            most_vectors: usize::MAX,
             seed: 0,
         }
         .steps(20_000)
@@ -232,6 +238,44 @@ impl GradientTraining {
     pub fn window(mut self, window: u64) -> Self {
         self.window = window;
         self
+    }
+
+    /// Trains on a random sample of at most that many vectors, and of 1 GiB of them.
+    pub fn most_vectors(mut self, rows: usize) -> Self {
+        self.most_vectors = rows;
+        self
+    }
+
+    /// Codewords of the largest codebook: it takes as many vectors at least.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), for a spec that cannot be trained so.
+    pub fn codewords(&self, d: usize) -> Result<usize> {
+        Ok(Layout::of(&self.spec, d)?.sizes.into_iter().max().unwrap_or(1))
+    }
+
+    /// How many of `n` vectors of `d` dimensions it trains on.
+    pub fn sample_size(&self, n: usize, d: usize) -> usize {
+        n.min(self.most_vectors).min(MOST_BYTES / (4 * d.max(1)))
+    }
+
+    /// What it holds of vectors of `d` dimensions.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), for a spec that cannot be trained so.
+    pub fn holds(&self, d: usize) -> Result<Holds> {
+        let layout = Layout::of(&self.spec, d)?;
+        let codewords: usize = layout.sizes.iter().sum();
+        let numbers: usize =
+            layout.sizes.iter().zip(&layout.columns).map(|(k, columns)| k * columns.len()).sum();
+        // Of each vector of a batch: what the operations between it and the loss hold, and a score of every codeword where
+        // all of them have a part in it.
+        let scores = match self.method {
+            Method::Soft { .. } | Method::Gumbel { .. } => 6 * codewords,
+            _ => codewords,
+        };
+        let batch = self.batch.unwrap_or(BATCH) * (12 * d * layout.sizes.len() + scores);
+        Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10 * numbers + batch) as f64 })
     }
 
     /// The seed of everything random.

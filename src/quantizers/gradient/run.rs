@@ -18,9 +18,6 @@ use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
 use crate::vectors::fingerprint;
 
-/// The vectors that are kept on the device take at most this many bytes; of more, a random sample is.
-const MOST_BYTES: usize = 1 << 30;
-
 /// A [training](GradientTraining) under way.
 pub struct GradientRun {
     pub(super) engine: Engine,
@@ -98,9 +95,8 @@ impl GradientRun {
         let d = x.dim();
         let layout = Layout::of(&training.spec, d)?;
         let fingerprint = fingerprint(x)?;
-        let largest = layout.sizes.iter().copied().max().unwrap_or(1);
-        let most = MOST_BYTES / (4 * d.max(1)) / largest;
-        let sampler = KMeans::new(largest).sample_per_codeword(Some(most.max(1)));
+        let most = training.sample_size(x.len(), d);
+        let sampler = KMeans::new(1).sample_per_codeword(None).most_vectors(most);
         let mut x = joint::sample(&sampler, &layout.sizes, training.seed, x)?;
         let n = x.nrows();
         let batch = training.batch_of(n)?;
@@ -134,6 +130,16 @@ impl GradientRun {
     /// How the gradient gets through the quantizer.
     pub fn method(&self) -> &Method {
         &self.training.method
+    }
+
+    /// Vectors that it trains on.
+    pub fn vectors(&self) -> usize {
+        self.data.rows()
+    }
+
+    /// Their dimensions.
+    pub fn dim(&self) -> usize {
+        self.data.cols()
     }
 
     /// Vectors per step.
