@@ -34,6 +34,9 @@ else
     echo 'none: the GPU tests will be skipped (on Debian: apt-get install mesa-vulkan-drivers)'
 fi
 
+# What is built once needs no notes for building it again, which take longer than all else; who has some keeps them.
+[[ -d ${CARGO_TARGET_DIR:-target}/debug/incremental ]] || export CARGO_INCREMENTAL=0
+
 heading 'format'
 cargo fmt --check
 

@@ -3,7 +3,8 @@
 //   products[i, j] = (accumulate ? products[i, j] : 0) + sum over r of a[r, i] * b[r, j]
 //
 // a (n, p), b (n, q), products (p, q). A workgroup computes a tile of 64 x 64 products, each invocation 4 x 4 of them, from
-// slices of 16 rows in workgroup memory. Rows are added in their order, whatever the tile.
+// slices of 16 rows in workgroup memory. Rows are summed in blocks of 256, and the sums of blocks are added in their order:
+// where the host cuts the rows, between blocks, changes no bit.
 
 struct Params {
     n: u32,
@@ -14,6 +15,7 @@ struct Params {
 
 const TILE = 64u;
 const SLICE = 16u;
+const BLOCK = 256u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
@@ -35,8 +37,24 @@ fn main(
     let first_j = (tile % tiles_across) * TILE;
     let own_i = 4u * (local / 16u);
     let own_j = 4u * (local % 16u);
-    var sums = array<vec4f, 4>(vec4f(), vec4f(), vec4f(), vec4f());
+    var totals = array<vec4f, 4>(vec4f(), vec4f(), vec4f(), vec4f());
+    var sums = totals;
+    if params.accumulate != 0u {
+        for (var row = 0u; row < 4u; row++) {
+            for (var column = 0u; column < 4u; column++) {
+                let i = first_i + own_i + row;
+                let j = first_j + own_j + column;
+                totals[row][column] = products[select(0u, i * params.q + j, i < params.p && j < params.q)];
+            }
+        }
+    }
     for (var first = 0u; first < params.n; first += SLICE) {
+        if first % BLOCK == 0u {
+            for (var row = 0u; row < 4u; row++) {
+                totals[row] += sums[row];
+                sums[row] = vec4f();
+            }
+        }
         for (var at = local; at < SLICE * TILE; at += WORKGROUP) {
             let row = first + at / TILE;
             let i = first_i + at % TILE;
@@ -66,12 +84,7 @@ fn main(
         for (var column = 0u; column < 4u; column++) {
             let j = first_j + own_j + column;
             if tile < tiles_across * ((params.p + TILE - 1u) / TILE) && i < params.p && j < params.q {
-                let place = i * params.q + j;
-                var sum = sums[row][column];
-                if params.accumulate != 0u {
-                    sum += products[place];
-                }
-                products[place] = sum;
+                products[i * params.q + j] = totals[row][column] + sums[row][column];
             }
         }
     }

@@ -77,14 +77,16 @@ pub use ndarray;
 pub use serde_json;
 pub use wgpu;
 
-/// The GPU that tests run shaders on: the best there is, a software one included.
+/// The GPU that tests run shaders on: the best there is, a software one included. They share it, with its pipelines.
 ///
 /// Without an adapter the test is skipped and says so; where the environment has `WGVQ_REQUIRE_GPU`, as the
 /// test script sets it, it fails instead.
 #[cfg(test)]
 pub(crate) fn test_gpu() -> Option<Engine> {
-    match Engine::builder().device("gpu").checked(true).build() {
-        Ok(engine) => Some(engine),
+    static GPU: std::sync::LazyLock<Result<Engine>> =
+        std::sync::LazyLock::new(|| Engine::builder().device("gpu").checked(true).build());
+    match &*GPU {
+        Ok(engine) => Some(engine.clone()),
         Err(error) if std::env::var_os("WGVQ_REQUIRE_GPU").is_some() => panic!("{error}"),
         Err(error) => {
             eprintln!("skipped: {error}");

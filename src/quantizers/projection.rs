@@ -61,10 +61,27 @@ impl Projection {
         }
         Ok(Self { places, mse: sum / x.len().max(1) as f64 * scale.unit() })
     }
+
+    /// Bytes that [`of`](Self::of) takes for `n` vectors of `d` dimensions beside its result: a batch as it is read, scaled
+    /// and copied to the device.
+    ///
+    /// ```
+    /// use wgvq::Projection;
+    /// assert_eq!(Projection::bytes(10, 8), 4 * 10 * 8 * 4);
+    /// assert_eq!(Projection::bytes(100_000_000, 8), Projection::bytes(200_000_000, 8));
+    /// ```
+    pub fn bytes(n: usize, d: usize) -> u64 {
+        4 * batch_bytes(n, d) as u64
+    }
 }
 
-/// Bytes of the vectors that a pass reads at a time.
-pub(super) const BATCH_BYTES: usize = 16 << 20;
+/// Bytes of the vectors that a pass reads at a time, at most.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Bytes of the vectors that a pass over `n` vectors of `d` dimensions reads at a time.
+pub(super) fn batch_bytes(n: usize, d: usize) -> usize {
+    n.saturating_mul(4 * d).min(BATCH_BYTES.max(4 * d))
+}
 
 /// Rows of a pass over `n` vectors of `d` dimensions.
 pub(super) fn batches(n: usize, d: usize) -> impl Iterator<Item = std::ops::Range<usize>> {

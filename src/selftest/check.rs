@@ -7,10 +7,11 @@ use crate::rng::Rng;
 pub struct Check {
     engine: Engine,
     rng: Rng,
-    /// The comparison that is to be given a wrong result, to prove that it notices.
-    fault: Option<usize>,
     comparisons: usize,
     failures: Vec<String>,
+    /// Where each comparison has to prove that it can fail: those that took a wrong result for right.
+    #[cfg(test)]
+    blind: Option<Vec<String>>,
     /// The bits of all results, in the order in which they came.
     #[cfg(test)]
     results: Vec<u32>,
@@ -20,17 +21,30 @@ pub struct Check {
 const KEPT: usize = 8;
 
 impl Check {
-    pub(super) fn new(engine: &Engine, stem: &str, fault: Option<usize>) -> Self {
+    pub(super) fn new(engine: &Engine, stem: &str) -> Self {
         let stream = stem.bytes().fold(0, |hash: u64, byte| hash.wrapping_mul(31) + u64::from(byte));
         Self {
             engine: engine.clone(),
             rng: Rng::new(0x5e1f_7e57, stream),
-            fault,
             comparisons: 0,
             failures: Vec::new(),
             #[cfg(test)]
+            blind: None,
+            #[cfg(test)]
             results: Vec::new(),
         }
+    }
+
+    /// The same run, in which each comparison is given a wrong result after the right one.
+    #[cfg(test)]
+    pub(super) fn proving(self) -> Self {
+        Self { blind: Some(Vec::new()), ..self }
+    }
+
+    /// The comparisons that took a wrong result for right.
+    #[cfg(test)]
+    pub(super) fn blind(&self) -> &[String] {
+        self.blind.as_deref().unwrap_or_default()
     }
 
     #[cfg(test)]
@@ -73,17 +87,22 @@ impl Check {
 
     /// Compares whole numbers, one by one.
     pub(crate) fn same(&mut self, case: &str, got: impl IntoIterator<Item = u32>, want: &[u32]) {
-        let mut got: Vec<u32> = got.into_iter().collect();
+        let got: Vec<u32> = got.into_iter().collect();
         self.keep(got.iter().copied());
-        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
-            *first ^= 1;
-        }
-        if got.len() != want.len() {
-            return self.fail(case, format!("{} results, expected {}", got.len(), want.len()));
-        }
-        if let Some(at) = (0..want.len()).find(|&at| got[at] != want[at]) {
-            self.fail(case, format!("result {at} is {}, expected {}", got[at], want[at]));
-        }
+        let flip = |got: &mut Vec<u32>| {
+            if let Some(first) = got.first_mut() {
+                *first ^= 1;
+            }
+        };
+        self.compare(case, got, flip, |got| {
+            if got.len() != want.len() {
+                return Err(format!("{} results, expected {}", got.len(), want.len()));
+            }
+            match (0..want.len()).find(|&at| got[at] != want[at]) {
+                Some(at) => Err(format!("result {at} is {}, expected {}", got[at], want[at])),
+                None => Ok(()),
+            }
+        });
     }
 
     /// Compares the bits of floats: for kernels that only move values.
@@ -100,21 +119,26 @@ impl Check {
         want: &[f64],
         bound: impl Fn(usize) -> f64,
     ) {
-        let mut got: Vec<f32> = got.into_iter().collect();
+        let got: Vec<f32> = got.into_iter().collect();
         self.keep(got.iter().map(|value| value.to_bits()));
-        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
+        let miss = |got: &mut Vec<f32>| {
+            let Some(first) = got.first_mut() else { return };
             let step = 4.0 * bound(0) + f64::from(f32::MIN_POSITIVE);
             *first = (want[0] + step) as f32 + f32::EPSILON * 4.0 * want[0].abs() as f32;
-        }
-        if got.len() != want.len() {
-            return self.fail(case, format!("{} results, expected {}", got.len(), want.len()));
-        }
-        // Asking for what is right makes a NaN a failure.
-        let right = |at: usize| (f64::from(got[at]) - want[at]).abs() <= bound(at);
-        if let Some(at) = (0..want.len()).find(|&at| !right(at)) {
-            let bound = bound(at);
-            self.fail(case, format!("result {at} is {}, expected {} ± {bound:.3e}", got[at], want[at]));
-        }
+        };
+        self.compare(case, got, miss, |got| {
+            if got.len() != want.len() {
+                return Err(format!("{} results, expected {}", got.len(), want.len()));
+            }
+            // Asking for what is right makes a NaN a failure.
+            let right = |at: usize| (f64::from(got[at]) - want[at]).abs() <= bound(at);
+            match (0..want.len()).find(|&at| !right(at)) {
+                Some(at) => {
+                    Err(format!("result {at} is {}, expected {} ± {:.3e}", got[at], want[at], bound(at)))
+                }
+                None => Ok(()),
+            }
+        });
     }
 
     /// Judges choices by the oracle's cost of what was chosen: `excess(row, choice)` is how much dearer the
@@ -128,60 +152,79 @@ impl Check {
         excess: impl Fn(usize, usize) -> f64,
         bound: impl Fn(usize) -> f64,
     ) {
-        let mut got: Vec<u32> = got.into_iter().collect();
+        let got: Vec<u32> = got.into_iter().collect();
         self.keep(got.iter().copied());
-        if let (true, Some(first)) = (self.faulty(), got.first_mut()) {
+        let worst = |got: &mut Vec<u32>| {
+            let Some(first) = got.first_mut() else { return };
             // The dearest candidate, or one that is not there when all cost the same.
             let dearest = (0..limit).max_by(|&a, &b| excess(0, a).total_cmp(&excess(0, b))).unwrap_or(0);
             *first = if excess(0, dearest) > bound(0) { dearest as u32 } else { limit as u32 };
-        }
-        for (row, &choice) in got.iter().enumerate() {
-            let choice = choice as usize;
-            if choice >= limit {
-                return self.fail(case, format!("row {row} chose {choice} of {limit}"));
+        };
+        self.compare(case, got, worst, |got| {
+            for (row, &choice) in got.iter().enumerate() {
+                let choice = choice as usize;
+                if choice >= limit {
+                    return Err(format!("row {row} chose {choice} of {limit}"));
+                }
+                let (excess, bound) = (excess(row, choice), bound(row));
+                let right = excess <= bound;
+                if !right {
+                    return Err(format!(
+                        "row {row} chose {choice}, dearer by {excess:.3e} (bound {bound:.3e})"
+                    ));
+                }
             }
-            let (excess, bound) = (excess(row, choice), bound(row));
-            let right = excess <= bound;
-            if !right {
-                return self.fail(
-                    case,
-                    format!("row {row} chose {choice}, dearer by {excess:.3e} (bound {bound:.3e})"),
-                );
-            }
-        }
+            Ok(())
+        });
     }
 
     /// Judges lists of `w` choices, one per row, by `judge`, which says what is wrong with a row's list.
     pub(crate) fn lists(
         &mut self,
         case: &str,
-        mut got: ndarray::Array2<u32>,
+        got: ndarray::Array2<u32>,
         judge: impl Fn(usize, &[u32]) -> Result<(), String>,
     ) {
         self.keep(got.iter().copied());
-        if self.faulty() && !got.is_empty() {
+        let spoil = |got: &mut ndarray::Array2<u32>| {
             // A list that names the same candidate twice, or one that does not exist.
-            let last = got.ncols() - 1;
+            let Some(last) = got.ncols().checked_sub(1).filter(|_| got.nrows() > 0) else { return };
             got[[0, last]] = if last > 0 { got[[0, 0]] } else { u32::MAX };
-        }
-        for (row, list) in got.outer_iter().enumerate() {
-            if let Err(wrong) = judge(row, &list.to_vec()) {
-                return self.fail(case, format!("row {row}: {wrong}"));
+        };
+        self.compare(case, got, spoil, |got| {
+            for (row, list) in got.outer_iter().enumerate() {
+                judge(row, &list.to_vec()).map_err(|wrong| format!("row {row}: {wrong}"))?;
             }
-        }
+            Ok(())
+        });
     }
 
     /// Records that something which has to hold does (`true`) or does not.
     pub(crate) fn holds(&mut self, case: &str, what: &str, truth: bool) {
         self.keep([truth.into()]);
-        if truth == self.faulty() {
-            self.fail(case, format!("{what} does not hold"));
-        }
+        let judge = |truth: &bool| if *truth { Ok(()) } else { Err(format!("{what} does not hold")) };
+        self.compare(case, truth, |truth| *truth = false, judge);
     }
 
-    fn faulty(&mut self) -> bool {
+    /// Judges results, and, where comparisons are to prove that they can fail, results made wrong by `spoil`.
+    fn compare<T>(
+        &mut self,
+        case: &str,
+        #[cfg_attr(not(test), expect(unused_mut))] mut got: T,
+        #[cfg_attr(not(test), expect(unused_variables))] spoil: impl FnOnce(&mut T),
+        judge: impl Fn(&T) -> Result<(), String>,
+    ) {
         self.comparisons += 1;
-        self.fault == Some(self.comparisons - 1)
+        if let Err(what) = judge(&got) {
+            self.fail(case, what);
+        }
+        #[cfg(test)]
+        if let Some(blind) = &mut self.blind {
+            spoil(&mut got);
+            if judge(&got).is_ok() {
+                blind.push(format!("{case} (comparison {})", self.comparisons));
+            }
+        }
     }
 
     fn fail(&mut self, case: &str, what: String) {

@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::{Equalized, Error, Result, Vectors, io};
+use wgvq::{Equalized, Error, Projection, Result, Vectors, io};
 
 use crate::args::{Common, Equalize, NamedOutputs};
 use crate::figures::{Figures, LossOf};
-use crate::memory::PROJECTION;
 use crate::{Verdict, eval};
 
 /// Bytes beside each vector: its place on the curve, its number, its run, and what sorting takes.
@@ -28,7 +27,7 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     let k = command.codewords.unwrap_or(curve.nrows());
     let (n, dim) = (data.len(), data.dim());
     let left = common.memory_beside(
-        BESIDE * n as u64 + PROJECTION,
+        BESIDE * n as u64 + Projection::bytes(n, dim),
         format_args!("equalizing by {n} x {dim} vectors"),
         "take a part of them",
     )?;

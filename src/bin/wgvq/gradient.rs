@@ -171,7 +171,8 @@ struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Takes the name, unless it is that of somebody else's file, or of another run that is to be resumed.
+    /// Takes the name. Fails where it is that of somebody else's file, or of an earlier run's checkpoint that the command
+    /// neither resumes nor, by `--force`, gives up.
     fn claim(command: &Train, common: &Common, claims: &mut Claims) -> Result<Self> {
         let path = command.output.with_extension("checkpoint.safetensors");
         let shown = path.display();

@@ -11,7 +11,6 @@ use wgvq::{Context, Error, Projection, Result, Spec, Vectors, io};
 
 use crate::args::{Common, Interpret, NamedOutputs};
 use crate::figures::{LossOf, print_json};
-use crate::memory::PROJECTION;
 use crate::search::watch;
 use crate::stdout::say;
 use crate::{Verdict, eval, heat_map, interrupt, one_codebook};
@@ -35,10 +34,11 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
     command.heat_map.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = one_codebook::load(&command.model)?;
     let data = io::open_all(&command.data.data)?;
-    let projected = if model.quantizer.curve().is_some() { PROJECTION } else { 0 };
+    let (n, dim) = (data.rows(), data.dim());
+    let projected = if model.quantizer.curve().is_some() { Projection::bytes(n, dim) } else { 0 };
     let left = common.memory_beside(
-        BESIDE * data.rows() as u64 + projected,
-        format_args!("what is kept of {} vectors", data.rows()),
+        BESIDE * n as u64 + projected,
+        format_args!("what is kept of {n} vectors"),
         "take a part of them",
     )?;
     let labels = match &command.labels {

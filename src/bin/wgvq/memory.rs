@@ -14,9 +14,6 @@ const LEAST_PER_CODEWORD: usize = 32;
 /// Bytes that a stream takes at least.
 const STREAM: u64 = 1 << 18;
 
-/// Bytes of the vectors that a projection on a curve reads at a time, and of their copies.
-pub const PROJECTION: u64 = 64 << 20;
-
 /// The vectors that a training is to have in memory.
 pub struct Sample {
     pub vectors: usize,

@@ -2,7 +2,7 @@
 
 use super::Training;
 use crate::error::Result;
-use crate::quantizers::projection::BATCH_BYTES;
+use crate::quantizers::projection::batch_bytes;
 use crate::quantizers::{ScalarLevels, Spec, joint, lattice, scalar, tree_residual};
 use crate::train::Holds;
 
@@ -33,7 +33,9 @@ impl Training {
                 let columns = d as f64 + 8.0 * rayon::current_num_threads() as f64;
                 return Ok(beside(1.25, 4.0 * scalar::SAMPLE.min(n) as f64 * columns, 0));
             }
-            Spec::Scalar { .. } | Spec::Equalized { .. } => return Ok(beside(1.1, pass(n, d), 0)),
+            Spec::Scalar { .. } | Spec::Equalized { .. } => {
+                return Ok(beside(1.1, batch_bytes(n, d) as f64, 0));
+            }
             Spec::OptimizedProduct { parts, bits } => {
                 Holds { squares: 25.0, ..beside(8.7, codebooks(&joint::sizes(&[*bits])?, d), *parts) }
             }
@@ -49,7 +51,7 @@ impl Training {
             }
             Spec::Lattice { .. } => {
                 let tried = 12.0 * lattice::SAMPLE.min(n) as f64 * d as f64;
-                beside(1.0, pass(n, d) + tried, 0)
+                beside(1.0, batch_bytes(n, d) as f64 + tried, 0)
             }
         };
         // These encode while they are trained.
@@ -67,11 +69,6 @@ impl Training {
         let products = if self.beam == Some(1) { 0.0 } else { 4.0 * pairs };
         Ok(beside(copies, codebooks(sizes, d) + equations + products, sizes.len()))
     }
-}
-
-/// Bytes of a pass over all vectors.
-fn pass(n: usize, d: usize) -> f64 {
-    (4.0 * n as f64 * d as f64).min(BATCH_BYTES as f64)
 }
 
 /// Bytes of codebooks.

@@ -1,10 +1,10 @@
 //! What several integration tests need.
-#![allow(dead_code)] // each test binary uses its own part
 
 #[cfg(feature = "cli")]
 pub mod cli;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use wgvq::ndarray::Array2;
 use wgvq::{Engine, Rng};
@@ -12,11 +12,13 @@ use wgvq::{Engine, Rng};
 /// The CPU backend and, where there is an adapter, the GPU: results have to hold on both.
 ///
 /// Without an adapter the GPU is skipped and says so; where the environment has `WGVQ_REQUIRE_GPU`, as the test
-/// script sets it, that is a failure.
+/// script sets it, that is a failure. All tests share the GPU, with its pipelines.
 pub fn engines() -> Vec<Engine> {
+    static GPU: LazyLock<wgvq::Result<Engine>> =
+        LazyLock::new(|| Engine::builder().device("gpu").checked(true).build());
     let mut engines = vec![Engine::cpu()];
-    match Engine::builder().device("gpu").checked(true).build() {
-        Ok(gpu) => engines.push(gpu),
+    match &*GPU {
+        Ok(gpu) => engines.push(gpu.clone()),
         Err(error) if std::env::var_os("WGVQ_REQUIRE_GPU").is_some() => panic!("{error}"),
         Err(error) => eprintln!("skipped on the GPU: {error}"),
     }

@@ -1,10 +1,8 @@
 //! `wgvq truth` and `wgvq search`, end to end, on real files.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::cli::{Cli, devices};
+use crate::common::cli::{Cli, devices};
 use serde_json::Value;
 use wgvq::io::IndexFile;
 use wgvq::ndarray::{Array2, array, s};
@@ -13,7 +11,7 @@ use wgvq::ndarray::{Array2, array, s};
 fn truth_then_search_measures_the_recall() {
     for device in devices() {
         let cli = Cli::new(device);
-        let x = common::clustered(1500, 12, 40, 3);
+        let x = crate::common::clustered(1500, 12, 40, 3);
         cli.write("base.npy", &x.slice(s![..1400, ..]).to_owned());
         cli.write("queries.fvecs", &x.slice(s![1400.., ..]).to_owned());
         let truth = cli.json("truth base.npy queries.fvecs -k 20 -o gt.ivecs --distances gt.fvecs");
@@ -85,7 +83,7 @@ fn every_metric_has_its_order() {
 #[test]
 fn no_result_depends_on_memory_or_threads() {
     let cli = Cli::new("cpu");
-    let data = common::sample();
+    let data = crate::common::sample();
     let data = data.to_str().unwrap();
     cli.json(&format!("train {data} --spec VQ100 --iters 2 -o m.safetensors"));
     cli.json(&format!("encode {data} -m m.safetensors -o codes.npy"));
@@ -103,7 +101,7 @@ fn no_result_depends_on_memory_or_threads() {
 #[test]
 fn bad_input_is_refused_in_one_line() {
     let cli = Cli::new("cpu");
-    let x = common::clustered(50, 3, 5, 1);
+    let x = crate::common::clustered(50, 3, 5, 1);
     cli.write("base.npy", &x);
     cli.write("flat.npy", &Array2::<f32>::zeros((4, 2)));
     let mut huge = x.clone();

@@ -1,7 +1,5 @@
 //! What holds for all quantizers, and for each kind, on both backends.
 
-mod common;
-
 use wgvq::ndarray::{Array2, Axis, s};
 use wgvq::train::{Init, KMeans};
 use wgvq::{
@@ -46,7 +44,7 @@ const SPECS: [&str; 14] = [
 #[test]
 fn every_kind_is_saved_loaded_and_gives_the_same_codes_in_any_batches() {
     let x = vectors(400, 10);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         for spec in SPECS {
             let spec: Spec = spec.parse().unwrap();
             let trained = Training::new(spec.clone()).seed(3).fit(&engine, &x, &mut ()).unwrap();
@@ -106,7 +104,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
 #[test]
 fn a_truncated_greedy_unrefined_rq_is_a_prefix() {
     let x = vectors(500, 8);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let rq = Residual::builder().stages(4).bits(4).beam(1).refinements(0).fit(&engine, &x).unwrap();
         let codes = rq.encode(&engine, &x).unwrap();
         let first = rq.clone().truncated(2).unwrap().encode(&engine, &x).unwrap();
@@ -162,7 +160,7 @@ fn a_rotation_helps_where_parts_share_the_variance_badly() {
     // All variance in the first half of the dimensions.
     let mut x = vectors(1000, 8);
     x.slice_mut(s![.., 4..]).mapv_inplace(|value| 0.05 * value);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let builder = Product::builder().parts(2).bits(4).seed(2);
         let pq = mse(&builder.clone().fit(&engine, &x).unwrap(), &engine, &x);
         let opq = mse(&builder.fit_rotated(&engine, &x, 5, &mut ()).unwrap(), &engine, &x);
@@ -233,7 +231,7 @@ fn beam_searches_equal_plain_ones_code_for_code() {
     let mut rng = Rng::new(6, 0);
     let x = Array2::from_shape_simple_fn((200, 6), || (100.0 * rng.normal()).round());
     let views: Vec<&Array2<f32>> = codebooks.iter().collect();
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         for beam in [1, 2, 5, 16] {
             let rq = Residual::new(codebooks.clone(), beam).unwrap();
             let codes = rq.encode(&engine, &x).unwrap();

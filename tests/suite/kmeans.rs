@@ -1,10 +1,8 @@
 //! k-means as a library user sees it.
 
-mod common;
-
 use std::ops::ControlFlow;
 
-use common::{clustered, engines};
+use crate::common::{clustered, engines};
 use wgvq::ndarray::{Array2, Axis, array, concatenate};
 use wgvq::train::{Ended, Init, Iteration, KMeans};
 use wgvq::{Engine, ErrorKind};

@@ -1,10 +1,6 @@
 //! What the command line answers to: settings, signals, memory.
 
-#![cfg(feature = "cli")]
-
-mod common;
-
-use common::cli::Cli;
+use crate::common::cli::Cli;
 use wgvq::Rng;
 use wgvq::io::RowWriter;
 use wgvq::ndarray::Array2;

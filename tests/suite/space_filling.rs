@@ -1,8 +1,6 @@
 //! Space-filling and equalised quantizers, from Rust and on the command line.
 
-mod common;
-
-use common::engines;
+use crate::common::engines;
 use wgvq::ndarray::{Array2, array};
 use wgvq::{
     By, Engine, Equalized, Evaluation, GradientTraining, Method, Projection, Quantizer, Rng, SpaceFilling, Vq,
@@ -137,8 +135,8 @@ fn degenerate_data_and_settings() {
 
 #[cfg(feature = "cli")]
 mod command_line {
-    use super::common::cli::{Cli, devices};
-    use super::common::sample;
+    use crate::common::cli::{Cli, devices};
+    use crate::common::sample;
 
     #[test]
     fn a_curve_is_trained_equalised_and_used() {

@@ -1,8 +1,6 @@
 //! `wgvq privacy`, end to end.
 
-mod common;
-
-use common::cli::{Cli, devices};
+use crate::common::cli::{Cli, devices};
 use serde_json::Value;
 use wgvq::ndarray::{Array2, array};
 
@@ -13,7 +11,7 @@ fn measure(report: &Value, name: &str) -> (f64, f64) {
 
 #[test]
 fn counts_and_their_measures_are_those_of_the_codes() {
-    let data = common::sample();
+    let data = crate::common::sample();
     let data = data.to_str().unwrap();
     for device in devices() {
         let cli = Cli::new(device);
@@ -65,10 +63,10 @@ fn a_uniform_code_is_near_its_ideal() {
 #[test]
 fn what_cannot_be_measured_is_refused() {
     let cli = Cli::new("cpu");
-    cli.write("x.npy", &common::clustered(300, 4, 5, 1));
+    cli.write("x.npy", &crate::common::clustered(300, 4, 5, 1));
     for (spec, name) in [("VQ8", "vq"), ("RQ2x2", "rq"), ("SQ4", "sq"), ("E8", "lattice"), ("VQ1", "one")] {
         let data = if spec == "E8" { "wide.npy" } else { "x.npy" };
-        cli.write("wide.npy", &common::clustered(300, 8, 5, 1));
+        cli.write("wide.npy", &crate::common::clustered(300, 8, 5, 1));
         cli.json(&format!("train {data} --spec {spec} -o {name}.safetensors"));
     }
     cli.refuse("privacy rq.safetensors x.npy", "RQ2x2 has 2 codebooks; this is for models with one, of");

@@ -1,10 +1,8 @@
 //! `wgvq interpret`, end to end.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::cli::{Cli, devices};
+use crate::common::cli::{Cli, devices};
 use serde_json::{Value, json};
 use wgvq::Quantizer;
 use wgvq::ndarray::{Array2, Axis};
@@ -81,7 +79,7 @@ fn the_order_of_a_codebook_is_seen() {
 
 #[test]
 fn the_nearest_rows_and_the_shift_are_what_they_say() {
-    let x = common::clustered(5000, 3, 20, 4);
+    let x = crate::common::clustered(5000, 3, 20, 4);
     for device in devices() {
         let cli = Cli::new(device);
         cli.write("x.npy", &x);
@@ -117,7 +115,7 @@ fn the_nearest_rows_and_the_shift_are_what_they_say() {
 
 #[test]
 fn a_rotated_codebook_is_turned_back() {
-    let x = common::clustered(600, 4, 6, 8);
+    let x = crate::common::clustered(600, 4, 6, 8);
     let cli = Cli::new("cpu");
     cli.write("x.npy", &x);
     cli.json("train x.npy --spec OPQ1,PQ1x3 -o m.safetensors");
@@ -132,7 +130,7 @@ fn a_rotated_codebook_is_turned_back() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let cli = Cli::new("cpu");
-    cli.write("x.npy", &common::clustered(300, 4, 5, 1));
+    cli.write("x.npy", &crate::common::clustered(300, 4, 5, 1));
     cli.write("short.npy", &Array2::from_elem((299, 1), 1_i32));
     cli.write("pairs.npy", &Array2::from_elem((300, 2), 1_i32));
     cli.write("below.npy", &Array2::from_elem((300, 1), -1_i32));

@@ -1,8 +1,6 @@
 //! The engine as a library user sees it.
 
-mod common;
-
-use common::{clustered, engines};
+use crate::common::{clustered, engines};
 use wgvq::metrics::Metric;
 use wgvq::ndarray::{Array2, array, s};
 use wgvq::{Codebook, Engine, ErrorKind, Recorder};

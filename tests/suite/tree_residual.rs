@@ -1,7 +1,5 @@
 //! What holds for tree-structured residual quantizers alone.
 
-mod common;
-
 use std::ops::ControlFlow;
 
 use wgvq::metrics::{self, Metric};
@@ -66,7 +64,7 @@ fn whole_numbers_are_encoded_as_by_a_plain_tree_search() {
     let mut rng = Rng::new(6, 0);
     let x = Array2::from_shape_simple_fn((700, 6), || (30.0 * rng.normal()).round());
     let tree = TreeResidual::new(families).unwrap();
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let codes = tree.encode(&engine, &x).unwrap();
         for (x, codes) in x.outer_iter().zip(codes.view().outer_iter()) {
             follow(x, tree.families(), &codes.to_vec(), |_, _, _, _| -1.0);
@@ -86,7 +84,7 @@ fn any_numbers_are_encoded_as_by_a_plain_tree_search_but_for_rounding() {
     let norm = |x: ArrayView1<f32>| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     let largest = families[0].outer_iter().map(norm).fold(0.0, f64::max);
     let tree = TreeResidual::new(families).unwrap();
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let codes = tree.encode(&engine, &x).unwrap();
         for (x, codes) in x.outer_iter().zip(codes.view().outer_iter()) {
             let reach = 2.0 * (norm(x) + largest);
@@ -110,8 +108,8 @@ fn any_numbers_are_encoded_as_by_a_plain_tree_search_but_for_rounding() {
 
 #[test]
 fn truncated_codes_are_a_prefix() {
-    let x = common::clustered(600, 8, 30, 2);
-    for engine in common::engines() {
+    let x = crate::common::clustered(600, 8, 30, 2);
+    for engine in crate::common::engines() {
         let tree = TreeResidual::builder().stages(4).bits(3).fit(&engine, &x).unwrap();
         let codes = tree.encode(&engine, &x).unwrap();
         let errors = [1, 2, 3, 4].map(|stages| {
@@ -127,7 +125,7 @@ fn truncated_codes_are_a_prefix() {
 
 #[test]
 fn unseen_embeddings_lose_less_than_by_a_greedy_rq_of_the_same_bits() {
-    let x = wgvq::io::open(common::sample()).unwrap();
+    let x = wgvq::io::open(crate::common::sample()).unwrap();
     let every = |keep: bool| -> Vec<usize> { (0..x.len()).filter(|row| (row % 4 > 0) == keep).collect() };
     let (learn, test) = (x.read_each(&every(true)).unwrap(), x.read_each(&every(false)).unwrap());
     let engine = Engine::cpu();
@@ -142,10 +140,10 @@ fn unseen_embeddings_lose_less_than_by_a_greedy_rq_of_the_same_bits() {
 #[test]
 fn groups_of_few_vectors_keep_to_the_common_codebook() {
     let k = 16;
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         // Hardly more vectors than codewords: most last codes are of one or two vectors, some may be of none.
         for n in [k, k + 3, 3 * k] {
-            let x = common::clustered(n, 5, 4, 3);
+            let x = crate::common::clustered(n, 5, 4, 3);
             let tree = TreeResidual::builder().stages(3).bits(4).seed(1).fit(&engine, &x).unwrap();
             assert!(mse(&tree, &engine, &x) <= mse(&tree.clone().truncated(1).unwrap(), &engine, &x));
             let last = tree.clone().truncated(1).unwrap().encode(&engine, &x).unwrap();
@@ -163,7 +161,7 @@ fn groups_of_few_vectors_keep_to_the_common_codebook() {
 
 #[test]
 fn the_sample_is_by_the_codewords_of_a_family() {
-    let x = common::clustered(700, 4, 9, 4);
+    let x = crate::common::clustered(700, 4, 9, 4);
     let rows = |spec: &str| {
         let trainer = KMeans::new(1).sample_per_codeword(Some(3));
         let training = Training::new(spec.parse().unwrap()).kmeans(trainer);
@@ -174,7 +172,7 @@ fn the_sample_is_by_the_codewords_of_a_family() {
 
 #[test]
 fn training_can_be_cancelled_anywhere() {
-    let (engine, x) = (Engine::cpu(), common::clustered(300, 4, 9, 4));
+    let (engine, x) = (Engine::cpu(), crate::common::clustered(300, 4, 9, 4));
     let run = |limit: usize| {
         let mut seen = 0;
         let mut observer = |_: &Iteration| {
@@ -195,8 +193,8 @@ fn training_can_be_cancelled_anywhere() {
 
 #[test]
 fn its_codes_are_searched_by_what_they_decode_to() {
-    let (base, queries) = (common::clustered(500, 6, 30, 5), common::clustered(20, 6, 30, 5));
-    for engine in common::engines() {
+    let (base, queries) = (crate::common::clustered(500, 6, 30, 5), crate::common::clustered(20, 6, 30, 5));
+    for engine in crate::common::engines() {
         let tree = TreeResidual::builder().stages(3).bits(3).fit(&engine, &base).unwrap();
         let codes = tree.encode(&engine, &base).unwrap();
         let back = tree.decode(&engine, &codes).unwrap();
@@ -208,7 +206,7 @@ fn its_codes_are_searched_by_what_they_decode_to() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let (engine, x) = (Engine::cpu(), common::clustered(20, 4, 3, 6));
+    let (engine, x) = (Engine::cpu(), crate::common::clustered(20, 4, 3, 6));
     let fit = |stages, bits| {
         let builder = TreeResidual::builder().stages(stages).bits(bits);
         builder.fit(&engine, &x).unwrap_err().to_string()

@@ -1,14 +1,12 @@
 //! Space-filling curves on the command line, end to end, on real files.
 
-mod common;
-
-use common::cli::Cli;
+use crate::common::cli::Cli;
 use wgvq::curves::{Curve, order};
 use wgvq::io::open;
 use wgvq::ndarray::{Array2, Axis, array};
 
 fn sample() -> String {
-    common::sample().to_str().unwrap().to_string()
+    crate::common::sample().to_str().unwrap().to_string()
 }
 
 fn square(n: usize) -> Array2<f32> {

@@ -1,7 +1,5 @@
 //! Gaussian mixtures on both backends, against plain expectation maximization in float64.
 
-mod common;
-
 use wgvq::ndarray::{Array1, Array2, Axis};
 use wgvq::train::{Covariance, GaussianMixture, KMeans, Mixture};
 use wgvq::{Quantizer, Rng, Vq};
@@ -62,7 +60,7 @@ fn plain_step(
 fn the_steps_are_those_of_plain_em() {
     let (x, _) = overlapping(2000);
     let exact = x.mapv(f64::from);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         for covariance in [Covariance::Diagonal, Covariance::Spherical] {
             let start = KMeans::new(3).iterations(5).seed(2).sample_per_codeword(None);
             let clusters = start.fit(&engine, &x).unwrap();
@@ -133,7 +131,7 @@ fn odd_data_gives_a_finite_mixture_or_an_error() {
         assert!(mixture.variances.iter().all(|&variance| variance > 0.0));
         assert!((mixture.weights.sum() - 1.0).abs() < 1e-5);
     };
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let fit = |k: usize, x: &Array2<f32>| GaussianMixture::new(k).fit(&engine, x);
         let line = Array2::from_shape_fn((50, 1), |(row, _)| (row * row % 17) as f32);
         finite(&fit(4, &line).unwrap().mixture);

@@ -1,11 +1,9 @@
 //! Training by gradient on the command line, end to end, on real files.
 
-mod common;
-
-use common::cli::{Cli, devices};
+use crate::common::cli::{Cli, devices};
 
 fn sample() -> String {
-    common::sample().to_str().unwrap().to_string()
+    crate::common::sample().to_str().unwrap().to_string()
 }
 
 /// The lines of a log without what depends on the clock.
@@ -24,11 +22,12 @@ fn a_model_trained_by_gradient_is_an_ordinary_one() {
     let data = sample();
     for device in devices() {
         let cli = Cli::new(device);
-        for (spec, trainer) in [("VQ32", "ste"), ("RQ2x5", "nsvq"), ("PQ4x4", "diveq"), ("AQ2x4", "nsvq")] {
+        let all = [("RQ2x5", "nsvq"), ("VQ32", "ste"), ("PQ4x4", "diveq"), ("AQ2x4", "nsvq")];
+        for (spec, trainer) in if device == "cpu" { &all[..] } else { &all[..1] } {
             let trained = cli.json(&format!(
                 "train {data} --spec {spec} --trainer {trainer} --steps 200 --lr 0.05 --batch 256 --log-every 20 -o m.safetensors --force"
             ));
-            assert_eq!((trained["spec"].as_str(), trained["iterations"].as_u64()), (Some(spec), Some(200)));
+            assert_eq!((trained["spec"].as_str(), trained["iterations"].as_u64()), (Some(*spec), Some(200)));
             assert!(trained["steps_per_second"].as_f64().unwrap() > 0.0);
             let encoded = cli.json(&format!("encode {data} -m m.safetensors -o codes.npy --force"));
             let same = encoded["mse"].as_f64().unwrap() / trained["mse"].as_f64().unwrap() - 1.0;
@@ -65,7 +64,7 @@ fn a_run_that_was_killed_goes_on_with_the_same_bits() {
     let data = sample();
     let cli = Cli::new("cpu");
     let run = format!(
-        "train {data} --spec VQ64 --trainer nsvq --steps 4000 --batch 128 --log-every 100 --checkpoint-every 100 -q"
+        "train {data} --spec VQ64 --trainer nsvq --steps 1000 --batch 128 --log-every 50 --checkpoint-every 50 -q"
     );
     cli.json(&format!("{run} -o whole.safetensors"));
     cli.kill_at_checkpoint(&run, "killed");

@@ -1,7 +1,5 @@
 //! Residual quantizers that stop, vector by vector, where they are near enough.
 
-mod common;
-
 use wgvq::coding::{Header, Method, stored_size};
 use wgvq::ndarray::{Array2, Axis, s};
 use wgvq::serde_json::{Map, Value, json};
@@ -38,7 +36,7 @@ fn codes_stop_where_the_error_is_small_enough_and_not_before() {
     let limit = f64::from(LIMIT);
     // f32 takes d + 3 roundings for a distance, and m for the vector that it is the distance to.
     let near = |error: f64| (error - limit).abs() <= 32.0 * f64::from(f32::EPSILON) * limit;
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         for (beam, refinements) in [(1, 0), (1, 4), (4, 4)] {
             let rq = trained(&engine, &x, beam, refinements);
             let codebooks = rq.codebooks();
@@ -73,7 +71,7 @@ fn codes_stop_where_the_error_is_small_enough_and_not_before() {
 #[test]
 fn a_greedy_search_takes_the_nearest_codeword_that_does_not_say_stop() {
     let x = vectors(300, 6);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let rq = trained(&engine, &x, 1, 0);
         let codes = rq.encode(&engine, &x).unwrap();
         for (x, codes) in x.outer_iter().zip(codes.view().outer_iter()) {
@@ -153,7 +151,7 @@ fn what_cannot_stop_is_refused() {
 #[test]
 fn a_limit_that_all_or_none_reach_does_no_harm() {
     let x = vectors(300, 6);
-    for engine in common::engines() {
+    for engine in crate::common::engines() {
         let build = |limit| Residual::builder().stages(3).bits(3).max_error(limit).fit(&engine, &x).unwrap();
         let all = build(1e9).encode(&engine, &x).unwrap();
         assert!(all.view().iter().all(|&code| code == 7));

@@ -1,14 +1,12 @@
 //! Runs that are killed at random moments: nobody's file changes, and the work is gone on with or done again.
 //!
-//! `WGVQ_KILLS=300 cargo test --test kills` kills as often.
-
-mod common;
+//! `WGVQ_KILLS=300 cargo test --test suite kills` kills as often.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use common::cli::Cli;
+use crate::common::cli::Cli;
 use wgvq::Rng;
 
 /// A command, and the name of what it writes.
@@ -54,7 +52,7 @@ const BYSTANDERS: [&str; 7] = [
 fn a_killed_run_harms_no_file_and_its_work_is_gone_on_with() {
     let kills: usize = std::env::var("WGVQ_KILLS").map_or(20, |kills| kills.parse().unwrap());
     let cli = Cli::new("cpu");
-    cli.write("x.npy", &common::clustered(5000, 16, 30, 6));
+    cli.write("x.npy", &crate::common::clustered(5000, 16, 30, 6));
     cli.json("train x.npy --spec LSQ8x3 --iters 1 --refine 1 --sample 100 -o lsq.safetensors");
     cli.json("encode x.npy -m lsq.safetensors -o codes.npy");
     for name in BYSTANDERS {

@@ -2,13 +2,10 @@
 //!
 //! Vectors times a power of two have the same codes, and errors times its square. Whole numbers moved by another
 //! that f32 holds exactly have the same codes, and the same errors but for the rounding of codewords.
-#![cfg(feature = "cli")]
-
-mod common;
 
 use std::fs;
 
-use common::cli::Cli;
+use crate::common::cli::Cli;
 use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
@@ -131,7 +128,7 @@ fn units_change_nothing_but_units() {
 
 #[test]
 fn nor_do_they_on_a_gpu() {
-    if !common::cli::devices().contains(&"gpu") {
+    if !crate::common::cli::devices().contains(&"gpu") {
         return;
     }
     let cli = Cli::new("gpu");
