@@ -9,7 +9,8 @@
 use std::time::Instant;
 
 use wgvq::metrics::Metric;
-use wgvq::{Codebook, Distribution, Engine, Recorder, Result, wgpu};
+use wgvq::ops::Distribution;
+use wgvq::{Codebook, Engine, Recorder, Result, wgpu};
 
 const SHAPES: [(usize, usize, usize); 3] = [(20_000, 128, 256), (20_000, 128, 1024), (5_000, 384, 1024)];
 const ROUNDS: usize = 5;

@@ -19,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel.
+//! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel; [`ops`] are the
+//!   operations that some are told, [`kernels`] what others prepare once.
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`search`] finds nearest neighbours, exactly or among codes.
@@ -38,9 +39,10 @@ mod error;
 pub mod graph;
 pub mod interpret;
 pub mod io;
-mod kernels;
+pub mod kernels;
 mod lattice;
 pub mod metrics;
+pub mod ops;
 pub mod privacy;
 mod quantizers;
 mod rng;
@@ -51,23 +53,17 @@ pub mod train;
 mod vectors;
 
 pub use engine::{
-    Builder, Core, DeviceInfo, Download, Element, Engine, KernelTime, Matrix, Recorder, devices,
+    Core, DeviceInfo, Download, Element, Engine, EngineBuilder, KernelTime, Matrix, Recorder, devices,
 };
 pub use error::{Context, Error, ErrorKind, Result};
-pub use kernels::activate::Activation;
-pub use kernels::curve_project::Polyline;
-pub use kernels::elementwise::{Op, Operand, Unary};
-pub use kernels::multiply_add::CHAINS as MULTIPLY_ADD_CHAINS;
-pub use kernels::prepare_codebook::Codebook;
-pub use kernels::random_fill::Distribution;
-pub use kernels::unfold::Patches;
+pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
-    Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Equalized, Evaluation, GradientRun,
-    GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder, Projection,
-    Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels, SpaceFilling, Spec,
-    Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches,
-    encode_batches, load, load_with, scaled,
+    Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
+    GradientRun, GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder,
+    Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels,
+    SpaceFilling, Spec, Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder,
+    decode_batches, encode_batches, load, load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};

@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn distortion_does_not_depend_on_the_batches() {
-        let mut rng = crate::Rng::new(5, 0);
+        let mut rng = crate::rng::Rng::new(5, 0);
         let x = Array2::from_shape_simple_fn((100, 7), || rng.normal());
         let y = Array2::from_shape_simple_fn((100, 7), || rng.normal());
         let whole = {

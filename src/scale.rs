@@ -8,8 +8,8 @@ use std::ops::Range;
 use ndarray::{Array, ArrayView1, ArrayView2, Dimension, s};
 use serde::{Deserialize, Serialize};
 
-use crate::Vectors;
 use crate::error::{Error, Result};
+use crate::vectors::Vectors;
 
 /// A factor 2^e that vectors are multiplied with before they are squared, −126 ≤ e ≤ 126.
 ///
@@ -140,7 +140,7 @@ pub(crate) struct Typical {
 const ROWS: usize = 255;
 
 impl Typical {
-    /// Of `x` (n, d), by rows spread evenly over it.
+    /// What is typical of `x` (n, d), judged by rows spread evenly over it.
     pub fn of(x: ArrayView2<f32>) -> Self {
         let some = Self::some_rows(x);
         let columns = || some.columns().into_iter();

@@ -137,7 +137,7 @@ impl<'a> BitReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     #[test]
     fn widths_are_logarithms_rounded_up() {

@@ -265,7 +265,7 @@ mod tests {
 
     use super::super::testing::{entropy_bytes, random_codes, refused, skewed_codes, variants};
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     #[track_caller]
     fn round_trip(coder: &ChunkCoder, codes: ArrayView2<u32>) -> EncodedChunk {

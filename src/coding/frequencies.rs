@@ -209,7 +209,7 @@ fn read_weights(used: usize, rounding: Rounding, bits: &mut BitReader) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     /// The table of `counts` and the bytes it takes, read back on the way.
     fn round_trip(counts: &[u32]) -> (Frequencies, usize) {

@@ -8,8 +8,8 @@ use super::layout::{
 };
 use super::testing::{Folder, container, header, random_codes, refused, skewed_codes, variants};
 use super::{ChunkCoder, Method, Reader};
-use crate::Rng;
 use crate::error::Result;
+use crate::rng::Rng;
 
 const SIZES: [usize; 3] = [256, 5, 300];
 const CHUNK_ROWS: usize = 12;

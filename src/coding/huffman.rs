@@ -89,7 +89,7 @@ fn walk(tree: &DecoderHuffmanTree, bits: u64, available: u32) -> Option<(u32, u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     fn round_trip(weights: &[u32], symbols: &[u32]) -> usize {
         let encoder = HuffmanEncoder::new(weights);

@@ -103,7 +103,7 @@ impl DecoderModel<PRECISION> for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     #[test]
     fn a_model_covers_every_quantile_once() {

@@ -278,7 +278,7 @@ mod tests {
     use super::super::testing::{Folder, container, header, random_codes, refused, variants};
     use super::super::{Method, Writer};
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     #[test]
     fn any_rows_are_read() {

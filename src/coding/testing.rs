@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::{Header, Method, Writer};
-use crate::Rng;
 pub(super) use crate::io::testing::{Folder, refused};
+use crate::rng::Rng;
 
 /// Every method, with codes that are ragged and not.
 pub(super) fn variants() -> impl Iterator<Item = (Method, bool)> {

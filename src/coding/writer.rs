@@ -216,7 +216,7 @@ mod tests {
     use super::super::testing::{Folder, header, random_codes, refused, variants};
     use super::super::{Method, Reader};
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     #[test]
     fn batches_of_any_size_make_the_same_file() {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::math;
 use super::widest::widest;
-use crate::kernels::activate::Activation;
+use crate::ops::Activation;
 
 /// Elements per task; a chunk stays in the first-level cache.
 pub(super) const CHUNK: usize = 4096;

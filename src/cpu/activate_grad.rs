@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::activate::{CHUNK, GELU_CUBE, GELU_SLOPE, gelu_exponent, sigmoid};
 use super::math;
 use super::widest::widest;
-use crate::kernels::activate::Activation;
+use crate::ops::Activation;
 
 /// dx = gradient · f′(x)
 pub(crate) fn activate_grad(activation: Activation, x: &[f32], gradient: &[f32], dx: &mut [f32]) {

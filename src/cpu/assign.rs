@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::distance::distance;
 use super::least::Least;
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{Epilogue, GROUP, Rows};
+use super::tile::{CacheLine, Epilogue, GROUP, Rows};
 use crate::error::{Error, Result};
 
 /// Finds the codeword with the least score for every row of `x` (n, d), of equal ones the one with the lowest index;
@@ -45,10 +45,8 @@ pub(crate) fn assign_parts(
     distances: &mut [f32],
 ) {
     let m = codebooks.len();
-    x.par_chunks(GROUP * stride)
-        .zip(codes.par_chunks_mut(GROUP * m))
-        .zip(distances.par_chunks_mut(GROUP))
-        .for_each_init(Vec::new, |scratch, ((values, codes), distances)| {
+    let assign_group =
+        |scratch: &mut Vec<CacheLine>, values: &[f32], codes: &mut [u32], distances: &mut [f32]| {
             for (j, (codebook, &first)) in codebooks.iter().zip(columns).enumerate() {
                 let rows = Rows { values, stride, first, d: codebook.d() };
                 let part = Part { codes: m, code: j };
@@ -57,6 +55,16 @@ pub(crate) fn assign_parts(
                 let mut nearest = Nearest { codebook, rows, part, codes, distances, least };
                 codebook.score(rows, scratch, &mut nearest);
             }
+        };
+    // To wake another thread takes longer than a vector.
+    if distances.len() <= GROUP {
+        return assign_group(&mut Vec::new(), x, codes, distances);
+    }
+    x.par_chunks(GROUP * stride)
+        .zip(codes.par_chunks_mut(GROUP * m))
+        .zip(distances.par_chunks_mut(GROUP))
+        .for_each_init(Vec::new, |scratch, ((values, codes), distances)| {
+            assign_group(scratch, values, codes, distances);
         });
 }
 

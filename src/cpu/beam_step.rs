@@ -59,7 +59,7 @@ struct Kept {
 #[derive(Default)]
 struct Scratch {
     best: Vec<Kept>,
-    /// Of every entry and candidate.
+    /// The cost of every entry with every candidate.
     costs: Vec<f32>,
 }
 

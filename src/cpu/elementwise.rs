@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::math;
 use super::widest::widest;
-use crate::kernels::elementwise::{Op, Unary};
+use crate::ops::{Op, Unary};
 
 /// The right operand.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::widest::widest;
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 
 /// Adds up all patches in their images, row by row of pixels.
 pub(crate) fn fold(of: &Patches, channels: usize, patches: &[f32], image: &mut [f32]) {

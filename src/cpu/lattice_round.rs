@@ -118,7 +118,7 @@ fn try_coset(steps: &[f32], m: f32) -> (f32, Option<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     /// G = E|x − nearest|² / (n V^(2/n)) for x uniform over the space: Conway and Sloane, *Sphere Packings, Lattices and
     /// Groups*, table 2.3. A cube of 8 steps, or for A2 a rectangle, is a period of each lattice.

@@ -4,7 +4,7 @@ use pulp::Simd;
 
 use super::tile::CacheLine;
 
-/// Of one row: the least score of each lane, and which candidate has it.
+/// The least score of each lane for one row, and which candidate has it.
 #[derive(Clone, Copy)]
 pub(super) struct Least {
     score: CacheLine,

@@ -160,8 +160,8 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
     use crate::lattice::golay;
+    use crate::rng::Rng;
 
     /// The 196,560 points nearest to 0, in steps: (±2⁸, 0¹⁶) on the octads with an even number of signs, (±4², 0²²), and
     /// (∓3, ±1²³) with the upper signs on a word.

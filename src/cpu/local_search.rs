@@ -3,6 +3,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::ops::MOST_CODEBOOKS;
+
 /// What one round reads; the shapes are those of the shader.
 #[derive(Clone, Copy)]
 pub(crate) struct Search<'a> {
@@ -107,7 +109,7 @@ fn best_code<S: Simd>(simd: S, search: &Search, row: usize, codes: &[u32], j: us
     let mut least_at = simd.splat_u32s(0);
     let lanes = S::as_simd_u32s(&LANES).0[0];
     // Eight codebooks are the usual number: their rows of the table stay in registers.
-    let mut tables: [&[f32]; crate::kernels::local_search::MOST_CODEBOOKS] = [&[]; _];
+    let mut tables: [&[f32]; MOST_CODEBOOKS] = [&[]; _];
     let mut count = 0;
     for (i, &code) in codes.iter().enumerate() {
         if i != j {

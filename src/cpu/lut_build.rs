@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::widest::widest;
 
-use crate::kernels::lut_build::{LANES, Term};
+use crate::ops::{LANES, Term};
 
 /// Codewords whose sums run side by side: one sum after the other would wait for its own additions.
 const ABREAST: usize = 4;

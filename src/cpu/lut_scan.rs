@@ -3,7 +3,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::kernels::lut_build::LANES;
+use crate::ops::LANES;
 
 /// Rows that a thread scans for one group of queries before the next, at most: enough that a group's table is worth
 /// loading into the second-level cache, few enough that their codes stay beside it.

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::kernels::multiply_add::CHAINS;
+use crate::ops::MULTIPLY_ADD_CHAINS as CHAINS;
 
 /// `sums[i] = Σ_j v_j` over the chains, after `rounds` of `v ← v·factor + addend` from `v_j = j / CHAINS`.
 pub(crate) fn multiply_add(sums: &mut [f32], rounds: u32, factor: f32, addend: f32) {

@@ -2,7 +2,7 @@
 
 use pulp::Arch;
 
-use crate::kernels::optimizer_step::{Motion, Update};
+use crate::ops::{Motion, Update};
 
 /// Elements per task; value, gradient and states of a chunk are read and written once.
 const CHUNK: usize = 4096;

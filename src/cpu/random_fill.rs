@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::math;
 use super::widest::widest;
-use crate::kernels::random_fill::Distribution;
+use crate::ops::Distribution;
 use crate::rng;
 
 /// Blocks of four words computed side by side, one per lane of whatever vectors there are.

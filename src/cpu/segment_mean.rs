@@ -10,7 +10,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::widest::widest;
-use crate::kernels::segment_mean::Form;
+use crate::ops::Form;
 
 /// Rows that are added up one after another.
 const CHUNK: usize = 256;

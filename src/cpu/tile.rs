@@ -208,7 +208,7 @@ pub(crate) struct Panels {
     d: usize,
     /// Codewords of a panel.
     width: usize,
-    /// Panels; the lines below may be longer.
+    /// Number of panels in use; the buffers may hold more.
     count: usize,
     /// `[panel][dimension][codeword of the panel]`
     codewords: Vec<CacheLine>,
@@ -275,7 +275,7 @@ impl Panels {
     }
 }
 
-/// A tile's width: [`Run`] says why.
+/// Codewords per panel, by SIMD width as in [`Run`].
 struct PanelWidth;
 
 impl WithSimd for PanelWidth {

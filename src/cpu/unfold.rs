@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 
 /// Writes the patches of all images, row by row of patches.
 pub(crate) fn unfold(of: &Patches, channels: usize, image: &[f32], patches: &mut [f32]) {

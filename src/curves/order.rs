@@ -161,9 +161,9 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::Rng;
     use crate::curves::Tour;
     use crate::io::testing::refused;
+    use crate::rng::Rng;
 
     fn uniform(n: usize, d: usize) -> Array2<f32> {
         let mut rng = Rng::new(5, 0);

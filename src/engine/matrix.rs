@@ -31,7 +31,7 @@ pub struct Matrix<T: Element> {
     rows: usize,
     cols: usize,
     storage: Storage<T>,
-    /// Of each column the largest code that the host has written; empty once a kernel has written, or if there are no codes.
+    /// The largest code of each column that the host has written; empty once a kernel has written, or if there are no codes.
     peaks: Vec<Peak>,
 }
 
@@ -256,7 +256,7 @@ impl<T: Element> Matrix<T> {
         }
     }
 
-    /// Of each column the largest code, if all codes are what the host has written. None for what kernels have computed,
+    /// The largest code of each column, if all codes are what the host has written. None for what kernels have computed,
     /// whose codes are below the size of their codebook.
     pub(crate) fn host_peaks(&self) -> &[Peak] {
         match &self.storage {

@@ -74,12 +74,12 @@ impl Engine {
     /// # Errors
     /// None today: a GPU that cannot be opened is passed over, with its error in the reason.
     pub fn auto() -> Result<Self> {
-        Builder::new().build()
+        EngineBuilder::new().build()
     }
 
     /// The CPU backend.
     pub fn cpu() -> Self {
-        Builder::new().cpu("asked for")
+        EngineBuilder::new().cpu("asked for")
     }
 
     /// The device of that name: `auto`, `cpu`, `gpu` (the best adapter, a software one if there is no other),
@@ -95,7 +95,7 @@ impl Engine {
     /// [`Input`](crate::ErrorKind::Input) for a name that is none of these, with the list of devices there
     /// are; [`Device`](crate::ErrorKind::Device) if the device is there but does not open.
     pub fn open(name: &str) -> Result<Self> {
-        Builder::new().device(name).build()
+        EngineBuilder::new().device(name).build()
     }
 
     /// Uses a host app's device and queue.
@@ -110,13 +110,13 @@ impl Engine {
     /// # }
     /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        let gpu = Gpu::borrowing(device, queue, Builder::new().checked);
+        let gpu = Gpu::borrowing(device, queue, EngineBuilder::new().checked);
         Self::on_gpu(gpu, "lent by the host app")
     }
 
     /// Says how to open a device where [`open`](Self::open) is not enough.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
     }
 
     fn on_gpu(gpu: Gpu, reason: &str) -> Self {
@@ -266,14 +266,14 @@ impl std::fmt::Debug for Engine {
 /// # Ok::<(), wgvq::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct EngineBuilder {
     device: String,
     checked: bool,
     core: Option<Core>,
     max_binding: u64,
 }
 
-impl Builder {
+impl EngineBuilder {
     fn new() -> Self {
         Self {
             device: "auto".into(),

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::layers::he_uniform;
 use super::{Graph, Var};
 use crate::error::{Error, Result};
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 use crate::rng::Rng;
 
 /// A batch of images in a graph.

@@ -2,14 +2,14 @@
 
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// The gradients of the inputs of one operation, which those of other operations on the same inputs add up with.
 pub struct Gradients<'a> {
     /// The nodes that the inputs are.
     pub(super) inputs: &'a [usize],
     pub(super) trained: &'a [bool],
-    /// Of all nodes before the operation's own.
+    /// The gradients of all nodes before the operation's own.
     pub(super) gradients: &'a mut [Option<Matrix<f32>>],
     pub(super) reached: &'a mut [bool],
 }
@@ -24,7 +24,7 @@ impl Gradients<'_> {
     /// nothing if nobody wants it.
     ///
     /// # Errors
-    /// Those of `record`, and [`Device`](crate::ErrorKind::Device).
+    /// As `record`; [`Device`](crate::ErrorKind::Device).
     pub fn add<'r>(
         &mut self,
         recorder: &mut Recorder<'r>,

@@ -60,7 +60,7 @@ pub struct Var {
 
 /// An operation of a [`Graph`]: how its result comes about, and what becomes of the gradient of its result.
 pub trait Operation: Send {
-    /// What it is called in messages.
+    /// Name shown in error messages.
     fn name(&self) -> &'static str;
 
     /// The shape of the result, for inputs of these shapes.
@@ -72,7 +72,7 @@ pub trait Operation: Send {
     /// Records how `output` is computed. Whatever is random depends on `step` alone.
     ///
     /// # Errors
-    /// Those of the kernels.
+    /// The errors of the kernels that it records.
     fn forward(
         &mut self,
         recorder: &mut Recorder<'_>,
@@ -84,7 +84,7 @@ pub trait Operation: Send {
     /// Records how the gradients of the inputs come from that of the output, and adds them `into` these.
     ///
     /// # Errors
-    /// Those of the kernels.
+    /// The errors of the kernels that it records.
     fn backward(
         &mut self,
         recorder: &mut Recorder<'_>,
@@ -97,7 +97,7 @@ pub trait Operation: Send {
     /// estimator has one. `values` are those of all nodes, `inputs` the places of the operation's among them.
     ///
     /// # Errors
-    /// Those of the kernels.
+    /// The errors of the kernels that it records.
     fn update(
         &mut self,
         _recorder: &mut Recorder<'_>,
@@ -127,7 +127,7 @@ pub trait Operation: Send {
 pub struct Computed<'a> {
     /// What [`Operation::forward`] made.
     pub output: &'a Matrix<f32>,
-    /// Of the same shape.
+    /// The gradient, of the same shape as the value.
     pub gradient: &'a Matrix<f32>,
 }
 
@@ -136,13 +136,13 @@ pub struct Graph {
     id: u64,
     engine: Engine,
     nodes: Vec<Node>,
-    /// Of each node.
+    /// The value of each node.
     values: Vec<Matrix<f32>>,
-    /// Of each node that needs one; made when it is first wanted.
+    /// The gradient of each node that needs one; made when it is first wanted.
     gradients: Vec<Option<Matrix<f32>>>,
-    /// Of each node: whether a parameter is among what it comes from.
+    /// Whether each node depends on a parameter.
     trained: Vec<bool>,
-    /// Of each node: whether the gradient is that of the last backward pass.
+    /// Whether the gradient of each node is that of the last backward pass.
     reached: Vec<bool>,
     step: u64,
 }
@@ -326,7 +326,8 @@ impl Graph {
         })
     }
 
-    /// Records one step of `optimizer` along the gradients of the last backward pass, and what estimators do beside it.
+    /// Records one step of `optimizer` along the gradients of the last backward pass, and the updates of estimators that use
+    /// none, such as EMA.
     ///
     /// ```
     /// use ndarray::array;
@@ -391,7 +392,7 @@ impl Graph {
     /// Records the computation of all results from inputs and parameters.
     ///
     /// # Errors
-    /// Those of the kernels.
+    /// The errors of the kernels that it records.
     pub fn record_forward(&mut self, recorder: &mut Recorder<'_>) -> Result<()> {
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let Source::Operation(operation) = &mut node.source else { continue };

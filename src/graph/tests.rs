@@ -5,7 +5,7 @@ use ndarray::{Array2, array};
 use super::{Graph, Var};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 use crate::rng::Rng;
 use crate::train::estimators::Nsvq;
 use crate::train::{Init, KMeans, Optimizer};

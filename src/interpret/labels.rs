@@ -25,7 +25,7 @@ pub struct LabelHistogram {
 const MOST_CELLS: usize = 1 << 26;
 
 impl LabelHistogram {
-    /// Of vectors with these `labels` (n) and `codes` (n), each below `k`.
+    /// Counts `labels` (n) by codeword, for `codes` (n) below `k`.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there are no vectors, not as many labels as codes, a code that is k or more,
@@ -154,7 +154,7 @@ impl LabelHistogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     /// 40 codewords along which ten classes follow each other and mix at their borders.
     fn along(order: &[usize]) -> LabelHistogram {

@@ -39,7 +39,7 @@ pub struct Jumps {
 const MOST_PAIRED: usize = 2048;
 
 impl OrderedCodebook {
-    /// Of these `codewords` (k, d).
+    /// Measures the order of these `codewords` (k, d).
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there are fewer than two codewords, no dimension, or a value that is not
@@ -148,7 +148,7 @@ fn correlation(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
     use ndarray::array;
 
     fn order(codewords: Array2<f32>) -> Option<f64> {

@@ -14,8 +14,8 @@ use super::npy;
 use super::npz::Archive;
 use super::safetensors::Tensors;
 use super::stored::{Order, StoredMatrix};
-use crate::Vectors;
 use crate::error::{Error, Result};
+use crate::vectors::Vectors;
 
 /// Rows that one task gathers, how many unwanted numbers it reads rather than start another read, and how many
 /// it reads at most at a time.

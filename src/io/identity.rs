@@ -18,7 +18,7 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    /// Of what is at `path`, at the end of all links, or is to be there.
+    /// The identity of what is at `path`, at the end of all links, or is to be there.
     pub fn of(path: &Path) -> io::Result<Self> {
         match path.metadata() {
             Ok(found) => Self::there(path, &found),

@@ -4,6 +4,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
+use crate::ops::Activation;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "activate",
@@ -29,20 +30,6 @@ pub(super) static VARIANTS: [Variant; 4] = [
     Variant::overriding(&[("FUNCTION", 3.0)]),
 ];
 
-/// A function of one number: see [`Recorder::activate`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// max(x, 0), with a derivative of 0 at 0.
-    Relu,
-    /// The Gaussian error linear unit in its tanh form, ½x (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks and Gimpel,
-    /// 2016): at most 5·10⁻⁴ from the exact one.
-    Gelu,
-    /// tanh x
-    Tanh,
-    /// 1 / (1 + e⁻ˣ)
-    Sigmoid,
-}
-
 impl Recorder<'_> {
     /// `y = f(x)`, element by element. [`activate_grad`](Self::activate_grad) is its derivative.
     ///
@@ -51,7 +38,7 @@ impl Recorder<'_> {
     ///
     /// ```
     /// use ndarray::array;
-    /// use wgvq::Activation;
+    /// use wgvq::ops::Activation;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let x = engine.upload(array![[-1.0_f32, 0.0, 2.0]].view())?;

@@ -1,10 +1,11 @@
 //! Host side of `activate_grad`: the derivative of `activate`.
 
-use super::activate::{Activation, VARIANTS};
+use super::activate::VARIANTS;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
+use crate::ops::Activation;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "activate_grad",
@@ -29,7 +30,7 @@ impl Recorder<'_> {
     ///
     /// ```
     /// use ndarray::array;
-    /// use wgvq::Activation;
+    /// use wgvq::ops::Activation;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let x = engine.upload(array![[-1.0_f32, 0.0, 2.0]].view())?;

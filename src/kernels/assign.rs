@@ -1,12 +1,12 @@
 //! Host side of `assign`: the nearest codeword of every vector.
 
-use super::elementwise::Op;
 use super::prepare_codebook::Codebook;
 use super::tile::{self, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
+use crate::ops::Op;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "assign",
@@ -55,8 +55,8 @@ impl Recorder<'_> {
             return cpu::assign::assign(x.host(), codebook.packed()?, codes.host_mut(), distances.host_mut());
         };
         let panels = codebook.panels();
-        let core = panels.core;
-        let variant = tile::variant(core, d, codebook.metric(), String::new());
+        let tile = panels.tile;
+        let variant = tile::variant(tile, d, codebook.metric(), "");
         let most = tile::rows_per_dispatch(&gpu, k, d);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {
@@ -70,7 +70,7 @@ impl Recorder<'_> {
                 codes.slice(window.clone()),
                 distances.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            let workgroups = (window.len() as u64).div_ceil(tile.rows);
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())

@@ -47,7 +47,7 @@ impl Beam {
     /// Room for the beams of `n` rows.
     pub fn new(engine: &Engine, n: usize, entries: usize, length: usize) -> Result<Self> {
         if entries == 0 || entries > MOST_ENTRIES {
-            return Err(Error::input(format!("a beam of width {entries}; 1 to {MOST_ENTRIES} can be had")));
+            return Err(Error::input(format!("a beam of width {entries}; must be 1 to {MOST_ENTRIES}")));
         }
         Ok(Self {
             ids: engine.uninitialized(n, entries * length)?,

@@ -3,10 +3,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::prepare_codebook::{Form, Panels};
-use super::tile::{self, Params};
+use super::tile::{self, Params, Tile};
 use crate::cpu;
 use crate::cpu::curve_project::PackedCurve;
-use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -35,7 +34,7 @@ pub(crate) static SHADER: Shader = Shader {
 /// use ndarray::array;
 /// # fn main() -> wgvq::Result<()> {
 /// let engine = wgvq::Engine::cpu();
-/// let curve = wgvq::Polyline::new(&engine, array![[0.0_f32, 0.0], [2.0, 0.0], [2.0, 2.0]].view())?;
+/// let curve = wgvq::kernels::Polyline::new(&engine, array![[0.0_f32, 0.0], [2.0, 0.0], [2.0, 2.0]].view())?;
 /// let x = engine.upload(array![[0.5_f32, 1.0], [3.0, 1.0], [3.0, -0.5]].view())?;
 /// let (mut segments, mut positions) = (engine.zeros(3, 1)?, engine.zeros(3, 1)?);
 /// let mut distances = engine.zeros(3, 1)?;
@@ -84,12 +83,12 @@ impl Polyline {
             return Ok(Self { corners: on_device, packed });
         };
         on_device.whole("the curve")?;
-        let core = Core::of(&gpu, k, d);
-        let order = arrange(core, k);
+        let tile = Tile::of(&gpu, k, d);
+        let order = arrange(tile, k);
         let arranged = engine.upload(corners.select(Axis(0), &order).view())?;
         let mut ends = engine.upload(segment_ends(corners, &order).view())?;
         let mut recorder = engine.recorder();
-        let panels = recorder.scratch_panels(&arranged, core, Form::Centred)?;
+        let panels = recorder.scratch_panels(&arranged, tile, Form::Centred)?;
         recorder.copy_columns(&panels.half_norms, 0..1, &mut ends, 0)?;
         recorder.submit()?;
         Ok(Self { corners: on_device, packed: Packed::Gpu { panels, ends } })
@@ -108,9 +107,9 @@ impl Polyline {
 
 /// Which corner has each place of the panels: eight that follow one another where an invocation has its eight codeword
 /// slots. Beyond the last corner there are copies of it, which the shader passes over.
-fn arrange(core: Core, k: usize) -> Vec<usize> {
-    let (panel, lanes) = (core.panel(), core.lanes());
-    let places = 0..core.padded_codewords(k);
+fn arrange(tile: Tile, k: usize) -> Vec<usize> {
+    let Tile { panel, lanes, .. } = tile;
+    let places = 0..tile.padded_codewords(k);
     let corner = |place: usize| {
         let (slot, lane) = (place % panel / lanes, place % lanes);
         let group = slot / 8;
@@ -176,7 +175,7 @@ impl Recorder<'_> {
             }
             Packed::Gpu { panels, ends } => (panels, ends),
         };
-        let variant = tile::variant(panels.core, d, Metric::SquaredL2, String::new());
+        let variant = tile::variant(panels.tile, d, Metric::SquaredL2, "");
         let gpu = self.gpu().expect("panels are for shaders");
         let heights = [
             x.shard_rows(),
@@ -197,7 +196,7 @@ impl Recorder<'_> {
                 positions.slice(window.clone()),
                 distances.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(panels.core.rows());
+            let workgroups = (window.len() as u64).div_ceil(panels.tile.rows);
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())
@@ -210,8 +209,8 @@ mod tests {
 
     #[test]
     fn an_invocation_meets_corners_that_follow_one_another() {
-        assert_eq!(arrange(Core::Direct, 20)[..20], (0..20).collect::<Vec<_>>());
-        let staged = arrange(Core::Staged, 300);
+        assert_eq!(arrange(Tile::ALL[0], 20)[..20], (0..20).collect::<Vec<_>>());
+        let staged = arrange(Tile::STAGED, 300);
         assert_eq!(staged.len(), 384);
         for lane in 0..16 {
             let own: Vec<usize> = (0..8).map(|slot| staged[128 + lane + 16 * slot]).collect();

@@ -1,9 +1,8 @@
 //! Host side of `distance_matrix`: every vector against every codeword.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Params};
+use super::tile::{self, Params, Tile};
 use crate::cpu;
-use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
@@ -67,10 +66,10 @@ impl Recorder<'_> {
                 distances.host_mut(),
             );
         };
-        let core = Core::of(&gpu, k, d);
-        let variant = tile::variant(core, d, codebook.metric(), String::new());
+        let tile = Tile::of(&gpu, k, d);
+        let variant = tile::variant(tile, d, codebook.metric(), "");
         let form = if codebook.metric() == Metric::Cosine { Form::Unit } else { Form::Raw };
-        let panels = self.scratch_panels(codebook.codewords(), core, form)?;
+        let panels = self.scratch_panels(codebook.codewords(), tile, form)?;
         let heights = [x.shard_rows(), distances.shard_rows(), tile::rows_per_dispatch(&gpu, k, d)];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
@@ -79,7 +78,7 @@ impl Recorder<'_> {
                 panels.panels.whole("the packed codebook")?,
                 distances.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            let workgroups = (window.len() as u64).div_ceil(tile.rows);
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::cpu::elementwise::Right;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
+use crate::ops::{Op, Unary};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "elementwise",
@@ -36,42 +37,6 @@ static VARIANTS: [Variant; 12] = [
     Variant::overriding(&[("OPERATION", 10.0)]),
     Variant::overriding(&[("OPERATION", 11.0)]),
 ];
-
-/// An operation on two numbers: see [`Recorder::elementwise`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
-    /// a + b
-    Add,
-    /// a − b
-    Sub,
-    /// a · b
-    Mul,
-    /// a / b, and 0 where b is 0: so that the mean of nothing is 0
-    Div,
-    /// the lesser of a and b
-    Min,
-    /// the greater of a and b
-    Max,
-}
-
-/// An operation on one number: see [`Recorder::map`]. The result is finite for every finite number, save that
-/// `Square` and `Reciprocal` can overflow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unary {
-    /// |a|
-    Abs,
-    /// a²
-    Square,
-    /// √a, and 0 where a is negative
-    Sqrt,
-    /// eᵃ, and at most [`f32::MAX`]
-    Exp,
-    /// The natural logarithm of a, and −87.3 (that of [`f32::MIN_POSITIVE`]) for whatever is less than that: so that
-    /// 0 · log 0 is 0
-    Log,
-    /// 1 / a, and 0 where a is 0
-    Reciprocal,
-}
 
 /// The second operand of an [`Op`]: a matrix, which is broadcast, or one number for all elements.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +94,7 @@ impl Recorder<'_> {
     ///
     /// ```
     /// use ndarray::array;
-    /// use wgvq::Op;
+    /// use wgvq::ops::Op;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let sums = engine.upload(array![[2.0_f32, 4.0], [0.0, 0.0]].view())?;
@@ -173,7 +138,7 @@ impl Recorder<'_> {
     /// the result.
     ///
     /// ```
-    /// use wgvq::Unary;
+    /// use wgvq::ops::Unary;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let a = engine.upload(ndarray::array![[4.0_f32, -1.0]].view())?;

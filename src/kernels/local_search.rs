@@ -4,6 +4,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
+use crate::ops::MOST_CODEBOOKS;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "local_search",
@@ -15,9 +16,6 @@ pub(crate) static SHADER: Shader = Shader {
 };
 
 shader_params!(Params { n: u32, m: u32, k: u32, sweeps: u32, first: u32 });
-
-/// The most codebooks: `MOST_CODEBOOKS` in the shader.
-pub(crate) const MOST_CODEBOOKS: usize = 64;
 
 /// Invocations per row: `THREADS` in `shaders/shared/least.wgsl`.
 const THREADS: usize = 64;

@@ -4,6 +4,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape};
 use crate::error::{Error, Result};
+use crate::ops::{LANES, Term};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "lut_build",
@@ -18,18 +19,6 @@ shader_params!(Params { n: u32, d: u32, column: u32, width: u32, k: u32, first: 
 
 const SQUARED_DIFFERENCE: Variant = Variant::overriding(&[("TERM", 0.0)]);
 const PRODUCT: Variant = Variant::overriding(&[("TERM", 1.0)]);
-
-/// Queries whose tables lie side by side: `LANES` in the shaders. A look-up serves all of them.
-pub(crate) const LANES: usize = 16;
-
-/// What an entry of a table is, for a query q and a codeword c.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Term {
-    /// Σ (q − c)²: the codeword's part of the distance, where no two codebooks are of the same dimension.
-    SquaredDifference,
-    /// −2 q·c: its part of the distance but for the norms of the query and of the sum of the codewords.
-    Product,
-}
 
 /// Where a codebook belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Host side of `lut_scan`: the scores of codes, from look-up tables.
 
-use super::lut_build::LANES;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
+use crate::ops::LANES;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "lut_scan",

@@ -1,5 +1,7 @@
-//! The host side of the kernels: one file per stem, each a method of [`Recorder`](crate::Recorder) that
-//! checks shapes and records the shader, or runs its CPU twin.
+//! The host side of the kernels, and what some of them take: codebooks and curves prepared on a device, and operands.
+//!
+//! Each kernel is a method of [`Recorder`](crate::Recorder), in a file of its own, that checks shapes and records the
+//! shader, or runs its CPU twin.
 
 pub(crate) mod activate;
 pub(crate) mod activate_grad;
@@ -54,6 +56,10 @@ pub(crate) mod transposed_matmul;
 pub(crate) mod tree_rows;
 pub(crate) mod unfold;
 pub(crate) mod weighted_pick;
+
+pub use curve_project::Polyline;
+pub use elementwise::Operand;
+pub use prepare_codebook::Codebook;
 
 /// `shaders/shared/grid.wgsl`, for the kernels that use it.
 pub(crate) const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");

@@ -16,9 +16,6 @@ pub(crate) static SHADER: Shader = Shader {
 
 shader_params!(Params { n: u32, rounds: u32, factor: f32, addend: f32 });
 
-/// Chains of multiply-adds per element of [`Recorder::multiply_add`].
-pub const CHAINS: usize = 64;
-
 impl Recorder<'_> {
     /// Nothing but fused multiply-adds, to measure what the device can do at best.
     ///

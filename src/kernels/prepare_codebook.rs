@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
+use super::tile::Tile;
 use crate::cpu::prepare_codebook::PackedCodebook;
-use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
@@ -18,8 +18,8 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["panels", "half_norms"],
     params: Params::FIELDS,
     variants: || {
-        let forms = |core| [Form::Centred, Form::Unit, Form::Raw].map(|form| variant(core, form));
-        [Core::Direct, Core::Staged].into_iter().flat_map(forms).collect()
+        let forms = |tile| [Form::Centred, Form::Unit, Form::Raw].map(|form| variant(tile, form));
+        Tile::ALL.into_iter().flat_map(forms).collect()
     },
 };
 
@@ -66,8 +66,8 @@ enum Packed {
 
 /// Codewords as the tiled core reads them.
 pub(super) struct Panels {
-    /// Whose layout this is.
-    pub core: Core,
+    /// What the layout is for.
+    pub tile: Tile,
     /// (k, d) of the codewords.
     pub shape: (usize, usize),
     /// (padded k, padded d)
@@ -130,7 +130,7 @@ impl Codebook {
             None => Packed::Cpu(None),
             Some(gpu) => {
                 codewords.whole("the codebook")?;
-                Packed::Gpu(Panels::allocate(&engine, Core::of(&gpu, k, d), k, d)?)
+                Packed::Gpu(Panels::allocate(&engine, Tile::of(&gpu, k, d), k, d)?)
             }
         };
         Ok(Self { codewords, metric, packed, prepared: false })
@@ -188,10 +188,10 @@ impl Codebook {
 }
 
 impl Panels {
-    fn allocate(engine: &Engine, core: Core, k: usize, d: usize) -> Result<Self> {
-        let (rows, cols) = (core.padded_codewords(k), core.padded_dimensions(d));
+    fn allocate(engine: &Engine, tile: Tile, k: usize, d: usize) -> Result<Self> {
+        let (rows, cols) = (tile.padded_codewords(k), tile.padded_dimensions(d));
         let panels = Self {
-            core,
+            tile,
             shape: (k, d),
             panels: engine.uninitialized(rows, cols)?,
             half_norms: engine.uninitialized(rows, 1)?,
@@ -223,23 +223,23 @@ impl Recorder<'_> {
             Packed::Gpu(panels) => {
                 let (k, d) = codewords.shape();
                 if panels.shape != (k, d) {
-                    let core = Core::of(&self.gpu().expect("panels are for shaders"), k, d);
-                    *panels = Panels::allocate(self.engine(), core, k, d)?;
+                    let tile = Tile::of(&self.gpu().expect("panels are for shaders"), k, d);
+                    *panels = Panels::allocate(self.engine(), tile, k, d)?;
                 }
                 self.pack_panels(codewords, Form::of(*metric), panels)
             }
         }
     }
 
-    /// The codewords packed in scratch memory, for a kernel that needs another core or form than the codebook
+    /// The codewords packed in scratch memory, for a kernel that needs another tile or form than the codebook
     /// is packed for.
     pub(super) fn scratch_panels(
         &mut self,
         codewords: &Matrix<f32>,
-        core: Core,
+        tile: Tile,
         form: Form,
     ) -> Result<Panels> {
-        let mut panels = Panels::allocate(self.engine(), core, codewords.rows(), codewords.cols())?;
+        let mut panels = Panels::allocate(self.engine(), tile, codewords.rows(), codewords.cols())?;
         self.pack_panels(codewords, form, &mut panels)?;
         Ok(panels)
     }
@@ -256,16 +256,16 @@ impl Recorder<'_> {
             panels.half_norms.whole("the norms")?,
         ];
         let workgroups = (panels.panels.rows() as u64).div_ceil(WORKGROUP_SIZE);
-        self.dispatch(&SHADER, &variant(panels.core, form), &params, &bindings, workgroups)
+        self.dispatch(&SHADER, &variant(panels.tile, form), &params, &bindings, workgroups)
     }
 }
 
-fn variant(core: Core, form: Form) -> Variant {
+fn variant(tile: Tile, form: Form) -> Variant {
     Variant {
         overrides: Cow::Owned(vec![
             ("FORM", f64::from(form as u32)),
-            ("PANEL", core.panel() as f64),
-            ("DEPTH", core.depth() as f64),
+            ("PANEL", tile.panel as f64),
+            ("DEPTH", tile.depth as f64),
             ("WORKGROUP_SIZE", WORKGROUP_SIZE as f64),
         ]),
         ..Variant::DEFAULT

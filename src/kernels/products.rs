@@ -1,9 +1,8 @@
 //! Host side of `products`: every vector times every codeword.
 
 use super::prepare_codebook::{Codebook, Form, Panels};
-use super::tile::{self, Params};
+use super::tile::{self, Params, Tile};
 use crate::cpu;
-use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader, Variant};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
@@ -72,7 +71,7 @@ impl Recorder<'_> {
             cpu::products::products(x.host(), c.host(), d, products.host_mut());
             return Ok(());
         };
-        let panels = self.scratch_panels(c, Core::of(&gpu, c.rows(), d), Form::Raw)?;
+        let panels = self.scratch_panels(c, Tile::of(&gpu, c.rows(), d), Form::Raw)?;
         // Any metric that neither centres nor raises to powers.
         self.record_products(x, &panels, Metric::Cosine, 0.0, products)
     }
@@ -111,8 +110,8 @@ impl Recorder<'_> {
         scores: f64,
         products: &mut Matrix<f32>,
     ) -> Result<()> {
-        let (core, (k, d)) = (panels.core, panels.shape);
-        let variant = variant(tile::variant(core, d, metric, String::new()), scores);
+        let (tile, (k, d)) = (panels.tile, panels.shape);
+        let variant = variant(tile::variant(tile, d, metric, ""), scores);
         let gpu = self.gpu().expect("panels are for shaders");
         let heights = [x.shard_rows(), products.shard_rows(), tile::rows_per_dispatch(&gpu, k, d)];
         for window in grid::row_windows(x.rows(), heights) {
@@ -124,7 +123,7 @@ impl Recorder<'_> {
                 panels.mean.whole("the mean")?,
                 products.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            let workgroups = (window.len() as u64).div_ceil(tile.rows);
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())

@@ -4,6 +4,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, grid};
 use crate::error::Result;
+use crate::ops::Distribution;
 use crate::rng;
 
 pub(crate) static SHADER: Shader = Shader {
@@ -34,18 +35,6 @@ shader_params!(Params {
     elements: u32,
 });
 
-/// What [`Recorder::random_fill`] draws from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Distribution {
-    /// Uniform in [0, 1), in steps of 2⁻²⁴: the same bits on every device.
-    Uniform,
-    /// Normal of mean 0 and variance 1, up to 6.8 from 0. Devices may differ by 40 · 2⁻²⁴ of the number.
-    Normal,
-    /// The standard Gumbel −ln(−ln u), from −3.2 to 22.9: what added to logits makes their argmax a softmax sample.
-    /// Devices may differ in a number g by (16 + 10 |g|) · 2⁻²⁴.
-    Gumbel,
-}
-
 impl Recorder<'_> {
     /// Fills a matrix (n, d) with independent random numbers.
     ///
@@ -54,7 +43,7 @@ impl Recorder<'_> {
     /// other numbers.
     ///
     /// ```
-    /// use wgvq::Distribution;
+    /// use wgvq::ops::Distribution;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let (mut short, mut long) = (engine.zeros(2, 3)?, engine.zeros(4, 3)?);
@@ -116,7 +105,12 @@ mod tests {
     use super::*;
 
     /// Four uniforms from the shader, of a block that no matrix is large enough to reach.
-    fn block_on_gpu(engine: &crate::Engine, counter: [u32; 4], key: [u32; 2], block: u64) -> Vec<f32> {
+    fn block_on_gpu(
+        engine: &crate::engine::Engine,
+        counter: [u32; 4],
+        key: [u32; 2],
+        block: u64,
+    ) -> Vec<f32> {
         let first = (u64::from(counter[1]) << 32 | u64::from(counter[0])).wrapping_sub(block);
         let params = Params {
             block_low: first as u32,

@@ -6,6 +6,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
+use crate::ops::Form;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "segment_mean",
@@ -40,13 +41,6 @@ shader_params!(Params {
     first_code: u32,
     codes: u32,
 });
-
-/// What is made of the sum of a code's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Mean,
-    Sum,
-}
 
 /// Rows, by code.
 #[derive(Clone, Copy)]

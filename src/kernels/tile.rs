@@ -41,73 +41,63 @@ fn rows_within(work: usize, k: usize, d: usize) -> usize {
 /// the rest is room for the loops that are not counted below.
 const SOFTWARE_ITERATIONS: usize = 60_000;
 
-/// The sizes are those that the core's shader text declares; the contract test compares them.
-impl Core {
-    /// The core for a codebook of `k` codewords of `d` dimensions.
-    pub(crate) fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
-        let iterations = k.div_ceil(Core::Direct.panel()) * (d.div_ceil(4) + 1);
+/// How a workgroup of the tiled core cuts rows × codewords: sizes that the host lays out codebooks by and puts in front of
+/// the shader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    /// Rows of x per workgroup: `WORKGROUP_ROWS`.
+    pub rows: u64,
+    /// Codewords in a panel of the prepared codebook: `PANEL`.
+    pub panel: usize,
+    /// Invocations that share the same rows: `LANES`.
+    pub lanes: usize,
+    /// Quads of dimensions per step of the main loop: `DEPTH`.
+    pub depth: usize,
+    /// Where rows and codewords wait for a step, which decides the text.
+    pub core: Core,
+}
+
+impl Tile {
+    const DIRECT: Self = Self { rows: 256, panel: 16, lanes: 1, depth: 1, core: Core::Direct };
+
+    /// For workgroups of 16 × 16 invocations that each hold a tile of 8 × 8: the text counts on that.
+    pub const STAGED: Self = Self { rows: 128, panel: 128, lanes: 16, depth: 2, core: Core::Staged };
+
+    /// Every tile that [`of`](Self::of) may choose.
+    pub const ALL: [Self; 2] = [Self::DIRECT, Self::STAGED];
+
+    /// The tile for a codebook of `k` codewords of `d` dimensions.
+    pub fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
+        let iterations = k.div_ceil(Self::DIRECT.panel) * (d.div_ceil(4) + 1);
         let cut_short = gpu.is_software() && iterations >= SOFTWARE_ITERATIONS;
         match gpu.core {
-            Some(Core::Direct) | None if cut_short => Core::Staged,
-            Some(core) => core,
-            None if gpu.is_software() => Core::Direct,
-            None => Core::Staged,
-        }
-    }
-
-    /// The shader text, for the contract test.
-    #[cfg(test)]
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Core::Direct => DIRECT,
-            Core::Staged => STAGED,
-        }
-    }
-
-    /// Rows of x per workgroup: `WORKGROUP_ROWS`.
-    pub(crate) fn rows(self) -> u64 {
-        match self {
-            Core::Direct => 256,
-            Core::Staged => 128,
-        }
-    }
-
-    /// Codewords in a panel: `PANEL`.
-    pub(crate) fn panel(self) -> usize {
-        match self {
-            Core::Direct => 16,
-            Core::Staged => 128,
-        }
-    }
-
-    /// Invocations that share the same rows: `LANES`.
-    pub(crate) fn lanes(self) -> usize {
-        match self {
-            Core::Direct => 1,
-            Core::Staged => 16,
-        }
-    }
-
-    /// Quads of dimensions per step: `DEPTH`.
-    pub(crate) fn depth(self) -> usize {
-        match self {
-            Core::Direct => 1,
-            Core::Staged => 2,
+            Some(Core::Direct) | None if cut_short => Self::STAGED,
+            Some(Core::Direct) => Self::DIRECT,
+            None if gpu.is_software() => Self::DIRECT,
+            Some(Core::Staged) | None => Self::STAGED,
         }
     }
 
     /// Codewords, padded to whole panels.
-    pub(crate) fn padded_codewords(self, k: usize) -> usize {
-        k.next_multiple_of(self.panel())
+    pub fn padded_codewords(self, k: usize) -> usize {
+        k.next_multiple_of(self.panel)
     }
 
     /// Dimensions, padded to whole steps.
-    pub(crate) fn padded_dimensions(self, d: usize) -> usize {
-        d.next_multiple_of(4 * self.depth())
+    pub fn padded_dimensions(self, d: usize) -> usize {
+        d.next_multiple_of(4 * self.depth)
+    }
+
+    /// The sizes as constants of the shader.
+    fn constants(self) -> String {
+        let Self { rows, panel, lanes, depth, core: _ } = self;
+        format!(
+            "const WORKGROUP_ROWS = {rows}u;\nconst PANEL = {panel}u;\nconst LANES = {lanes}u;\nconst DEPTH = {depth}u;\n"
+        )
     }
 
     fn pieces(self, d: usize) -> &'static [&'static str] {
-        match (self, d.is_multiple_of(4)) {
+        match (self.core, d.is_multiple_of(4)) {
             (Core::Direct, true) => &[DIRECT, ROWS_VEC4],
             (Core::Direct, false) => &[DIRECT, ROWS_SCALAR],
             (Core::Staged, true) => &[STAGED, ROWS_VEC4],
@@ -116,8 +106,8 @@ impl Core {
     }
 }
 
-/// The variant for vectors of `d` dimensions; `prelude` holds the kernel's own constants.
-pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> Variant {
+/// The variant for vectors of `d` dimensions; `constants` are the kernel's own.
+pub(super) fn variant(tile: Tile, d: usize, metric: Metric, constants: &str) -> Variant {
     let (number, power) = match metric {
         Metric::SquaredL2 => (0.0, 1.0),
         Metric::Cosine => (1.0, 1.0),
@@ -126,8 +116,8 @@ pub(super) fn variant(core: Core, d: usize, metric: Metric, prelude: String) -> 
         Metric::InnerProduct => (3.0, 1.0),
     };
     Variant {
-        prelude: prelude.into(),
-        pieces: core.pieces(d),
+        prelude: (tile.constants() + constants).into(),
+        pieces: tile.pieces(d),
         overrides: Cow::Owned(vec![("METRIC", number), ("POWER", power)]),
     }
 }
@@ -138,13 +128,13 @@ const METRICS: [Metric; 5] =
 
 /// One variant of every kind, for the contract test.
 pub(super) fn variants() -> Vec<Variant> {
-    [Core::Direct, Core::Staged].into_iter().flat_map(|core| variants_on(core, "")).collect()
+    Tile::ALL.into_iter().flat_map(|tile| variants_of(tile, "")).collect()
 }
 
-/// Those on one core.
-pub(super) fn variants_on(core: Core, prelude: &str) -> Vec<Variant> {
+/// The variants of one tile.
+pub(super) fn variants_of(tile: Tile, constants: &str) -> Vec<Variant> {
     let kinds = METRICS.into_iter().flat_map(|metric| [(metric, 4), (metric, 3)]);
-    kinds.map(|(metric, d)| variant(core, d, metric, prelude.to_string())).collect()
+    kinds.map(|(metric, d)| variant(tile, d, metric, constants)).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Host side of `top_w`: the few nearest codewords of every vector.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Params};
+use super::tile::{self, Params, Tile};
 use crate::cpu;
-use crate::engine::Core;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -22,14 +21,14 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["codes", "distances"],
     params: Params::FIELDS,
     variants: || {
-        [1, 5, LARGEST_W].into_iter().flat_map(|w| tile::variants_on(Core::Staged, &prelude(w))).collect()
+        [1, 5, LARGEST_W].into_iter().flat_map(|w| tile::variants_of(Tile::STAGED, &constants(w))).collect()
     },
 };
 
 /// The largest w: the sorted lists are private to an invocation, and longer ones spill on every GPU.
 pub(crate) const LARGEST_W: usize = 128;
 
-fn prelude(w: usize) -> String {
+fn constants(w: usize) -> String {
     format!("const W: u32 = {w}u;")
 }
 
@@ -81,13 +80,13 @@ impl Recorder<'_> {
             return cpu::top_w::top_w(x.host(), packed, w, codes.host_mut(), distances.host_mut());
         };
         // The lanes of a workgroup keep one another's lists: there is no version without workgroup memory.
-        let core = Core::Staged;
-        let variant = tile::variant(core, d, codebook.metric(), prelude(w));
+        let tile = Tile::STAGED;
+        let variant = tile::variant(tile, d, codebook.metric(), &constants(w));
         let scratch;
-        let panels = if codebook.panels().core == core {
+        let panels = if codebook.panels().tile == tile {
             codebook.panels()
         } else {
-            scratch = self.scratch_panels(codebook.codewords(), core, Form::of(codebook.metric()))?;
+            scratch = self.scratch_panels(codebook.codewords(), tile, Form::of(codebook.metric()))?;
             &scratch
         };
         let most = tile::rows_per_dispatch(&gpu, k, d);
@@ -103,7 +102,7 @@ impl Recorder<'_> {
                 codes.slice(window.clone()),
                 distances.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(core.rows());
+            let workgroups = (window.len() as u64).div_ceil(tile.rows);
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())

@@ -3,7 +3,8 @@
 use crate::cpu;
 use crate::engine::shader::{Field, Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::ops::Patches;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "unfold",
@@ -30,72 +31,19 @@ shader_params!(Params {
 /// What the shaders of both directions take.
 pub(super) const FIELDS: &[Field] = Params::FIELDS;
 
-/// Which square patches are taken from a batch of images: see [`Recorder::unfold`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patches {
-    /// How many images there are.
-    pub images: usize,
-    /// Pixels of an image from top to bottom.
-    pub height: usize,
-    /// Pixels of an image from left to right.
-    pub width: usize,
-    /// Pixels of a patch along each side.
-    pub kernel: usize,
-    /// Pixels from one patch to the next.
-    pub stride: usize,
-    /// Pixels of 0 around an image.
-    pub padding: usize,
-}
-
-impl Patches {
-    /// Pixels of all images.
-    pub fn pixels(&self) -> usize {
-        self.images * self.height * self.width
-    }
-
-    /// Patches of an image from top to bottom, and from left to right.
-    pub fn out(&self) -> (usize, usize) {
-        let along =
-            |side: usize| (side + 2 * self.padding).saturating_sub(self.kernel) / self.stride.max(1) + 1;
-        (along(self.height), along(self.width))
-    }
-
-    /// Patches of all images.
-    pub fn count(&self) -> usize {
-        let (height, width) = self.out();
-        self.images * height * width
-    }
-
-    /// Fails if there is no patch.
-    pub(crate) fn check(&self) -> Result<()> {
-        let Self { images, height, width, kernel, stride, padding } = *self;
-        if images == 0 || kernel == 0 || stride == 0 {
-            return Err(Error::shape(format!(
-                "{images} images, a kernel of {kernel} and a stride of {stride}; all have to be at least 1"
-            )));
-        }
-        if height.min(width) + 2 * padding < kernel {
-            return Err(Error::shape(format!(
-                "a kernel of {kernel} for images of {height} × {width} with a padding of {padding}; it has to fit in"
-            )));
-        }
-        Ok(())
-    }
-
-    fn params(&self, channels: usize, rows: std::ops::Range<usize>, row_elements: usize) -> Params {
-        let (out_height, out_width) = self.out();
-        Params {
-            elements: (rows.len() * row_elements) as u32,
-            first: rows.start as u32,
-            height: self.height as u32,
-            width: self.width as u32,
-            channels: channels as u32,
-            kernel: self.kernel as u32,
-            stride: self.stride as u32,
-            padding: self.padding as u32,
-            out_height: out_height as u32,
-            out_width: out_width as u32,
-        }
+fn params(patches: &Patches, channels: usize, rows: std::ops::Range<usize>, row_elements: usize) -> Params {
+    let (out_height, out_width) = patches.out();
+    Params {
+        elements: (rows.len() * row_elements) as u32,
+        first: rows.start as u32,
+        height: patches.height as u32,
+        width: patches.width as u32,
+        channels: channels as u32,
+        kernel: patches.kernel as u32,
+        stride: patches.stride as u32,
+        padding: patches.padding as u32,
+        out_height: out_height as u32,
+        out_width: out_width as u32,
     }
 }
 
@@ -108,7 +56,7 @@ impl Recorder<'_> {
     ///
     /// ```
     /// use ndarray::{Array2, array};
-    /// use wgvq::Patches;
+    /// use wgvq::ops::Patches;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let of = Patches { images: 1, height: 2, width: 3, kernel: 2, stride: 1, padding: 0 };
@@ -135,7 +83,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         for window in grid::row_windows(patches.rows(), [patches.shard_rows()]) {
-            let params = of.params(channels, window.clone(), patches.cols());
+            let params = params(of, channels, window.clone(), patches.cols());
             let workgroups = u64::from(params.elements).div_ceil(super::WORKGROUP);
             let bindings = [image.whole("the images")?, patches.slice(window)];
             self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
@@ -149,7 +97,7 @@ impl Recorder<'_> {
     ///
     /// ```
     /// use ndarray::array;
-    /// use wgvq::Patches;
+    /// use wgvq::ops::Patches;
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let of = Patches { images: 1, height: 1, width: 3, kernel: 1, stride: 2, padding: 0 };
@@ -176,7 +124,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         for window in grid::row_windows(image.rows(), [image.shard_rows()]) {
-            let params = of.params(channels, window.clone(), channels);
+            let params = params(of, channels, window.clone(), channels);
             let workgroups = u64::from(params.elements).div_ceil(super::WORKGROUP);
             let bindings = [patches.whole("the patches")?, image.slice(window)];
             self.dispatch(&super::fold::SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;

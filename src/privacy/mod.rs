@@ -20,9 +20,9 @@ use binomial::Binomial;
 /// A measure of a code, and of a uniform one of the same N and K.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Measure {
-    /// Of the counts.
+    /// The measure of the counts.
     pub found: f64,
-    /// Expected of a uniform code.
+    /// What is expected of a uniform code.
     pub ideal: f64,
 }
 
@@ -68,7 +68,7 @@ pub struct Occurrence {
 const MOST_VECTORS: u64 = 1 << 40;
 
 impl Occurrence {
-    /// Of the `counts` of K codewords.
+    /// Measures the `counts` of K codewords.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there are fewer than two codewords, no vectors, or more than 2⁴⁰.
@@ -146,7 +146,7 @@ fn expected_divergence(k: usize, binomial: &Binomial) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     fn near(found: f64, want: f64, tolerance: f64) {
         assert!((found - want).abs() <= tolerance * want.abs(), "{found}, not {want}");

@@ -8,17 +8,16 @@ use super::model::Parts;
 use super::residual::{bits_of, check_beam};
 use super::stack::{self, Stack};
 use super::{Batching, Coder, Quantizer, Residual, Spec, joint};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::beam_step::{Beam, Candidates};
-use crate::kernels::elementwise::Op;
-use crate::kernels::local_search::MOST_CODEBOOKS;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::ops::{MOST_CODEBOOKS, Op};
 use crate::rng::Rng;
 use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer, least_squares};
+use crate::vectors::Vectors;
 
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
 ///
@@ -73,12 +72,12 @@ impl Additive {
         if rounds > 0 && codebooks.len() > MOST_CODEBOOKS {
             let m = codebooks.len();
             return Err(Error::input(format!(
-                "a local search over {m} codebooks; {MOST_CODEBOOKS} can be had"
+                "a local search over {m} codebooks; must be at most {MOST_CODEBOOKS}"
             )));
         }
         if rounds > MOST_ROUNDS {
             return Err(Error::input(format!(
-                "{rounds} rounds of local search; up to {MOST_ROUNDS} can be had"
+                "{rounds} rounds of local search; must be at most {MOST_ROUNDS}"
             )));
         }
         Ok(Self { codebooks, beam: check_beam(beam)?, rounds })
@@ -192,7 +191,7 @@ impl AdditiveBuilder {
         let blank = vec![Array2::zeros((sizes[0], x.ncols())); sizes.len()];
         let blank = Additive::new(blank, beam, rounds)?;
         let build = |codebooks| Additive { codebooks, beam, rounds };
-        let refinements = if rounds == 0 { START } else { self.refinements };
+        let refinements = if rounds == 0 { START_REFINEMENTS } else { self.refinements };
         let start = Residual::builder()
             .stage_bits(vec![self.bits; self.codebooks])
             .beam(beam)
@@ -206,7 +205,7 @@ impl AdditiveBuilder {
             return Additive::new(frame.restore_sum(codebooks), beam, rounds);
         }
         let found = build(self.fit_local(engine, &x, blank.codebooks, observer)?);
-        let judges = x.slice(s![..;x.nrows().div_ceil(JUDGES), ..]).to_owned();
+        let judges = x.slice(s![..;x.nrows().div_ceil(COMPARED), ..]).to_owned();
         let mse = |quantizer: &Additive| Ok::<_, Error>(joint::encode(quantizer, engine, &judges)?.mse);
         let residual = build(start);
         let best = if mse(&found)? <= mse(&residual)? { found } else { residual };
@@ -245,7 +244,7 @@ impl AdditiveBuilder {
             let quantizer = Additive { codebooks, beam: 1, rounds: 0 };
             let (errors, mse) = joint::errors(&quantizer, engine, x, &codes)?;
             codebooks = quantizer.codebooks;
-            joint::tell(observer, number, mse)?;
+            joint::report_round(observer, number, mse)?;
             least_squares::update(&mut codebooks, codes.view(), errors.view(), false)?;
         }
         Ok(codebooks)
@@ -259,10 +258,10 @@ const MOST_ROUNDS: usize = 1024;
 const NOISE: u64 = 9;
 
 /// Joint refinements of the residual quantizer that AQ starts from.
-const START: usize = 2;
+const START_REFINEMENTS: usize = 2;
 
-/// Vectors that decide, about, between two ways to train.
-const JUDGES: usize = 8192;
+/// About how many vectors the two results are compared on.
+const COMPARED: usize = 8192;
 
 /// Rounds of local search between two fits.
 const ROUNDS: usize = 4;

@@ -12,11 +12,11 @@ use super::projection::{Projection, batches};
 use super::scaled::scaled;
 use super::vq::{Vq, check_codebook};
 use super::{Coder, Quantizer, Spec};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// How a vector finds its codeword.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use ndarray::ArrayView2;
 
 use super::{Batching, Coder, EncodedBatch, encode_batches};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::metrics::{Distortion, Usage};
+use crate::vectors::Vectors;
 
 /// Distortion and use of codes over some vectors.
 ///
@@ -30,7 +30,7 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Of nothing yet, for the codes of `coder`.
+    /// An evaluation of the codes of `coder` that has counted nothing yet.
     pub fn new(coder: &dyn Coder) -> Self {
         Self {
             distortion: Distortion::default(),

@@ -1,8 +1,8 @@
 //! How far the training vectors reach, found in one pass over all of them.
 
 use super::projection::batches;
-use crate::Vectors;
 use crate::error::{Error, Result};
+use crate::vectors::Vectors;
 
 /// The least, the greatest and the mean value of each dimension.
 pub(super) struct Extent {
@@ -12,7 +12,7 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Of all of `x`.
+    /// The extent of all of `x`.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there is nothing to learn from, or if the values are so far apart that

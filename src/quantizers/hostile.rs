@@ -223,7 +223,7 @@ fn codes_past_a_codebook_are_refused_by_name_and_harmless_where_a_kernel_has_the
             let one_more = engine.zeros(3, sizes.len() + 1).unwrap();
             assert_eq!(
                 record(&one_more, &mut decoded).unwrap_err().kind(),
-                crate::ErrorKind::Shape,
+                crate::error::ErrorKind::Shape,
                 "{spec}"
             );
             // What was wrong and is written anew is right.

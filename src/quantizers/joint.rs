@@ -5,10 +5,10 @@ use std::ops::{ControlFlow, Range};
 use ndarray::{Array2, s};
 
 use super::{Batching, Coder, Quantizer, decode_batches, encode_batches};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::train::{Ended, Init, Iteration, KMeans, Observer, least_squares};
+use crate::vectors::Vectors;
 
 /// The refinement ends once a round lowers the error by less than this share.
 const SETTLED: f64 = 1e-4;
@@ -24,7 +24,7 @@ pub(super) fn sizes(bits: &[u32]) -> Result<Vec<usize>> {
     }
     let size = |&bits: &u32| match bits {
         1..=16 => Ok(1 << bits),
-        _ => Err(Error::input(format!("a codebook of {bits} bits; 1 to 16 can be had"))),
+        _ => Err(Error::input(format!("a codebook of {bits} bits; must be 1 to 16"))),
     };
     bits.iter().map(size).collect()
 }
@@ -63,7 +63,7 @@ pub(super) fn check_ended(ended: Ended) -> Result<()> {
     if ended == Ended::Cancelled { Err(cancelled()) } else { Ok(()) }
 }
 
-/// Vectors encoded.
+/// Codes of a set of vectors, their residuals and the mean squared error.
 pub(super) struct Encoded {
     /// (n, m)
     pub codes: Array2<u32>,
@@ -153,7 +153,7 @@ pub(super) fn refine<Q: Quantizer>(
         let quantizer = build(current);
         let encoded = encode(&quantizer, engine, x)?;
         current = quantizer.codebooks().into_iter().cloned().collect();
-        tell(observer, number, encoded.mse)?;
+        report_round(observer, number, encoded.mse)?;
         let last = best.as_ref().map_or(f64::INFINITY, |(mse, _)| *mse);
         if encoded.mse < last {
             best = Some((encoded.mse, current.clone()));
@@ -172,8 +172,8 @@ pub(super) fn refine<Q: Quantizer>(
     best.map(|(_, codebooks)| codebooks).ok_or_else(|| Error::input("the error is no number"))
 }
 
-/// Tells of one round, and fails if the observer wants no more.
-pub(super) fn tell(observer: &mut dyn Observer, number: usize, mse: f64) -> Result<()> {
+/// Tells the observer of one round. Fails if it wants no more.
+pub(super) fn report_round(observer: &mut dyn Observer, number: usize, mse: f64) -> Result<()> {
     let told = observer.iteration(&Iteration { number, restart: 0, mse });
     if told == ControlFlow::Break(()) || observer.cancelled() { Err(cancelled()) } else { Ok(()) }
 }

@@ -12,8 +12,9 @@ use crate::error::{Context, Error, Result};
 use crate::kernels::lattice_round::DeviceGrid;
 use crate::lattice::{Grid, Lattice};
 use crate::metrics::Usage;
+use crate::rng::Rng;
 use crate::scale::round_number;
-use crate::{Rng, Vectors};
+use crate::vectors::Vectors;
 
 /// Each block of `lattice.dim()` dimensions becomes the nearest point of a scaled lattice: `offset + scale · point`.
 ///
@@ -151,7 +152,7 @@ impl LatticeVqBuilder {
     pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<LatticeVq> {
         if !(self.rate > 0.0 && self.rate <= 10.0) {
             return Err(Error::input(format!(
-                "a rate of {} bits per dimension; up to 10 can be had",
+                "a rate of {} bits per dimension; must be at most 10",
                 self.rate
             )));
         }

@@ -130,7 +130,7 @@ fn share(i: usize, k: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     fn losses(values: &[f32], levels: &[f32]) -> Vec<f64> {
         let square = |value: f32, level: f32| (f64::from(value) - f64::from(level)).powi(2);

@@ -1,11 +1,12 @@
 //! Quantizers: what turns vectors into codes and back.
 //!
 //! A [`Quantizer`] is a description on the host: it can be saved, loaded and asked for its size. For work it
-//! is [prepared](Quantizer::prepare) on an engine, which gives a [`Coder`] whose two verbs record kernels;
-//! [`encode`](Quantizer::encode) and [`decode`](Quantizer::decode) do all of that for vectors from anywhere.
+//! is [prepared](Quantizer::prepare) on an engine, which gives a [`Coder`] whose two verbs record kernels; an [`Encoder`]
+//! does all of that for vectors from anywhere.
 
 mod additive;
 mod codes;
+mod encoder;
 mod equalized;
 mod evaluation;
 mod extent;
@@ -33,6 +34,7 @@ mod vq;
 pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
 pub(crate) use codes::check_codes;
+pub use encoder::Encoder;
 pub use equalized::{By, Equalized};
 pub use evaluation::Evaluation;
 pub use gradient::{GradientRun, GradientTraining, Method, TrainingWindow};
@@ -58,11 +60,11 @@ use std::path::Path;
 use ndarray::{Array2, ArrayViewD};
 use serde_json::Value;
 
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
 pub trait Quantizer: Send + Sync {
@@ -158,51 +160,28 @@ pub trait Quantizer: Send + Sync {
         model::save(self, path, overwrite, training)
     }
 
-    /// The codes of all of `x`, (n, m).
+    /// Brings the quantizer to a device to encode and decode there, any number of times.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if `x` has another dimension or a value that is not finite;
-    /// [`Device`](crate::ErrorKind::Device).
-    fn encode(&self, engine: &Engine, x: &dyn Vectors) -> Result<Codes> {
-        let sizes = self.codebook_sizes();
-        let mut values = Vec::with_capacity(x.len() * sizes.len());
-        let coder = self.prepare(engine)?;
-        encode_batches(&*coder, engine, x, 0..x.len(), Batching::of_coder(&*coder, engine), |batch| {
-            values.extend(batch.codes.iter());
-            Ok(())
-        })?;
-        let values = Array2::from_shape_vec((x.len(), sizes.len()), values).expect("m codes per row");
-        Codes::new(values, sizes)
+    /// As [`prepare`](Self::prepare).
+    fn encoder(&self, engine: &Engine) -> Result<Encoder> {
+        Encoder::new(self, engine)
     }
 
-    /// The vectors that `codes` stand for, (n, d).
+    /// The codes of all of `x`, (n, m). For many calls see [`encoder`](Self::encoder).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if the codes are of other codebooks;
-    /// [`Device`](crate::ErrorKind::Device).
+    /// As [`Encoder::encode`].
+    fn encode(&self, engine: &Engine, x: &dyn Vectors) -> Result<Codes> {
+        self.encoder(engine)?.encode(x)
+    }
+
+    /// The vectors that `codes` stand for, (n, d). For many calls see [`encoder`](Self::encoder).
+    ///
+    /// # Errors
+    /// As [`Encoder::decode`].
     fn decode(&self, engine: &Engine, codes: &Codes) -> Result<Array2<f32>> {
-        if codes.codebook_sizes() != self.codebook_sizes() {
-            return Err(Error::input(format!(
-                "the codes are of codebooks of {:?} codewords, the quantizer has {:?}",
-                codes.codebook_sizes(),
-                self.codebook_sizes()
-            )));
-        }
-        let mut values = Vec::with_capacity(codes.len() * self.dim());
-        let coder = self.prepare(engine)?;
-        let read = |rows: Range<usize>| Ok(codes.rows(rows).to_owned());
-        decode_batches(
-            &*coder,
-            engine,
-            read,
-            0..codes.len(),
-            Batching::of_coder(&*coder, engine),
-            |_, _, decoded| {
-                values.extend(decoded.iter());
-                Ok(())
-            },
-        )?;
-        Ok(Array2::from_shape_vec((codes.len(), self.dim()), values).expect("d values per row"))
+        self.encoder(engine)?.decode(codes)
     }
 }
 

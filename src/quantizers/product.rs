@@ -13,13 +13,13 @@ use super::rotation::{self, Rotated};
 use super::scaled::scaled;
 use super::training::InUnits;
 use super::{Coder, Quantizer, Spec, Vq, joint};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 use crate::scale::{Scale, Typical};
 use crate::train::frame::Frame;
 use crate::train::{Init, KMeans, Observer};
+use crate::vectors::Vectors;
 
 /// The dimensions cut into parts that are quantized apart (Eq. 2.10): by one codebook each (PQ, Jégou et al., TPAMI
 /// 2011), or by a residual quantizer each (PRQ).

@@ -2,11 +2,11 @@
 
 use ndarray::Array2;
 
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
 use crate::scale::{Scale, ScaledVectors};
+use crate::vectors::Vectors;
 
 /// Where on a curve vectors have their nearest points, as [`Recorder::curve_project`](crate::Recorder::curve_project)
 /// counts it.
@@ -23,7 +23,7 @@ use crate::scale::{Scale, ScaledVectors};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Projection {
-    /// Of each vector the segment and the position on it, from −0.5 to 1.5.
+    /// Where each vector lies: a segment and the position on it, from −0.5 to 1.5.
     pub places: Vec<(u32, f32)>,
     /// The mean squared distance of a vector to the curve; 0 for no vectors.
     pub mse: f64,
@@ -34,7 +34,7 @@ impl Projection {
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if the dimensions differ, and those of `x`; as
-    /// [`Polyline::new`](crate::Polyline::new); [`Device`](crate::ErrorKind::Device).
+    /// [`Polyline::new`](crate::kernels::Polyline::new); [`Device`](crate::ErrorKind::Device).
     pub fn of(engine: &Engine, corners: &Array2<f32>, x: &dyn Vectors) -> Result<Self> {
         if x.dim() != corners.ncols() {
             return Err(Error::input(format!(

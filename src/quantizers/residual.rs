@@ -150,7 +150,7 @@ impl Residual {
 pub(super) fn check_beam(beam: usize) -> Result<usize> {
     match beam {
         1..=MOST_ENTRIES => Ok(beam),
-        _ => Err(Error::input(format!("a beam of width {beam}; 1 to {MOST_ENTRIES} can be had, such as 5"))),
+        _ => Err(Error::input(format!("a beam of width {beam}; must be 1 to {MOST_ENTRIES}, such as 5"))),
     }
 }
 

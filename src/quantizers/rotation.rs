@@ -10,7 +10,7 @@ use super::model::Parts;
 use super::{Coder, Product, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 use crate::train::Observer;
 use crate::train::principal::principal_axes;
 
@@ -227,7 +227,7 @@ pub(super) fn fit(
     for number in 0..rounds {
         let turned = apply(engine, &rotation, x)?;
         let encoded = joint::encode(&product, engine, &turned)?;
-        joint::tell(observer, number, encoded.mse)?;
+        joint::report_round(observer, number, encoded.mse)?;
         let decoded = &turned - &encoded.errors;
         rotation = procrustes(x, &decoded)?;
         product = codebooks(&apply(engine, &rotation, x)?, Some(product), observer)?;

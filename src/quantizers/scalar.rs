@@ -12,7 +12,8 @@ use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::scalar_encode::Levels;
-use crate::{Rng, Vectors};
+use crate::rng::Rng;
+use crate::vectors::Vectors;
 
 /// `2^bits` levels per dimension; a value becomes the number of its nearest level, the lower of two.
 ///
@@ -156,11 +157,11 @@ fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns:
     }
     if dim > MOST_DIMENSIONS {
         return Err(Error::input(format!(
-            "a scalar quantizer of {dim} dimensions; {MOST_DIMENSIONS} can be had"
+            "a scalar quantizer of {dim} dimensions; must be at most {MOST_DIMENSIONS}"
         )));
     }
     if !(1..=16).contains(&bits) {
-        return Err(Error::input(format!("{bits} bits per dimension; 1 to 16 can be had")));
+        return Err(Error::input(format!("{bits} bits per dimension; must be 1 to 16")));
     }
     let (rows, found) = tensor.dim();
     if found != columns || (rows != dim && rows != 1) {
@@ -204,7 +205,7 @@ impl ScalarBuilder {
     /// are farther apart than [`f32::MAX`] has a root; what reading `x` fails with.
     pub fn fit(self, _engine: &Engine, x: &dyn Vectors) -> Result<Scalar> {
         if !(1..=16).contains(&self.bits) {
-            return Err(Error::input(format!("{} bits per dimension; 1 to 16 can be had", self.bits)));
+            return Err(Error::input(format!("{} bits per dimension; must be 1 to 16", self.bits)));
         }
         match self.levels {
             ScalarLevels::Uniform => self.fit_uniform(x),

@@ -10,7 +10,7 @@ use super::residual::MAX_ERROR;
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 use crate::scale::Scale;
 
 /// A quantizer whose vectors are multiplied with a [`Scale`] before they are encoded and divided by it after they are

@@ -9,8 +9,8 @@ use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
-use crate::kernels::elementwise::Op;
 use crate::kernels::scalar_encode::Levels;
+use crate::ops::Op;
 
 /// A codebook C (2^bits, d) that is the corners of a piecewise linear curve, in order (Publication IV of the thesis):
 /// codewords that follow one another are near one another, so that a code means something by itself.
@@ -57,7 +57,7 @@ impl SpaceFilling {
             )));
         }
         if position_bits > 16 {
-            return Err(Error::input(format!("{position_bits} bits of position; 0 to 16 can be had")));
+            return Err(Error::input(format!("{position_bits} bits of position; must be 0 to 16")));
         }
         Ok(Self { corners, position_bits })
     }

@@ -204,7 +204,7 @@ impl FromStr for Spec {
             }
             "EVQ" => match whole(rest).ok_or_else(|| example("EVQ64"))? {
                 k @ 2..=LARGEST => Ok(Spec::Equalized { k }),
-                k => Err(Error::input(format!("{text} asks for {k} codewords; 2 to {LARGEST} can be had"))),
+                k => Err(Error::input(format!("{text} asks for {k} codewords; must be 2 to {LARGEST}"))),
             },
             "SQ" => {
                 let bits = whole(rest).ok_or_else(|| example("SQ8"))?;
@@ -240,7 +240,7 @@ impl FromStr for Spec {
                 let (stages, bits) = (check_count(text, "stages", stages)?, check_bits(text, bits)?);
                 if bits > MOST_TREE_BITS {
                     return Err(Error::input(format!(
-                        "{text}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; {MOST_TREE_BITS} bits can be had at most, such as in TRQ4x10"
+                        "{text}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; must be at most {MOST_TREE_BITS} bits, such as in TRQ4x10"
                     )));
                 }
                 Ok(Spec::TreeResidual { stages, bits })
@@ -307,7 +307,7 @@ fn check_bits(text: &str, bits: usize) -> Result<u32> {
     match u32::try_from(bits) {
         Ok(bits @ 1..=MOST_BITS) => Ok(bits),
         _ => Err(Error::input(format!(
-            "{text} asks for {bits} bits; 1 to {MOST_BITS} can be had, such as 8 in PQ8x8"
+            "{text} asks for {bits} bits; must be 1 to {MOST_BITS}, such as 8 in PQ8x8"
         ))),
     }
 }
@@ -315,7 +315,7 @@ fn check_bits(text: &str, bits: usize) -> Result<u32> {
 fn check_count(text: &str, what: &str, count: usize) -> Result<usize> {
     match count {
         1..=MOST_CODEBOOKS => Ok(count),
-        _ => Err(Error::input(format!("{text} asks for {count} {what}; 1 to {MOST_CODEBOOKS} can be had"))),
+        _ => Err(Error::input(format!("{text} asks for {count} {what}; must be 1 to {MOST_CODEBOOKS}"))),
     }
 }
 
@@ -449,7 +449,7 @@ mod tests {
                 "did you mean",
                 "an example is",
                 "known are",
-                "can be had",
+                "must be",
                 "such as",
                 "as it is in",
                 "is at most",

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use super::vq::check_codebook;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// Fails unless there is a codebook and all are usable and of one dimension.
 pub(super) fn check_codebooks(codebooks: &[Array2<f32>]) -> Result<()> {
@@ -30,7 +30,7 @@ pub(super) struct Stack {
     sizes: Vec<usize>,
     /// (Σ K_j, d)
     codewords: Matrix<f32>,
-    /// Of the first 1, 2 … m codebooks: where each starts, and the end.
+    /// Where the codewords of each codebook start and the last one ends, for the first 1, 2, … m codebooks.
     offsets: Vec<Matrix<u32>>,
 }
 

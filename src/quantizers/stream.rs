@@ -11,10 +11,10 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::Coder;
 use super::codes::check_codes;
-use crate::Vectors;
 use crate::engine::{Download, Engine};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
+use crate::vectors::Vectors;
 
 /// How many rows make a batch. No result depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ pub fn decode_batches(
 }
 
 /// Runs `read` on a thread of its own, `start` and `finish` on this one with one batch in flight between them,
-/// and `sink` on a third; the first error stops all of them and is returned.
+/// and `sink` on a third; the first error stops all of them and is returned. A single batch needs no other thread.
 pub(crate) fn pipeline<A: Send, F, B: Send>(
     batches: impl Iterator<Item = Range<usize>> + Send,
     read: impl Fn(Range<usize>) -> Result<A> + Send,
@@ -237,6 +237,12 @@ pub(crate) fn pipeline<A: Send, F, B: Send>(
     finish: impl Fn(F) -> Result<B>,
     mut sink: impl FnMut(B) -> Result<()> + Send,
 ) -> Result<()> {
+    let mut batches = batches.peekable();
+    let Some(first) = batches.next() else { return Ok(()) };
+    if batches.peek().is_none() {
+        return sink(finish(start(read(first)?)?)?);
+    }
+    let batches = std::iter::once(first).chain(batches);
     // A closed channel means that the other side has failed, and its own error is the one to report.
     let (to_device, from_reader) = sync_channel::<Result<A>>(1);
     let (to_sink, from_device) = sync_channel::<B>(1);

@@ -10,11 +10,11 @@ use super::{
     Additive, GradientTraining, LatticeVq, Method, Product, Quantizer, Residual, Scalar, ScalarLevels, Spec,
     TreeResidual, Vq, joint, product, scaled::scaled, tree_residual,
 };
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::scale::{Scale, ScaledVectors};
 use crate::train::{Iteration, KMeans, Observer};
+use crate::vectors::Vectors;
 
 /// How to train the quantizer that a [`Spec`] names; what is not said is as in the quantizer's own builder.
 ///

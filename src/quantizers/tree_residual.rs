@@ -9,7 +9,6 @@ use super::residual::bits_of;
 use super::spec::MOST_TREE_BITS;
 use super::stack::{self, Stack};
 use super::{Coder, Quantizer, Spec};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::grouped_assign::Family;
@@ -18,6 +17,7 @@ use crate::metrics::Metric;
 use crate::train::family::{self, Groups};
 use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer};
+use crate::vectors::Vectors;
 
 /// The most numbers in all codewords together: 1 GiB of them.
 const MOST_NUMBERS: usize = 1 << 28;
@@ -105,15 +105,13 @@ pub(super) fn check_size(stages: usize, bits: u32, d: usize) -> Result<()> {
         return Err(Error::input("0 stages; at least 1 is needed"));
     }
     if !(1..=MOST_TREE_BITS).contains(&bits) {
-        return Err(Error::input(format!(
-            "stages of {bits} bits; 1 to {MOST_TREE_BITS} can be had, such as 6"
-        )));
+        return Err(Error::input(format!("stages of {bits} bits; must be 1 to {MOST_TREE_BITS}, such as 6")));
     }
     let k = 1_usize << bits;
     let numbers = (stages - 1).saturating_mul(k * k).saturating_add(k).saturating_mul(d);
     if numbers > MOST_NUMBERS {
         return Err(Error::input(format!(
-            "{stages} stages of {k} × {k} codewords of {d} dimensions are {numbers} numbers; {MOST_NUMBERS} can be had: \
+            "{stages} stages of {k} × {k} codewords of {d} dimensions are {numbers} numbers; must be at most {MOST_NUMBERS}: \
              take fewer bits or stages"
         )));
     }

@@ -6,13 +6,13 @@ use super::codes::check_recorded;
 use super::model::Parts;
 use super::scaled::scaled;
 use super::{Coder, Quantizer, Spec};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::scale::Scale;
 use crate::train::{KMeans, Mixture};
+use crate::vectors::Vectors;
 
 /// One codebook C (k, d); a vector becomes the number of its nearest codeword (Eq. 2.1).
 ///

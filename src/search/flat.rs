@@ -8,14 +8,14 @@ use ndarray::{Array2, ArrayView2};
 use super::scan::{self, Candidates, check_range};
 use super::tables::CodeRows;
 use super::{Neighbours, Search};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Result};
-use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::ops::Op;
 use crate::quantizers::Coder;
 use crate::scale::{Scale, ScaledVectors};
+use crate::vectors::Vectors;
 
 /// Vectors as they are, but for a power of two.
 pub(super) struct Flat<'a> {

@@ -40,12 +40,12 @@ use ndarray::Array2;
 pub use recall::recall;
 
 use self::unit_vectors::{COSINE, UnitVectors};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::quantizers::Quantizer;
 use crate::scale::{Scale, ScaledVectors};
+use crate::vectors::Vectors;
 
 /// What a search has found: for each query the nearest candidate first, and of equally near ones the lowest id first.
 #[derive(Clone, Debug, PartialEq)]

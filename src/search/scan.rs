@@ -1,4 +1,4 @@
-//! The walk that every exhaustive search is: batches of candidates past tiles of queries.
+//! The loop of every exhaustive search: batches of candidates past tiles of queries.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -7,12 +7,12 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::{MOST_NEIGHBOURS, Neighbours, Search};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Error, Result};
 use crate::kernels::keep_least::{Lists, NONE};
 use crate::quantizers::pipeline;
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// What queries are compared with.
 pub(super) trait Candidates: Sync {

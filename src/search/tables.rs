@@ -14,9 +14,10 @@ use super::flat::{codebook_of, decode};
 use super::scan::Candidates;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::lut_build::{LANES, Place, Term};
+use crate::kernels::lut_build::Place;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::ops::{LANES, Term};
 use crate::quantizers::{Coder, Quantizer, check_codes};
 use crate::scale::Scale;
 
@@ -126,28 +127,28 @@ impl<'a, R> Tables<'a, R> {
     }
 
     /// The queries as the codebooks see them: rotated, and about the mean. Computed in f64, where each is rounded once.
-    fn seen(&self, queries: ArrayView2<f32>) -> Array2<f32> {
-        let mut seen = queries.mapv(f64::from);
+    fn transformed(&self, queries: ArrayView2<f32>) -> Array2<f32> {
+        let mut transformed = queries.mapv(f64::from);
         if let Some(offset) = &self.offset {
-            seen -= offset;
+            transformed -= offset;
         }
         if let Some(turn) = &self.turn {
-            seen = seen.dot(turn);
+            transformed = transformed.dot(turn);
         }
         if let Kind::Overlapping { mean, .. } = &self.kind {
-            seen -= mean;
+            transformed -= mean;
         }
-        seen.mapv(|value| value as f32)
+        transformed.mapv(|value| value as f32)
     }
 
     /// What a query's distances have in common.
-    fn common(&self, seen: &Array2<f32>) -> Vec<f32> {
+    fn common(&self, transformed: &Array2<f32>) -> Vec<f32> {
         let square = |value: &f32| f64::from(*value) * f64::from(*value);
         let of = |query: ndarray::ArrayView1<f32>| match &self.kind {
             Kind::Disjoint { free } => free.iter().map(|&column| square(&query[column])).sum::<f64>() as f32,
             Kind::Overlapping { .. } => query.iter().map(square).sum::<f64>() as f32,
         };
-        seen.outer_iter().map(of).collect()
+        transformed.outer_iter().map(of).collect()
     }
 }
 
@@ -210,18 +211,18 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
     }
 
     fn probe(&self, recorder: &mut Recorder<'_>, queries: ArrayView2<f32>) -> Result<Probes> {
-        let seen = self.seen(queries);
+        let transformed = self.transformed(queries);
         let term = match &self.kind {
             Kind::Disjoint { .. } => Term::SquaredDifference,
             Kind::Overlapping { .. } => Term::Product,
         };
-        let groups = seen.nrows().div_ceil(LANES);
+        let groups = transformed.nrows().div_ceil(LANES);
         let mut tables = self.engine.uninitialized(groups * self.entries, LANES)?;
-        let queries = self.engine.upload(seen.view())?;
+        let queries = self.engine.upload(transformed.view())?;
         for (codewords, place) in &self.codebooks {
             recorder.lut_build(&queries, codewords, term, *place, &mut tables)?;
         }
-        Ok(Probes { tables, common: self.common(&seen) })
+        Ok(Probes { tables, common: self.common(&transformed) })
     }
 
     fn score(

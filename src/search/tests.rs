@@ -412,5 +412,5 @@ fn a_watcher_sees_all_candidates_and_can_end_the_search() {
     assert_eq!(seen.last().map(|&(done, total)| done == total && total % 2000 == 0), Some(true));
     let stopped = Search::nearest(1).watch(|_, _| Err(Error::cancelled("enough")));
     let error = stopped.flat(&engine, Metric::SquaredL2, &x, &x).unwrap_err();
-    assert_eq!(error.kind(), crate::ErrorKind::Cancelled);
+    assert_eq!(error.kind(), crate::error::ErrorKind::Cancelled);
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use ndarray::Array1;
 
-use crate::Vectors;
 use crate::error::Result;
+use crate::vectors::Vectors;
 
 /// What a squared distance of unit vectors is multiplied with to be 1 − cos.
 pub(super) const COSINE: f64 = 0.5;

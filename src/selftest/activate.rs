@@ -5,7 +5,7 @@ use ndarray::array;
 use super::Check;
 use super::oracle::U;
 use crate::error::Result;
-use crate::kernels::activate::Activation;
+use crate::ops::Activation;
 
 pub(super) const ALL: [Activation; 4] =
     [Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Sigmoid];

@@ -6,7 +6,7 @@ use super::Check;
 use super::activate::{ALL, gelu_exponent, sigmoid};
 use super::oracle::U;
 use crate::error::Result;
-use crate::kernels::activate::Activation;
+use crate::ops::Activation;
 
 /// The derivative and the bound of its error, which is counted as in the check of `activate`: twice for a product of two
 /// sigmoids.

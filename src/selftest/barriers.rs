@@ -3,8 +3,6 @@
 //! Compilers that do not follow values, such as FXC for DX12, refuse a barrier behind a branch even where every invocation
 //! takes the same one. So an `if` that an override does not decide holds no barrier, a loop that holds one ends by its
 //! head alone, and no function returns once a barrier was met.
-#![cfg(test)]
-
 use naga::{Block, Expression, Function, Literal, Module, Statement};
 
 use super::contract::resolved;

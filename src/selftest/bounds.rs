@@ -2,7 +2,6 @@
 //!
 //! `engine/pipelines.rs` says why no index is out of range. With the checks, such an index would read or write another
 //! place than it does without; fresh memory differs too, and nothing may depend on that.
-#![cfg(test)]
 
 use super::{Check, KERNELS, Kernel};
 use crate::engine::{Core, Engine};

@@ -1,5 +1,4 @@
 //! Holds every WGSL module against what the host says of it, by reflection: nothing is kept in step by hand.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 
@@ -8,7 +7,6 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess, TypeInner};
 
 use super::KERNELS;
-use crate::engine::Core;
 use crate::engine::shader::{Shader, Variant};
 
 /// The module of a variant, which may use nothing that an adapter can lack: the engine requires no feature.
@@ -134,19 +132,6 @@ fn the_host_knows_the_shared_workgroup_size() {
         panic!("WORKGROUP is no literal")
     };
     assert_eq!(u64::from(size), crate::kernels::WORKGROUP);
-}
-
-#[test]
-fn the_host_knows_the_sizes_of_the_tiled_cores() {
-    for core in [Core::Direct, Core::Staged] {
-        let size = |name: &str| {
-            let start = core.text().split(&format!("const {name}: u32 = ")).nth(1).expect(name);
-            start.split('u').next().and_then(|number| number.parse::<usize>().ok()).expect(name)
-        };
-        assert_eq!(size("WORKGROUP_ROWS") as u64, core.rows(), "{core:?}");
-        assert_eq!((size("PANEL"), size("DEPTH")), (core.panel(), core.depth()), "{core:?}");
-        assert_eq!(size("LANES"), core.lanes(), "{core:?}");
-    }
 }
 
 /// A kernel is a shader, a host side, a CPU twin and a check of one name, and `KERNELS` lists it.

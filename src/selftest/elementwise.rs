@@ -5,7 +5,8 @@ use ndarray::{Array2, array};
 use super::Check;
 use super::oracle::U;
 use crate::error::Result;
-use crate::kernels::elementwise::{Op, Operand, Unary};
+use crate::kernels::elementwise::Operand;
+use crate::ops::{Op, Unary};
 
 /// Results below the normal numbers may be flushed to 0.
 const TINY: f64 = f32::MIN_POSITIVE as f64;

@@ -4,8 +4,9 @@ use ndarray::Array2;
 
 use super::{Check, oracle};
 use crate::error::Result;
-use crate::kernels::lut_build::{LANES, Place, Term};
+use crate::kernels::lut_build::Place;
 use crate::metrics::Metric;
+use crate::ops::{LANES, Term};
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
     let engine = check.engine();

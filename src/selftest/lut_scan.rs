@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{Check, oracle};
 use crate::error::Result;
-use crate::kernels::lut_build::LANES;
+use crate::ops::LANES;
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
     let engine = check.engine();

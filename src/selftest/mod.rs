@@ -6,13 +6,16 @@
 mod activate;
 mod activate_grad;
 mod assign;
+#[cfg(test)]
 mod barriers;
 mod beam_codes;
 mod beam_step;
 mod blend_means;
+#[cfg(test)]
 mod bounds;
 mod check;
 mod codebook_mean;
+#[cfg(test)]
 mod contract;
 mod copy_columns;
 mod counting_sort;
@@ -56,6 +59,7 @@ mod soft_weights;
 mod sum_codewords;
 mod tally;
 mod top_w;
+#[cfg(test)]
 mod translation;
 mod transpose;
 mod transposed_matmul;

@@ -3,7 +3,7 @@
 use super::Check;
 use super::oracle::U;
 use crate::error::Result;
-use crate::kernels::multiply_add::CHAINS;
+use crate::ops::MULTIPLY_ADD_CHAINS as CHAINS;
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
     let engine = check.engine();

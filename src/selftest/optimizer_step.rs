@@ -6,7 +6,8 @@ use super::Check;
 use super::running::Running;
 use crate::engine::Matrix;
 use crate::error::Result;
-use crate::kernels::optimizer_step::{Clip, Motion, States, Update};
+use crate::kernels::optimizer_step::{Clip, States};
+use crate::ops::{Motion, Update};
 
 const MOTIONS: [Motion; 6] =
     [Motion::Plain, Motion::Momentum, Motion::Nesterov, Motion::RmsProp, Motion::AdaGrad, Motion::Adam];

@@ -3,7 +3,7 @@
 use super::Check;
 use super::oracle::U;
 use crate::error::Result;
-use crate::kernels::random_fill::Distribution::{self, Gumbel, Normal, Uniform};
+use crate::ops::Distribution::{self, Gumbel, Normal, Uniform};
 use crate::rng;
 
 pub(super) fn check(check: &mut Check) -> Result<()> {

@@ -116,7 +116,7 @@ fn nothing(check: &mut Check) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Engine;
+    use crate::engine::Engine;
 
     /// The bits of the sum of the same values on `engine`, and of their squares.
     fn sums_on(engine: &Engine) -> Vec<u32> {

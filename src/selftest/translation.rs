@@ -1,5 +1,4 @@
 //! Every variant of every shader is translated to what Vulkan, Metal and DX12 take, as wgpu would on such a device.
-#![cfg(test)]
 
 use std::io::{ErrorKind, Write};
 use std::process::Command;

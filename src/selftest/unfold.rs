@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::error::Result;
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 
 /// (images, height, width, kernel, stride, padding, channels)
 pub(super) const CASES: [(usize, usize, usize, usize, usize, usize, usize); 7] = [

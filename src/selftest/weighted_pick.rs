@@ -133,7 +133,7 @@ fn odds(check: &mut Check) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Engine;
+    use crate::engine::Engine;
 
     fn picks_on(engine: &Engine) -> Vec<u32> {
         let mut rng = crate::rng::Rng::new(12, 0);

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{KMeans, Observer};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::vectors::Vectors;
 
 /// The distortion over k. Made by [`elbow`].
 #[derive(Clone, Debug, Serialize)]

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::Vectors;
 use crate::error::{Error, Result};
 use crate::scale::{Scale, Typical};
+use crate::vectors::Vectors;
 
 /// A centre that is taken off and a power of two that is multiplied with before vectors are trained on, so that sums keep
 /// their digits and squares stay within f32: `(x − centre) · 2^e`.

@@ -6,9 +6,9 @@ use super::evolution::{Evolution, evolve};
 use super::kmeans::Training;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::ops::Op;
 use crate::rng::Rng;
 
 /// Where the codewords of [`KMeans`](super::KMeans) start.
@@ -178,7 +178,7 @@ impl Training {
     /// `values` times the weights, if there are any.
     fn weigh(
         &self,
-        recorder: &mut crate::Recorder<'static>,
+        recorder: &mut crate::engine::Recorder<'static>,
         values: &Matrix<f32>,
     ) -> Result<Option<Matrix<f32>>> {
         let Some(weights) = &self.weights else { return Ok(None) };

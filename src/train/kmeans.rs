@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::frame::Frame;
 use super::{Holds, Init, Observer, empty, init, mini_batch};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::{self, Metric, Usage};
+use crate::ops::Op;
 use crate::rng::Rng;
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// Iterations between two read-backs of the objective. The same on every device, because a run can end
 /// only there.
@@ -477,7 +477,7 @@ impl KMeans {
     /// Makes the codebook ready to be compared with, on the sphere if it is to stay there.
     pub(super) fn prepare(
         &self,
-        recorder: &mut crate::Recorder<'static>,
+        recorder: &mut crate::engine::Recorder<'static>,
         codebook: &mut Codebook,
     ) -> Result<()> {
         if self.spherical {
@@ -557,7 +557,7 @@ impl Training {
     /// Writes the (weighted) sum of `distances` to row `slot` of `objectives`.
     pub fn objective(
         &self,
-        recorder: &mut crate::Recorder<'static>,
+        recorder: &mut crate::engine::Recorder<'static>,
         distances: &Matrix<f32>,
         objectives: &mut Matrix<f32>,
         slot: usize,

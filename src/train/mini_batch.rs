@@ -6,13 +6,13 @@ use ndarray::Array2;
 
 use super::kmeans::{Clustering, Ended, Iteration, KMeans, Training, stream};
 use super::{Observer, init};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::{Distortion, Metric, Usage};
 use crate::rng::Rng;
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// Share of the newest batch in the running objective that decides on convergence.
 const SMOOTHING: f64 = 0.1;

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::frame::Frame;
 use super::{Ended, Holds, Iteration, KMeans, Observer};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::scale::Scale;
+use crate::vectors::Vectors;
 
 /// Which shapes the components of a mixture may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

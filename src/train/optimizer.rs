@@ -14,8 +14,8 @@ pub use rule::Rule;
 use super::Schedule;
 use crate::engine::{Engine, Matrix, Recorder, expect_shape};
 use crate::error::{Context, Error, Result};
-use crate::kernels::elementwise::Op;
 use crate::kernels::optimizer_step::{Clip, States};
+use crate::ops::Op;
 
 /// Moves the parameters of a model along their gradients: a [`Rule`], a learning rate and its [`Schedule`], and what the
 /// rule remembers of each parameter.
@@ -25,7 +25,7 @@ use crate::kernels::optimizer_step::{Clip, States};
 ///
 /// ```
 /// use wgvq::train::{Optimizer, Schedule};
-/// use wgvq::{Engine, Op, ndarray::array};
+/// use wgvq::{Engine, ndarray::array, ops::Op};
 /// # fn main() -> wgvq::Result<()> {
 /// let engine = Engine::auto()?;
 /// let target = engine.upload(array![[3.0_f32, -1.0]].view())?;
@@ -51,7 +51,7 @@ pub struct Optimizer {
     schedule: Schedule,
     clip: Option<f32>,
     step: u64,
-    /// Of each parameter; none before the first step.
+    /// The states of each parameter; none before the first step.
     states: Vec<States>,
     norms: Option<Norms>,
 }

@@ -151,7 +151,7 @@ pub struct CodewordUse {
 }
 
 impl CodewordUse {
-    /// No use yet.
+    /// Counters of zero for `k` codewords.
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) if the device has no room.
@@ -168,7 +168,7 @@ impl CodewordUse {
         recorder.tally(&self.counts, &mut self.vectors, &mut self.batches)
     }
 
-    /// What was counted, which then starts anew. Waits for the device.
+    /// Returns the counts and resets them. Waits for the device.
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.

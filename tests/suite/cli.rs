@@ -485,7 +485,7 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("PQ500x8", "500 parts of 384 dimensions"),
         ("HNSW32", "known are"),
         ("OPQ4,PQ8x8", "both have to be the same"),
-        ("TRQ2x13", "12 bits can be had"),
+        ("TRQ2x13", "must be at most 12 bits"),
         ("TRQ99x10", "take fewer bits"),
         ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),

@@ -1,25 +1,12 @@
-//! What the command line answers to: settings, signals, memory.
+//! What the command line answers to: settings, signals, too little memory.
 
 use crate::common::cli::Cli;
 use wgvq::Rng;
-use wgvq::io::RowWriter;
 use wgvq::ndarray::Array2;
 
 fn normals(n: usize, d: usize) -> Array2<f32> {
     let mut rng = Rng::new(70, 0);
     Array2::from_shape_simple_fn((n, d), || rng.normal())
-}
-
-/// Writes normal vectors a few at a time: this process stays small, and so do those that it starts.
-fn write_normals(cli: &Cli, name: &str, n: usize, d: usize) {
-    const ROWS: usize = 1000;
-    let mut rng = Rng::new(70, 0);
-    let mut writer = RowWriter::<f32>::create(cli.path(name), n, d, true).unwrap();
-    for first in (0..n).step_by(ROWS) {
-        let values: Vec<f32> = (0..ROWS.min(n - first) * d).map(|_| rng.normal()).collect();
-        writer.append(&values).unwrap();
-    }
-    writer.finish().unwrap();
 }
 
 /// What `--help` says that a setting is where it is not given, for every spec and trainer that has it.
@@ -107,48 +94,10 @@ fn a_setting_that_is_not_heard_is_refused() {
     }
 }
 
-/// Vectors of 256 dimensions, as few as tell copies of them from what a program takes anyway.
-#[cfg(unix)]
-#[test]
-fn training_says_how_much_memory_it_takes() {
-    let cli = Cli::new("cpu");
-    write_normals(&cli, "x.npy", 60_000, 256);
-    write_normals(&cli, "few.npy", 10, 2);
-    let base = cli.peak_memory("train few.npy --spec VQ2 -o m.safetensors");
-    for (settings, copies) in [
-        ("VQ16 --sample 0 --iters 2", "2 copies of 60000 x 256 values"),
-        ("VQ16 --sample 0 --iters 2 --spherical", "4 copies"),
-        ("VQ16 --sample 0 --iters 2 --trainer em", "6.1 copies"),
-        ("VQ16 --steps 20 --trainer nsvq", "2 copies"),
-        ("SFVQ4 --steps 20", "2 copies"),
-        ("SQ8", "1.1 copies"),
-        ("SQ4 --levels lloyd-max", "1.25 copies"),
-        ("PQ8x4 --sample 0 --iters 2", "2.4 copies"),
-        ("RQ2x4 --sample 0 --iters 2 --refine 2", "5.3 copies"),
-        ("PRQ2x2x4 --sample 0 --iters 2 --refine 2", "5.3 copies"),
-        ("TRQ2x4 --sample 0 --iters 2", "5.3 copies"),
-        ("AQ2x4 --sample 0 --iters 2 --refine 2", "6.3 copies"),
-        (
-            "OPQ8,PQ8x4 --sample 0 --iters 2 --refine 2",
-            "8.7 copies of 60000 x 256 values and 25 matrices of 256 x 256",
-        ),
-    ] {
-        let train = format!("train x.npy --spec {settings} -o m.safetensors --force -q");
-        let refused = cli.run(&format!("{train} --memory 1MiB"));
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(2), "{settings}: {said}");
-        assert!(said.contains(copies) && said.contains("--memory is 1.00 MiB"), "{settings}: {said}");
-        let enough = said.trim().rsplit(' ').next().unwrap();
-        let needed = enough.strip_suffix("MiB").unwrap().parse::<u64>().unwrap() << 20;
-        let taken = cli.peak_memory(&format!("{train} --memory {enough}")) - base;
-        assert!(taken <= needed && needed <= 2 * taken, "{settings}: {needed} said, {taken} taken");
-    }
-}
-
 #[test]
 fn a_sample_is_made_smaller_where_it_may_be() {
     let cli = Cli::new("cpu");
-    write_normals(&cli, "x.npy", 60_000, 64);
+    cli.write("x.npy", &normals(60_000, 64));
     for settings in ["VQ256 --iters 2", "VQ256 --steps 20 --trainer ste", "PQ4x8 --iters 2"] {
         let train = format!("train x.npy --spec {settings} -o m.safetensors --force --memory 16MiB");
         let output = cli.run(&train);
@@ -183,7 +132,7 @@ fn a_signal_ends_the_program_within_a_second_and_leaves_nothing() {
     use std::process::Command;
     use std::time::{Duration, Instant};
     let cli = Cli::new("cpu");
-    write_normals(&cli, "x.npy", 60_000, 256);
+    cli.write("x.npy", &normals(60_000, 256));
     for signal in ["-TERM", "-INT"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wgvq"))
             .current_dir(cli.folder.path())

@@ -6,6 +6,7 @@ mod engine;
 mod kmeans;
 mod mixture;
 mod quantizers;
+mod rooms;
 mod tree_residual;
 mod variable_rate;
 

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line.
 
 mod training;
 
@@ -441,7 +441,7 @@ impl Common {
         // An empty WGVQ_DEVICE is as good as none.
         let device = if self.device.is_empty() { "auto" } else { &self.device };
         let builder = Engine::builder().device(device);
-        let builder = core.into_iter().fold(builder, wgvq::Builder::core);
+        let builder = core.into_iter().fold(builder, wgvq::EngineBuilder::core);
         let engine = builder.build().context(|| "--device")?;
         if self.device == "auto" {
             log::info!("running on {}: {}", engine.name(), engine.reason());

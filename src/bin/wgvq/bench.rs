@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use wgvq::kernels::Polyline;
 use wgvq::metrics::Metric;
+use wgvq::ops::{Distribution, MULTIPLY_ADD_CHAINS};
 use wgvq::{
-    Batching, Codebook, Distribution, Engine, Error, KernelTime, MULTIPLY_ADD_CHAINS, Matrix, Polyline,
-    Quantizer, Recorder, Result, Vq, encode_batches,
+    Batching, Codebook, Engine, Error, KernelTime, Matrix, Quantizer, Recorder, Result, Vq, encode_batches,
 };
 
 use crate::Verdict;

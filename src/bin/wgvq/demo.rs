@@ -28,7 +28,7 @@ const QUERIES: &[u8] = include_bytes!("../../../data/wordnet_queries.npy");
 /// The quantizers that are tried, the smallest codes first; the files are those of the last one.
 const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"];
 
-/// Of as many vectors one is not trained on, and judged.
+/// One vector in as many is kept from the training, and judged.
 const HELD_OUT: usize = 4;
 
 /// Neighbours that are searched for, and those that the recall is of.

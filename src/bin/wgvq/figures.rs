@@ -39,13 +39,13 @@ pub enum LossOf {
     TrainedOn,
     /// Some that were trained on.
     SampleOfTrainedOn,
-    /// All that a sample or batches were drawn from.
+    /// The vectors that a sample or batches were drawn from.
     DrawnFrom,
-    /// Those of each batch, before its step.
+    /// The vectors of each batch, before its step.
     Batches,
-    /// Those that this run has encoded.
+    /// The vectors that this run has encoded.
     Encoded,
-    /// Those that were given to be judged.
+    /// The vectors that were given to be judged.
     Given,
     /// Every 4th, which was not trained on.
     HeldOut,

@@ -144,7 +144,7 @@ const LOG_EVERY: u64 = 100;
 /// Steps between two replacements.
 const REPLACE_EVERY: u64 = 500;
 
-/// Of [`Method::Gumbel`]: nearly hard draws, which train best.
+/// The sharpness of [`Method::Gumbel`]: nearly hard draws, which train best.
 const SHARPNESS: f32 = 500.0;
 
 /// β₂ of the VQ-VAE.

@@ -217,7 +217,7 @@ fn nearest_facts(found: &Neighbours, labels: Option<&[u32]>) -> Vec<Value> {
     found.ids.outer_iter().enumerate().map(facts).collect()
 }
 
-/// A figure that there may be none of.
+/// The number with four digits, or "undefined".
 fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".into(), |value| format!("{value:.4}"))
 }

@@ -7,7 +7,7 @@ use std::io::Write;
 /// Characters of an error line, at most.
 const MOST: usize = 400;
 
-/// Of a longer one, those that are kept of its end: the advice stands there.
+/// Characters that are kept of the end of a longer one: the advice stands there.
 const END: usize = 120;
 
 /// The text with what a terminal would act on instead of showing it, ends of lines excepted, as JSON escapes it.

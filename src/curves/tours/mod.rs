@@ -184,8 +184,8 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::Rng;
     use crate::io::testing::refused;
+    use crate::rng::Rng;
 
     fn uniform(n: usize, d: usize, seed: u64) -> Array2<f32> {
         let mut rng = Rng::new(seed, 0);

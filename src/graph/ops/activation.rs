@@ -4,8 +4,7 @@ use super::{Computed, Gradients, Operation};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
-use crate::kernels::activate::Activation;
-use crate::kernels::elementwise::{Op, Unary};
+use crate::ops::{Activation, Op, Unary};
 
 impl Graph {
     /// f(a), element by element.

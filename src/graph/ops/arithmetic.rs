@@ -4,7 +4,7 @@ use super::{Computed, Gradients, Operation, same_shape};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 impl Graph {
     /// a + b. Shapes: `a` (n, d); `b` the same, a row (1, d), a column (n, 1) or an element (1, 1).

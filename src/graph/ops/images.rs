@@ -4,7 +4,7 @@ use super::{Computed, Gradients, Operation};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::kernels::unfold::Patches;
+use crate::ops::Patches;
 
 impl Graph {
     /// The patches of images, each as a row: shapes as for [`Recorder::unfold`].

@@ -4,7 +4,7 @@ use super::{Computed, Gradients, Operation, same_shape};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 impl Graph {
     /// The mean over all elements of (a − b)², (1, 1).

@@ -4,7 +4,7 @@ use super::{Computed, Gradients, Operation};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 impl Graph {
     /// The sum of all elements, (1, 1).

@@ -21,7 +21,7 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// Those of a run of `steps` steps; none unless the spec is of a curve.
+    /// The stages of a run of `steps` steps, or `None` without a curve.
     pub fn of(spec: &Spec, steps: u64) -> Option<Self> {
         match spec {
             Spec::SpaceFilling { bits, .. } => Some(Self { bits: *bits, steps }),

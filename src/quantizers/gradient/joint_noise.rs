@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::graph::{Computed, Gradients, Operation};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 use crate::quantizers::Coder;
 use crate::train::estimators::displacement::Noise;
 use crate::train::estimators::scatter::Scatter;
@@ -25,7 +25,7 @@ pub(super) struct JointNoise {
     noise: Noise,
     /// The dimensions that each codebook is of.
     columns: Vec<Range<usize>>,
-    /// Of each codebook, (n, 1).
+    /// The codes of each codebook, (n, 1).
     codes: Vec<Matrix<u32>>,
     scatters: Vec<Scatter>,
     all_codes: Matrix<u32>,

@@ -14,13 +14,13 @@ pub use run::{GradientRun, TrainingWindow};
 use self::curve::Stages;
 use self::model::Layout;
 use super::{Quantizer, Spec};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::train::estimators::{
     Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, SfDiveq, SfNsvq, Soft, Ste, Temperature,
 };
 use crate::train::{Holds, Optimizer, Replacement, Rule, Schedule};
+use crate::vectors::Vectors;
 
 /// How the gradient gets through the quantizer: an estimator, with its own numbers.
 ///
@@ -45,7 +45,7 @@ pub enum Method {
     },
     /// [`Gumbel`] of this sharpness and temperature.
     Gumbel {
-        /// Of the probabilities.
+        /// What distances are multiplied with in the probabilities.
         sharpness: f32,
         /// τ
         temperature: Temperature,
@@ -319,7 +319,7 @@ impl GradientTraining {
         }
         if self.window > MOST_WINDOW {
             return Err(Error::input(format!(
-                "{} steps between two reports; up to {MOST_WINDOW} can be had",
+                "{} steps between two reports; must be at most {MOST_WINDOW}",
                 self.window
             )));
         }

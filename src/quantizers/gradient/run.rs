@@ -7,7 +7,6 @@ use ndarray::{Array1, Array2, ArrayView1};
 use super::curve;
 use super::model::{self, Layout, Model};
 use super::{GradientTraining, Method};
-use crate::Vectors;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::metrics::Usage;
@@ -16,6 +15,7 @@ use crate::quantizers::{Quantizer, Spec, joint};
 use crate::rng::Rng;
 use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
+use crate::vectors::Vectors;
 use crate::vectors::fingerprint;
 
 /// A [training](GradientTraining) under way.
@@ -23,7 +23,7 @@ pub struct GradientRun {
     pub(super) engine: Engine,
     pub(super) training: GradientTraining,
     pub(super) units: Units,
-    /// Of the vectors that were given.
+    /// The fingerprint of the vectors that were given.
     pub(super) fingerprint: String,
     /// What the quantizer scales vectors with: one for all, or one for each part of a PQ.
     scales: Vec<Scale>,
@@ -35,7 +35,7 @@ pub struct GradientRun {
     rows: Matrix<u32>,
     /// The loss of every step of a window.
     losses: Matrix<f32>,
-    /// Of each codebook: since the last window, and since the last replacement.
+    /// How each codebook was used since the last window, and since the last replacement.
     window_use: Vec<CodewordUse>,
     pub(super) period_use: Vec<CodewordUse>,
     pub(super) step: u64,

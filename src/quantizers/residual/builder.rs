@@ -3,13 +3,13 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::{Residual, check_beam, check_max_error};
-use crate::Vectors;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::quantizers::joint;
 use crate::scale::Scale;
 use crate::train::frame::Frame;
 use crate::train::{KMeans, Observer};
+use crate::vectors::Vectors;
 
 /// How to train a [`Residual`].
 #[derive(Clone, Debug)]

@@ -10,8 +10,7 @@ use super::scratch::Scratch;
 use super::{Forward, noise_seed};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::elementwise::Op;
-use crate::kernels::random_fill::Distribution;
+use crate::ops::{Distribution, Op};
 
 /// Where the error is directed.
 #[derive(Clone, Copy)]

@@ -7,8 +7,7 @@ use super::noise_seed;
 use super::scratch::Scratch;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
-use crate::kernels::random_fill::Distribution;
+use crate::ops::{Distribution, Op};
 
 /// Draws a point on each segment between k corners, and takes gradients back to them. Keeps its buffers.
 pub(super) struct Dither {

@@ -20,7 +20,7 @@ use super::scratch::Scratch;
 use super::{Estimator, Forward};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// Moving averages: straight through with a commitment loss, and codewords that [`record_update`](Estimator::record_update)
 /// makes the moving average of their vectors.

@@ -14,8 +14,7 @@ use super::softmin::Softmin;
 use super::{Estimator, Forward, Temperature, noise_seed};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::Op;
-use crate::kernels::random_fill::Distribution;
+use crate::ops::{Distribution, Op};
 
 /// The Gumbel softmax (Eqs. 3.9, 3.10): forward a codeword drawn at random, the nearer the likelier; backward the
 /// gradient of the softmax around that draw.

@@ -20,7 +20,7 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use wgvq::Op;
+//! use wgvq::ops::Op;
 //! use wgvq::train::estimators::{Estimator, Forward, Nsvq};
 //! # fn main() -> wgvq::Result<()> {
 //! let engine = wgvq::Engine::cpu();

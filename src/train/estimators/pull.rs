@@ -10,7 +10,7 @@ use super::scratch::Scratch;
 use super::{Forward, check_weight};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 #[derive(Default)]
 pub(super) struct Pull {

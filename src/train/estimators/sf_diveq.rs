@@ -15,7 +15,7 @@ use super::scratch::Scratch;
 use super::{Estimator, Forward, check_weight};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// Directed noise to a piecewise linear curve, whose corners the codebook is (Vali, Bäckström and Solin 2025).
 ///

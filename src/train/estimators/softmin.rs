@@ -7,7 +7,7 @@
 use super::scratch::Scratch;
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// Buffers that are kept from step to step.
 #[derive(Default)]

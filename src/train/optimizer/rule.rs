@@ -1,7 +1,7 @@
 //! The rules by which an optimizer turns gradients into steps.
 
 use crate::error::{Error, Result};
-use crate::kernels::optimizer_step::{Motion, Update};
+use crate::ops::{Motion, Update};
 
 /// What an [`Optimizer`](super::Optimizer) does with a gradient g to a parameter θ, at learning rate α. What it remembers
 /// starts at 0; operations are by element.
@@ -19,12 +19,12 @@ pub enum Rule {
     RmsProp {
         /// ρ, from 0 to below 1.
         smoothing: f64,
-        /// ε, over 0.
+        /// ε > 0, added to the denominator.
         epsilon: f64,
     },
     /// AdaGrad: θ ← θ − αg/(√v + ε) for v ← v + g² (Duchi, Hazan and Singer, JMLR 2011).
     AdaGrad {
-        /// ε, over 0.
+        /// ε > 0, added to the denominator.
         epsilon: f64,
     },
     /// Adam: θ ← θ − αm̂/(√v̂ + ε) for m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g², with m̂ = m/(1 − β₁ᵗ) and
@@ -32,14 +32,14 @@ pub enum Rule {
     Adam {
         /// β₁ and β₂, from 0 to below 1.
         betas: [f64; 2],
-        /// ε, over 0.
+        /// ε > 0, added to the denominator.
         epsilon: f64,
     },
     /// Adam with decoupled weight decay: θ ← θ − α(λθ + m̂/(√v̂ + ε)) (Loshchilov and Hutter, ICLR 2019).
     AdamW {
         /// β₁ and β₂, from 0 to below 1.
         betas: [f64; 2],
-        /// ε, over 0.
+        /// ε > 0, added to the denominator.
         epsilon: f64,
         /// λ, 0 or more.
         weight_decay: f64,
@@ -87,7 +87,7 @@ impl Rule {
         }
     }
 
-    /// Step `t`, counted from 1, at a learning rate of `rate`. Whatever two numbers make is computed in float64.
+    /// Step `t`, counted from 1, at a learning rate of `rate`. Factors that combine two settings are computed in float64.
     pub(super) fn update(&self, rate: f64, t: u64) -> Update {
         let new = |motion| Update::new(motion, rate as f32);
         match *self {

@@ -231,7 +231,7 @@ fn a_gradient_that_is_not_finite_shows() {
                 // An infinity cannot be uploaded.
                 let mut gradient = engine.upload(array![[3e38_f32, 3e38]].view()).unwrap();
                 let mut recorder = engine.recorder();
-                recorder.update(crate::Op::Mul, &mut gradient, 10.0).unwrap();
+                recorder.update(crate::ops::Op::Mul, &mut gradient, 10.0).unwrap();
                 let mut optimizer = Optimizer::new(rule, rate).clip(clip);
                 optimizer.record_step(&mut recorder, &mut [(&mut value, &gradient)]).unwrap();
                 recorder.submit().unwrap();

@@ -28,7 +28,7 @@ impl Cli {
         self.command(arguments).output().unwrap()
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wgvq"));
         command
             .current_dir(self.folder.path())
@@ -44,27 +44,6 @@ impl Cli {
         let output = self.run(&format!("{arguments} --json"));
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// The most bytes that a run had in memory; it has to be a success. What this process has counts too, where that is
-    /// more.
-    #[cfg(unix)]
-    #[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
-    pub fn peak_memory(&self, arguments: &str) -> u64 {
-        use std::io::Read;
-        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        let (mut status, pid) = (0, child.id() as libc::pid_t);
-        // SAFETY: a struct of numbers is valid as zeros, both pointers live through the call, and nobody else waits for this
-        // child.
-        let used = unsafe {
-            let mut used = std::mem::zeroed::<libc::rusage>();
-            assert_eq!(libc::wait4(pid, &mut status, 0, &mut used), pid);
-            used.ru_maxrss as u64
-        };
-        assert_eq!(status, 0, "{arguments}: {said}");
-        if cfg!(target_os = "macos") { used } else { used << 10 }
     }
 
     /// Starts `wgvq` in the folder and does not wait for it.

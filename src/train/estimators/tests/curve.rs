@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis, s};
 
 use super::*;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 use crate::train::estimators::dither::Dither;
 
 const SHAPE: (usize, usize, usize) = (48, 6, 5);

@@ -7,7 +7,7 @@ mod speed;
 use ndarray::Array2;
 
 use super::*;
-use crate::kernels::random_fill::Distribution;
+use crate::ops::Distribution;
 
 fn engines() -> impl Iterator<Item = Engine> {
     std::iter::once(Engine::cpu()).chain(crate::test_gpu())

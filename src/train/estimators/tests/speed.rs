@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::kernels::elementwise::Op;
+use crate::ops::Op;
 
 /// Where the time of a step goes, at the size of the accounts in the documentation.
 #[test]
@@ -52,9 +52,12 @@ fn speed() {
                     .unwrap();
             });
         }
-        let mut packed =
-            crate::Codebook::new(&engine, normals(2, (k, d)).view(), crate::metrics::Metric::SquaredL2)
-                .unwrap();
+        let mut packed = crate::kernels::prepare_codebook::Codebook::new(
+            &engine,
+            normals(2, (k, d)).view(),
+            crate::metrics::Metric::SquaredL2,
+        )
+        .unwrap();
         let (mut a, mut b) = (engine.zeros(n, d).unwrap(), engine.zeros(n, d).unwrap());
         let (mut order, mut offsets) = (engine.zeros(n, 1).unwrap(), engine.zeros(k + 1, 1).unwrap());
         let mut counts = engine.zeros(k, 1).unwrap();

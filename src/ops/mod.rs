@@ -1,0 +1,20 @@
+//! What kernels are asked to do: the words that their host side, their shader and their CPU twin have in common.
+
+mod activation;
+mod arithmetic;
+mod distribution;
+mod lookup;
+mod patches;
+mod segments;
+mod sizes;
+mod update;
+
+pub use activation::Activation;
+pub use arithmetic::{Op, Unary};
+pub use distribution::Distribution;
+pub(crate) use lookup::Term;
+pub use patches::Patches;
+pub(crate) use segments::Form;
+pub use sizes::MULTIPLY_ADD_CHAINS;
+pub(crate) use sizes::{LANES, MOST_CODEBOOKS};
+pub(crate) use update::{Motion, Update};
