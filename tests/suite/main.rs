@@ -15,6 +15,8 @@ mod cli;
 #[cfg(feature = "cli")]
 mod curves;
 #[cfg(feature = "cli")]
+mod format;
+#[cfg(feature = "cli")]
 mod gradient;
 #[cfg(feature = "cli")]
 mod interpret;
