@@ -43,6 +43,9 @@ cargo fmt --check
 heading 'lints'
 cargo clippy --locked --all-targets -- -D warnings
 
+heading 'building the tests'
+cargo test --locked --tests --examples --no-run
+
 heading 'unit and integration tests'
 cargo test --locked --tests --examples
 
