@@ -34,7 +34,7 @@ else
     echo 'none: the GPU tests will be skipped (on Debian: apt-get install mesa-vulkan-drivers)'
 fi
 
-# What is built once needs no notes for building it again, which take longer than all else; who has some keeps them.
+# Incremental compilation makes the first build slower, so a clean clone does without; a checkout that has it keeps it.
 [[ -d ${CARGO_TARGET_DIR:-target}/debug/incremental ]] || export CARGO_INCREMENTAL=0
 
 heading 'format'
@@ -44,10 +44,10 @@ heading 'lints'
 cargo clippy --locked --all-targets -- -D warnings
 
 heading 'building the tests'
-cargo test --locked --tests --examples --no-run
+cargo test --locked --tests --no-run
 
 heading 'unit and integration tests'
-cargo test --locked --tests --examples
+cargo test --locked --tests
 
 heading 'documentation tests'
 cargo test --locked --doc

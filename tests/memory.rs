@@ -1,7 +1,7 @@
 //! Training says how much memory it takes, and takes no more.
 //!
-//! A program that is started has had in memory, for the system, what the process that starts it had. So this test has a
-//! process of its own, which stays small.
+//! The system counts what a process had in memory for the processes that it starts, too. So this test has a process of its
+//! own, which stays small.
 #![cfg(all(unix, feature = "cli"))]
 
 #[allow(dead_code)] // most of it is for the other tests
@@ -46,39 +46,48 @@ fn peak_memory(cli: &Cli, arguments: &str) -> u64 {
     if cfg!(target_os = "macos") { used } else { used << 10 }
 }
 
-/// Vectors of 256 dimensions, as few as tell copies of them from what a program takes anyway.
+/// Few vectors and more: what a kind takes beside copies of the vectors counts for the one, the copies for the other.
 #[test]
 fn training_says_how_much_memory_it_takes() {
     let cli = Cli::new("cpu");
-    write_normals(&cli, "x.npy", 60_000, 256);
+    let sizes = [10_000, 30_000];
+    for n in sizes {
+        write_normals(&cli, &format!("{n}.npy"), n, 256);
+    }
     write_normals(&cli, "few.npy", 10, 2);
     let base = peak_memory(&cli, "train few.npy --spec VQ2 -o m.safetensors");
     for (settings, copies) in [
-        ("VQ16 --sample 0 --iters 2", "2 copies of 60000 x 256 values"),
-        ("VQ16 --sample 0 --iters 2 --spherical", "4 copies"),
-        ("VQ16 --sample 0 --iters 2 --trainer em", "6.1 copies"),
-        ("VQ16 --steps 20 --trainer nsvq", "2 copies"),
-        ("SFVQ4 --steps 20", "2 copies"),
-        ("SQ8", "1.1 copies"),
-        ("SQ4 --levels lloyd-max", "1.25 copies"),
-        ("PQ8x4 --sample 0 --iters 2", "2.4 copies"),
-        ("RQ2x4 --sample 0 --iters 2 --refine 2", "5.3 copies"),
-        ("PRQ2x2x4 --sample 0 --iters 2 --refine 2", "5.3 copies"),
-        ("TRQ2x4 --sample 0 --iters 2", "5.3 copies"),
-        ("AQ2x4 --sample 0 --iters 2 --refine 2", "6.3 copies"),
+        ("VQ16 --sample 0 --iters 2", "2 copies of N x 256 values"),
+        ("VQ16 --sample 0 --iters 2 --spherical", "4 copies of N x 256 values"),
+        ("VQ16 --sample 0 --iters 2 --trainer em", "6.1 copies of N x 256 values"),
+        ("VQ16 --steps 20 --trainer nsvq", "2 copies of N x 256 values"),
+        ("SFVQ4 --steps 20", "2 copies of N x 256 values"),
+        ("SQ8", "1.1 copies of N x 256 values"),
+        ("SQ4 --levels lloyd-max", "1.1 copies of N x 256 values"),
+        ("PQ8x4 --sample 0 --iters 2", "2.4 copies of N x 256 values"),
+        ("RQ2x4 --sample 0 --iters 2 --refine 2", "5.3 copies of N x 256 values"),
+        ("PRQ2x2x4 --sample 0 --iters 2 --refine 2", "5.3 copies of N x 256 values"),
+        ("TRQ2x4 --sample 0 --iters 2", "5.3 copies of N x 256 values"),
+        ("AQ2x4 --sample 0 --iters 2 --refine 2", "6.3 copies of N x 256 values"),
         (
             "OPQ8,PQ8x4 --sample 0 --iters 2 --refine 2",
-            "8.7 copies of 60000 x 256 values and 25 matrices of 256 x 256",
+            "8.7 copies of N x 256 values and 25 matrices of 256 x 256",
         ),
     ] {
-        let train = format!("train x.npy --spec {settings} -o m.safetensors --force -q");
-        let refused = cli.run(&format!("{train} --memory 1MiB"));
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(2), "{settings}: {said}");
-        assert!(said.contains(copies) && said.contains("--memory is 1.00 MiB"), "{settings}: {said}");
-        let enough = said.trim().rsplit(' ').next().unwrap();
-        let needed = enough.strip_suffix("MiB").unwrap().parse::<u64>().unwrap() << 20;
-        let taken = peak_memory(&cli, &format!("{train} --memory {enough}")) - base;
-        assert!(taken <= needed && needed <= 2 * taken, "{settings}: {needed} said, {taken} taken");
+        for n in sizes {
+            let train = format!("train {n}.npy --spec {settings} -o m.safetensors --force -q");
+            let refused = cli.run(&format!("{train} --memory 1MiB"));
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert_eq!(refused.status.code(), Some(2), "{settings} of {n}: {said}");
+            let copies = copies.replace('N', &n.to_string());
+            assert!(said.contains(&copies) && said.contains("--memory is 1.00 MiB"), "{settings}: {said}");
+            let enough = said.trim().rsplit(' ').next().unwrap();
+            let needed = enough.strip_suffix("MiB").unwrap().parse::<u64>().unwrap() << 20;
+            let taken = peak_memory(&cli, &format!("{train} --memory {enough}")) - base;
+            assert!(
+                taken <= needed && needed <= 2 * taken,
+                "{settings} of {n}: {needed} said, {taken} taken"
+            );
+        }
     }
 }

@@ -17,8 +17,8 @@ pub enum Op {
     Max,
 }
 
-/// An operation on one number: see [`Recorder::map`](crate::Recorder::map). The result is finite for every finite number, save that
-/// `Square` and `Reciprocal` can overflow.
+/// An operation on one number: see [`Recorder::map`](crate::Recorder::map). The result is finite for every finite
+/// number, save that `Square` and `Reciprocal` can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unary {
     /// |a|

@@ -1,7 +1,8 @@
 //! How much memory a training takes.
 
 /// What a training has in memory when it has most, beside the program itself: of n vectors of d dimensions
-/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes.
+/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes, and an eighth of that for memory that was given back and is kept
+/// for the next use.
 ///
 /// The numbers are measured on the CPU backend and rounded up; device memory of a GPU is not host memory.
 ///
@@ -26,15 +27,18 @@ pub struct Holds {
     pub fixed: f64,
 }
 
+/// What is in memory for each byte in use: the allocator and the engine keep some of what was given back.
+const KEPT: f64 = 1.125;
+
 impl Holds {
     /// Bytes for `n` vectors of `d` dimensions.
     pub fn bytes(&self, n: usize, d: usize) -> u64 {
-        (n as f64 * self.row(d) + self.without_vectors(d)).ceil() as u64
+        (KEPT * (n as f64 * self.row(d) + self.without_vectors(d))).ceil() as u64
     }
 
     /// The most vectors of `d` dimensions for which `bytes` are enough.
     pub fn vectors_within(&self, bytes: u64, d: usize) -> usize {
-        ((bytes as f64 - self.without_vectors(d)) / self.row(d)).max(0.0) as usize
+        ((bytes as f64 / KEPT - self.without_vectors(d)) / self.row(d)).max(0.0) as usize
     }
 
     fn row(&self, d: usize) -> f64 {

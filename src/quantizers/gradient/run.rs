@@ -15,8 +15,7 @@ use crate::quantizers::{Quantizer, Spec, joint};
 use crate::rng::Rng;
 use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
-use crate::vectors::Vectors;
-use crate::vectors::fingerprint;
+use crate::vectors::{Vectors, fingerprint};
 
 /// A [training](GradientTraining) under way.
 pub struct GradientRun {

@@ -29,9 +29,10 @@ impl Training {
                 return Ok(beside(2.4, codebooks(&joint::sizes(&[*bits])?, d), *parts));
             }
             Spec::Scalar { .. } if self.levels == Some(ScalarLevels::LloydMax) => {
-                // A sample of its own, of which each thread sorts a column, and sums it up in f64.
+                // A sample of its own beside the batches, of which each thread sorts a column, and sums it up in f64.
                 let columns = d as f64 + 8.0 * rayon::current_num_threads() as f64;
-                return Ok(beside(1.25, 4.0 * scalar::SAMPLE.min(n) as f64 * columns, 0));
+                let sample = 4.0 * scalar::SAMPLE.min(n) as f64 * columns;
+                return Ok(beside(1.1, batch_bytes(n, d) as f64 + sample, 0));
             }
             Spec::Scalar { .. } | Spec::Equalized { .. } => {
                 return Ok(beside(1.1, batch_bytes(n, d) as f64, 0));
