@@ -49,6 +49,7 @@ mod rng;
 mod scale;
 pub mod search;
 pub mod selftest;
+mod settings;
 pub mod train;
 mod vectors;
 
@@ -60,13 +61,14 @@ pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
-    GradientRun, GradientTraining, LatticeVq, LatticeVqBuilder, Method, Model, Product, ProductBuilder,
-    Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder, ScalarLevels,
-    SpaceFilling, Spec, Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder,
-    decode_batches, encode_batches, load, load_with, scaled,
+    GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Method, Model, Place, Product,
+    ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
+    ScalarLevels, SpaceFilling, Spec, Trained, Training, TrainingWindow, TreeResidual, TreeResidualBuilder,
+    Vq, VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};
+pub use settings::{DefaultValue, Setting, Settings, Spelling, Stage, Values};
 pub use vectors::{Vectors, fingerprint};
 
 pub use ndarray;

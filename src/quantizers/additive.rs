@@ -1,12 +1,19 @@
 //! Additive quantization: the sum of one codeword of each codebook, in no order.
 
+use std::fmt;
+
 use ndarray::{Array2, Axis, s};
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
+use super::gradient::{self, ByGradient};
+use super::kinds::{Kind, Place};
 use super::model::Parts;
-use super::residual::{bits_of, check_beam};
+use super::residual::{BEAM, bits_of};
+use super::spec::{Needs, Node, Piece};
 use super::stack::{self, Stack};
+use super::training::Fit;
+use super::training::memory::{self, encoding};
 use super::{Batching, Coder, Quantizer, Residual, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
@@ -15,8 +22,10 @@ use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::ops::{MOST_CODEBOOKS, Op};
 use crate::rng::Rng;
+use crate::settings::{DefaultValue, Setting, Settings, Stage, Values};
 use crate::train::frame::Frame;
-use crate::train::{KMeans, Observer, least_squares};
+use crate::train::settings::{INIT_OF_MANY, ITERATIONS_BEFORE_JOINT_FITS, RESTARTS, SAMPLE, TOLERANCE};
+use crate::train::{Holds, KMeans, Observer, least_squares};
 use crate::vectors::Vectors;
 
 /// m codebooks of (k, d); a vector becomes the sum of one codeword of each (Eq. 2.11, Babenko and Lempitsky, CVPR 2014).
@@ -51,6 +60,119 @@ const PERTURBATIONS: u64 = 0x15c0;
 /// Codes that a perturbation changes: as many as Martinez et al. find best for 8 codebooks.
 const PERTURBED: usize = 4;
 
+pub(super) static AQ: Kind = Kind {
+    name: "AQ",
+    letters: &["AQ"],
+    title: "the sum of codewords, found by beam search",
+    examples: &["AQ8x8"],
+    place: Place::Anywhere,
+    settings: &[&BEAM, &REFINE, &INIT_OF_MANY, &ITERATIONS_BEFORE_JOINT_FITS, &TOLERANCE, &RESTARTS, &SAMPLE],
+    parse: |piece, _| parse(piece, false),
+};
+
+pub(super) static LSQ: Kind = Kind {
+    name: "LSQ",
+    letters: &["LSQ"],
+    title: "the sum of codewords, found by local search",
+    examples: &["LSQ8x8"],
+    place: Place::Anywhere,
+    settings: &[
+        &BEAM,
+        &REFINE,
+        &LOCAL_SEARCH,
+        &INIT_OF_MANY,
+        &ITERATIONS_BEFORE_JOINT_FITS,
+        &TOLERANCE,
+        &RESTARTS,
+        &SAMPLE,
+    ],
+    parse: |piece, _| parse(piece, true),
+};
+
+static REFINE: Setting =
+    Setting::new("refine", Values::Count(0, u64::MAX), "Joint fits of all codebooks, at most")
+        .by_default(DefaultValue::Count(25));
+
+/// At most a hundred times as many rounds as find nearly all that there is to find.
+static LOCAL_SEARCH: Setting =
+    Setting::new("local_search", Values::Count(1, 1024), "Rounds of local search after the beam search")
+        .by_default(DefaultValue::Count(8))
+        .until(Stage::Encode);
+
+fn parse(piece: &Piece<'_>, is_local: bool) -> Result<Spec> {
+    let [codebooks, bits] = piece.numbers()?;
+    let (codebooks, bits) = (piece.count("codebooks", codebooks)?, piece.bits(bits)?);
+    Ok(Spec::new(AdditiveSpec { codebooks, bits, is_local }))
+}
+
+struct AdditiveSpec {
+    codebooks: usize,
+    bits: u32,
+    /// Whether codes are found by local search: LSQ.
+    is_local: bool,
+}
+
+impl fmt::Display for AdditiveSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}x{}", self.kind().name, self.codebooks, self.bits)
+    }
+}
+
+impl Node for AdditiveSpec {
+    fn kind(&self) -> &'static Kind {
+        if self.is_local { &LSQ } else { &AQ }
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Needs::of_bits(&[self.bits])
+    }
+
+    fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
+        let sizes = joint::sizes(&vec![self.bits; self.codebooks])?;
+        Ok(encoding(memory::stack(6.3, &sizes, d, settings), n, d))
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let builder = Additive::builder()
+            .codebooks(self.codebooks)
+            .bits(self.bits)
+            .beam(fit.settings.count(&BEAM))
+            .local_search(if self.is_local { fit.settings.count(&LOCAL_SEARCH) } else { 0 })
+            .refinements(fit.settings.count(&REFINE))
+            .trainer(KMeans::of(fit.settings).sample_per_codeword(None))
+            .seed(fit.seed);
+        Ok(Box::new(builder.fit_observed(fit.engine, x, fit.observer)?))
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Additive::from_parts(parts, self.codebooks)?))
+    }
+
+    fn by_gradient(&self) -> Option<&dyn ByGradient> {
+        if self.is_local { None } else { Some(self) }
+    }
+}
+
+impl ByGradient for AdditiveSpec {
+    fn layout(&self, d: usize) -> Result<gradient::Layout> {
+        Ok(gradient::Layout::residual(joint::sizes(&vec![self.bits; self.codebooks])?, d))
+    }
+
+    fn quantizer(&self, codebooks: Vec<Array2<f32>>, beam: usize) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Additive::new(codebooks, beam, 0)?))
+    }
+
+    fn by_noise_alone(&self) -> Option<&'static str> {
+        Some(": its codewords have no order in which to pass a gradient on")
+    }
+
+    /// Codebooks that are trained in an order share the work better among them than such as are not, and the search is
+    /// faster: half the way they are those of a residual quantizer.
+    fn start(&self, codebooks: Vec<Array2<f32>>, beam: usize) -> Result<Option<Box<dyn Quantizer>>> {
+        Ok(Some(Box::new(Residual::new(codebooks, beam)?)))
+    }
+}
+
 impl Additive {
     /// A quantizer of these codebooks (k, d), all of one size; `rounds` of local search follow a beam search of width
     /// `beam`. With none it is AQ, otherwise LSQ.
@@ -75,16 +197,14 @@ impl Additive {
                 "a local search over {m} codebooks; must be at most {MOST_CODEBOOKS}"
             )));
         }
-        if rounds > MOST_ROUNDS {
-            return Err(Error::input(format!(
-                "{rounds} rounds of local search; must be at most {MOST_ROUNDS}"
-            )));
+        if rounds > 0 {
+            LOCAL_SEARCH.check_count(rounds)?;
         }
-        Ok(Self { codebooks, beam: check_beam(beam)?, rounds })
+        Ok(Self { codebooks, beam: BEAM.check_count(beam)?, rounds })
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, m: usize) -> Result<Self> {
-        Self::new(parts.codebooks(m)?, parts.setting("beam")?, parts.setting("local_search")?)
+        Self::new(parts.codebooks(m)?, parts.count(&BEAM)?, parts.setting(LOCAL_SEARCH.name)?)
     }
 
     /// Says how to train one.
@@ -92,9 +212,9 @@ impl Additive {
         AdditiveBuilder {
             codebooks: 8,
             bits: 8,
-            beam: 5,
+            beam: BEAM.default_count(),
             rounds: 0,
-            refinements: 25,
+            refinements: REFINE.default_count(),
             trainer: joint::trainer(),
             seed: 0,
         }
@@ -240,7 +360,7 @@ impl AdditiveBuilder {
                 noisy
             });
             let noisy = Additive { codebooks: noisy.collect(), beam: 1, rounds: ROUNDS };
-            noisy.coder(engine, &mut rng)?.improve(engine, x, &mut codes)?;
+            noisy.coder(engine, &mut rng, 1, ROUNDS)?.improve(engine, x, &mut codes)?;
             let quantizer = Additive { codebooks, beam: 1, rounds: 0 };
             let (errors, mse) = joint::errors(&quantizer, engine, x, &codes)?;
             codebooks = quantizer.codebooks;
@@ -250,9 +370,6 @@ impl AdditiveBuilder {
         Ok(codebooks)
     }
 }
-
-/// Rounds of local search, at most: a hundred times as many as find nearly all that there is to find.
-const MOST_ROUNDS: usize = 1024;
 
 /// The stream of the noise on codebooks.
 const NOISE: u64 = 9;
@@ -269,11 +386,7 @@ const ROUNDS: usize = 4;
 impl Quantizer for Additive {
     fn spec(&self) -> Spec {
         let (codebooks, bits) = (self.codebooks.len(), self.codebooks[0].nrows().ilog2());
-        if self.rounds == 0 {
-            Spec::Additive { codebooks, bits }
-        } else {
-            Spec::LocalSearch { codebooks, bits }
-        }
+        Spec::new(AdditiveSpec { codebooks, bits, is_local: self.rounds > 0 })
     }
 
     fn dim(&self) -> usize {
@@ -289,20 +402,22 @@ impl Quantizer for Additive {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        Map::from_iter([("beam".into(), json!(self.beam)), ("local_search".into(), json!(self.rounds))])
+        Map::from_iter([(BEAM.name.into(), json!(self.beam)), (LOCAL_SEARCH.name.into(), json!(self.rounds))])
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
-        Ok(Box::new(self.coder(engine, &mut Rng::new(PERTURBATIONS, 0))?))
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
+        let beam = settings.given_count(&BEAM).unwrap_or(self.beam);
+        let rounds = settings.given_count(&LOCAL_SEARCH).unwrap_or(self.rounds);
+        Ok(Box::new(self.coder(engine, &mut Rng::new(PERTURBATIONS, 0), beam, rounds)?))
     }
 }
 
 impl Additive {
-    /// A coder whose local search perturbs the codes as `rng` draws it.
-    fn coder(&self, engine: &Engine, rng: &mut Rng) -> Result<AdditiveCoder> {
+    /// A coder with a beam of that width, whose `rounds` of local search perturb the codes as `rng` draws it.
+    fn coder(&self, engine: &Engine, rng: &mut Rng, beam: usize, rounds: usize) -> Result<AdditiveCoder> {
         let ((k, d), m) = (self.codebooks[0].dim(), self.codebooks.len());
         // The first round of a search starts from the codes as they are.
-        let rounds = if self.rounds == 0 { 0 } else { self.rounds + 1 };
+        let rounds = if rounds == 0 { 0 } else { rounds + 1 };
         let shifts = (0..rounds).map(|round| {
             let mut shifts = Array2::zeros((m, 1));
             let perturbed = if round == 0 { 0 } else { PERTURBED.min(m) };
@@ -317,7 +432,7 @@ impl Additive {
             union: Codebook::from_matrix(engine.uninitialized(m * k, d)?, Metric::SquaredL2)?,
             mean: engine.uninitialized(1, d)?,
             stack: Stack::new(engine, &self.codebooks)?,
-            beam: self.beam,
+            beam,
             shifts,
         };
         let there = self.codebooks.iter().map(|codebook| engine.upload(codebook.view()));

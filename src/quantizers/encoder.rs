@@ -5,6 +5,7 @@ use ndarray::Array2;
 use super::{Batching, Coder, Codes, Quantizer, decode_batches, encode_batches};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::settings::Settings;
 use crate::vectors::Vectors;
 
 /// A quantizer that was brought to a device, and encodes and decodes there.
@@ -31,10 +32,14 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new<Q: Quantizer + ?Sized>(quantizer: &Q, engine: &Engine) -> Result<Self> {
+    pub(super) fn with<Q: Quantizer + ?Sized>(
+        quantizer: &Q,
+        engine: &Engine,
+        settings: &Settings,
+    ) -> Result<Self> {
         Ok(Self {
             engine: engine.clone(),
-            coder: quantizer.prepare(engine)?,
+            coder: quantizer.prepare_with(engine, settings)?,
             codebook_sizes: quantizer.codebook_sizes(),
         })
     }

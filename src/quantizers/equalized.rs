@@ -7,15 +7,20 @@ use ndarray::{Array2, ArrayViewD};
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
+use super::kinds::{Kind, Place};
 use super::model::Parts;
-use super::projection::{Projection, batches};
+use super::projection::{Projection, batch_bytes, batches};
 use super::scaled::scaled;
-use super::vq::{Vq, check_codebook};
+use super::spec::{Needs, Node, Piece};
+use super::training::{Fit, memory::beside};
+use super::vq::{self, Vq, check_codebook};
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
 use crate::scale::Scale;
+use crate::settings::{DefaultValue, Setting, Settings, Stage, Values};
+use crate::train::Holds;
 use crate::vectors::Vectors;
 
 /// How a vector finds its codeword.
@@ -46,6 +51,71 @@ impl FromStr for By {
             "curve" => Ok(By::Curve),
             _ => Err(Error::input(format!("vectors are quantized by codeword or by curve, not by {text:?}"))),
         }
+    }
+}
+
+pub(super) static KIND: Kind = Kind {
+    name: "EVQ",
+    letters: &["EVQ"],
+    title: "codewords that are chosen about equally often, of a curve",
+    examples: &["EVQ64"],
+    place: Place::Alone,
+    settings: &[&BY],
+    parse,
+};
+
+static BY: Setting = Setting::new(
+    "by",
+    Values::Choice(&["codeword", "curve"]),
+    "How a vector finds its codeword: the nearest codeword, or the part of the curve it projects to",
+)
+.by_default(DefaultValue::Word("codeword"))
+.until(Stage::Encode);
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    match piece.number()? {
+        k @ 2..=vq::LARGEST => Ok(Spec::new(EqualizedSpec { k })),
+        k => {
+            Err(Error::input(format!("{} asks for {k} codewords; must be 2 to {}", piece.text, vq::LARGEST)))
+        }
+    }
+}
+
+struct EqualizedSpec {
+    k: usize,
+}
+
+impl EqualizedSpec {
+    fn made_by_equalizing(&self) -> Error {
+        Error::input(format!("{self} is made from an SFVQ and vectors (wgvq equalize), not trained"))
+    }
+}
+
+impl fmt::Display for EqualizedSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EVQ{}", self.k)
+    }
+}
+
+impl Node for EqualizedSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Err(self.made_by_equalizing())
+    }
+
+    fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
+        Ok(beside(1.1, batch_bytes(n, d) as f64, 0))
+    }
+
+    fn fit(&self, _: &dyn Vectors, _: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        Err(self.made_by_equalizing())
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Equalized::from_parts(parts)?))
     }
 }
 
@@ -123,7 +193,7 @@ impl Equalized {
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
-        let by = parts.setting::<String>("by")?.parse()?;
+        let by = parts.word(&BY)?.parse()?;
         let codebook = parts.tensor("codebook.0")?;
         let (curve, borders) = (parts.tensor("curve")?, parts.tensor("borders")?);
         check_codebook(codebook.view())?;
@@ -167,7 +237,7 @@ impl Equalized {
 
 impl Quantizer for Equalized {
     fn spec(&self) -> Spec {
-        Spec::Equalized { k: self.codebook.nrows() }
+        Spec::new(EqualizedSpec { k: self.codebook.nrows() })
     }
 
     fn dim(&self) -> usize {
@@ -193,11 +263,12 @@ impl Quantizer for Equalized {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        Map::from_iter([("by".to_string(), json!(self.by.to_string()))])
+        Map::from_iter([(BY.name.to_string(), json!(self.by.to_string()))])
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
-        match self.by {
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
+        let by = settings.given_word(&BY).map_or(Ok(self.by), str::parse)?;
+        match by {
             By::Codeword => Vq::new(self.codebook.clone())?.prepare(engine),
             By::Curve => Ok(Box::new(RunCoder {
                 codebook: engine.upload(self.codebook.view())?,

@@ -41,6 +41,7 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
     let uniform = |value| Array2::from_elem((8, 1), value);
     let row = |value| Array2::from_elem((1, 8), value);
     let product = |books: Vec<Array2<f32>>| Product::new(books).unwrap();
+    let lattice = || LatticeVq::new(Lattice::E8, 0.5, row(0.0), row(-2.0), row(2.0)).unwrap();
     let corners = books(1, 4, 8).remove(0);
     vec![
         Box::new(Vq::new(books(1, 5, 8).remove(0)).unwrap()),
@@ -49,7 +50,9 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
         Box::new(Scalar::uniform(8, 3, Array2::zeros((1, 1)), Array2::ones((1, 1))).unwrap()),
         Box::new(Scalar::with_levels(8, Array2::from_shape_fn((8, 4), |(_, c)| c as f32)).unwrap()),
         Box::new(product(books(2, 4, 4))),
-        Box::new(Rotated::new(Array2::eye(8), product(books(2, 4, 4))).unwrap()),
+        Box::new(Rotated::new(Array2::eye(8), Box::new(product(books(2, 4, 4)))).unwrap()),
+        Box::new(Rotated::new(Array2::eye(8), Box::new(Residual::new(books(2, 4, 8), 4).unwrap())).unwrap()),
+        Box::new(Rotated::new(Array2::eye(8), Box::new(lattice())).unwrap().about(Some(row(1.0))).unwrap()),
         Box::new(Product::residual(books(4, 4, 4), 2, 3).unwrap()),
         Box::new(Residual::new(books(2, 4, 8), 1).unwrap()),
         Box::new(Residual::new(books(2, 4, 8), 4).unwrap()),
@@ -60,7 +63,7 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
         Box::new(SpaceFilling::new(corners.clone(), 0).unwrap()),
         Box::new(SpaceFilling::new(corners.clone(), 2).unwrap()),
         Box::new(Equalized::of(&Engine::cpu(), &corners, &x, 4).unwrap().by(By::Curve)),
-        Box::new(LatticeVq::new(Lattice::E8, 0.5, row(0.0), row(-2.0), row(2.0)).unwrap()),
+        Box::new(lattice()),
     ]
 }
 

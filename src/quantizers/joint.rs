@@ -7,6 +7,7 @@ use ndarray::{Array2, s};
 use super::{Batching, Coder, Quantizer, decode_batches, encode_batches};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::train::settings::ITERATIONS_BEFORE_JOINT_FITS;
 use crate::train::{Ended, Init, Iteration, KMeans, Observer, least_squares};
 use crate::vectors::Vectors;
 
@@ -33,7 +34,7 @@ pub(super) fn sizes(bits: &[u32]) -> Result<Vec<usize>> {
 /// k-means++ training takes two to three times as long, and the joint fit ends now lower (RQ4x6 of sentence embeddings,
 /// 1 to 2 %), now higher (RQ8x8 of the same, 4 to 10 %).
 pub(super) fn trainer() -> KMeans {
-    KMeans::new(256).init(Init::Random).iterations(10)
+    KMeans::new(256).init(Init::Random).iterations(ITERATIONS_BEFORE_JOINT_FITS.default_count())
 }
 
 /// The vectors to train on: all, or a random sample by the trainer's number per codeword of the largest codebook.

@@ -1,11 +1,18 @@
 //! Quantization to the points of a lattice.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayView2, ArrayViewD};
 use rayon::prelude::*;
 
 use super::codes::check_recorded;
 use super::extent::Extent;
+use super::kinds::{Kind, Place};
 use super::model::Parts;
+use super::projection::batch_bytes;
+use super::spec::{Needs, Node, Piece};
+use super::training::Fit;
+use super::training::memory::{beside, encoding};
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Error, Result};
@@ -14,6 +21,8 @@ use crate::lattice::{Grid, Lattice};
 use crate::metrics::Usage;
 use crate::rng::Rng;
 use crate::scale::round_number;
+use crate::settings::{DefaultValue, Setting, Settings, Spelling, Values};
+use crate::train::Holds;
 use crate::vectors::Vectors;
 
 /// Each block of `lattice.dim()` dimensions becomes the nearest point of a scaled lattice: `offset + scale · point`.
@@ -48,6 +57,88 @@ pub struct LatticeVq {
     grid: Grid,
 }
 
+pub(super) static KIND: Kind = Kind {
+    name: "lattices",
+    letters: &["Z", "A", "D", "E", "Leech"],
+    title: "the points of a lattice",
+    examples: &["Z", "A2", "D4", "E8", "E8:0.5", "Leech24"],
+    place: Place::Anywhere,
+    settings: &[&RATE],
+    parse,
+};
+
+static RATE: Setting = Setting::new(
+    "rate",
+    Values::Positive(10.0),
+    "Bits of entropy per dimension that a lattice without a scale is scaled for",
+)
+.by_default(DefaultValue::Number(4.0));
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    let text = piece.text;
+    let (lattice, scale) =
+        text.split_once(':').map_or((text, None), |(lattice, scale)| (lattice, Some(scale)));
+    let lattice = Lattice::named(lattice).ok_or_else(|| piece.incomplete())?;
+    let number = |scale: &str| match scale.parse::<f32>() {
+        Ok(number) if number > 0.0 && number.is_normal() => Ok(number),
+        _ => Err(Error::input(format!(
+            "{text}: the scale {scale:?} is not a positive number, as it is in E8:0.5"
+        ))),
+    };
+    Ok(Spec::new(LatticeSpec { lattice, scale: scale.map(number).transpose()? }))
+}
+
+struct LatticeSpec {
+    lattice: Lattice,
+    /// The distance that 1 becomes; chosen from the data if not said.
+    scale: Option<f32>,
+}
+
+impl fmt::Display for LatticeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scale {
+            None => write!(f, "{}", self.lattice),
+            Some(scale) => write!(f, "{}:{scale}", self.lattice),
+        }
+    }
+}
+
+impl Node for LatticeSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn settings(&self) -> Vec<&'static Setting> {
+        if self.scale.is_none() { KIND.settings.to_vec() } else { Vec::new() }
+    }
+
+    fn times(&self, factor: f32) -> Option<Spec> {
+        self.scale.map(|scale| Spec::new(Self { lattice: self.lattice, scale: Some(scale * factor) }))
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Ok(Needs::All)
+    }
+
+    fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
+        let tried = 12.0 * SAMPLE.min(n) as f64 * d as f64;
+        Ok(encoding(beside(1.0, batch_bytes(n, d) as f64 + tried, 0), n, d))
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let builder = LatticeVq::builder(self.lattice).seed(fit.seed);
+        let builder = match self.scale {
+            Some(scale) => builder.scale(scale),
+            None => builder.rate(fit.settings.number(&RATE)),
+        };
+        Ok(Box::new(builder.fit(fit.engine, x)?))
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(LatticeVq::from_parts(parts, self.lattice, self.scale)?))
+    }
+}
+
 /// How to train a [`LatticeVq`].
 #[derive(Clone, Debug)]
 pub struct LatticeVqBuilder {
@@ -58,7 +149,7 @@ pub struct LatticeVqBuilder {
 }
 
 /// Vectors that the scale is chosen by.
-pub(super) const SAMPLE: usize = 8192;
+const SAMPLE: usize = 8192;
 
 /// How near the rate of the sample has to come, in bits per dimension.
 const TOLERANCE: f64 = 0.005;
@@ -109,7 +200,7 @@ impl LatticeVq {
 
     /// Says how to train one.
     pub fn builder(lattice: Lattice) -> LatticeVqBuilder {
-        LatticeVqBuilder { lattice, scale: None, rate: 4.0, seed: 0 }
+        LatticeVqBuilder { lattice, scale: None, rate: RATE.default_number(), seed: 0 }
     }
 
     /// The lattice.
@@ -150,12 +241,7 @@ impl LatticeVqBuilder {
     /// there is no scale at which the codes have the rate; what reading `x` fails with;
     /// [`Device`](crate::ErrorKind::Device).
     pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<LatticeVq> {
-        if !(self.rate > 0.0 && self.rate <= 10.0) {
-            return Err(Error::input(format!(
-                "a rate of {} bits per dimension; must be at most 10",
-                self.rate
-            )));
-        }
+        RATE.check(&self.rate.into(), Spelling::Key)?;
         let Extent { low, high, mean } = Extent::of(x)?;
         let row = |values: Vec<f32>| Array2::from_shape_vec((1, values.len()), values).expect("a row");
         let width = |j: usize| f64::from(high[j]) - f64::from(low[j]);
@@ -238,7 +324,7 @@ fn entropy(codes: ArrayView2<u32>) -> f64 {
 
 impl Quantizer for LatticeVq {
     fn spec(&self) -> Spec {
-        Spec::Lattice { lattice: self.grid.lattice, scale: Some(self.scale) }
+        Spec::new(LatticeSpec { lattice: self.grid.lattice, scale: Some(self.scale) })
     }
 
     fn dim(&self) -> usize {
@@ -259,7 +345,7 @@ impl Quantizer for LatticeVq {
             .into()
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         let grid = DeviceGrid::new(engine, &self.grid)?;
         Ok(Box::new(LatticeCoder { grid, sizes: self.grid.sizes.clone(), dim: self.grid.d }))
     }

@@ -14,6 +14,7 @@ mod gradient;
 #[cfg(test)]
 mod hostile;
 mod joint;
+mod kinds;
 mod lattice;
 mod lloyd_max;
 mod model;
@@ -38,8 +39,9 @@ pub use encoder::Encoder;
 pub use equalized::{By, Equalized};
 pub use evaluation::Evaluation;
 pub use gradient::{GradientRun, GradientTraining, Method, TrainingWindow};
+pub use kinds::{KINDS, Kind, Place};
 pub use lattice::{LatticeVq, LatticeVqBuilder};
-pub use model::{Model, load, load_with};
+pub use model::{Model, load, load_as, load_with};
 pub use product::{Product, ProductBuilder};
 pub use projection::Projection;
 pub use residual::{Residual, ResidualBuilder};
@@ -58,12 +60,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayViewD};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::scale::Scale;
+use crate::settings::{Settings, Spelling, Stage};
 use crate::vectors::Vectors;
 
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
@@ -112,9 +115,7 @@ pub trait Quantizer: Send + Sync {
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
         let codebooks = self.codebooks().into_iter().enumerate();
         let codebooks = codebooks.map(|(j, codebook)| (format!("codebook.{j}"), codebook.view().into_dyn()));
-        let rotation = self.rotation().map(|rotation| ("rotation".to_string(), rotation.view().into_dyn()));
-        let offset = self.offset().map(|offset| (rotation::OFFSET.to_string(), offset.view().into_dyn()));
-        codebooks.chain(rotation).chain(offset).collect()
+        codebooks.collect()
     }
 
     /// Whether the last codeword of each codebook says that a vector has no more codes: every later code of it says so
@@ -124,15 +125,37 @@ pub trait Quantizer: Send + Sync {
     }
 
     /// What a model file has to say of the quantizer besides its spec, size and tensors, as an object of JSON.
-    fn settings(&self) -> serde_json::Map<String, Value> {
-        serde_json::Map::new()
+    fn settings(&self) -> Map<String, Value> {
+        Map::new()
     }
 
     /// Brings the quantizer to a device.
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) if there is no room.
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>>;
+    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+        self.prepare_with(engine, &Settings::default())
+    }
+
+    /// The same with other settings than its own.
+    ///
+    /// ```
+    /// use wgvq::serde_json::json;
+    /// use wgvq::{Quantizer, Residual, Spelling, Stage};
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let rq = Residual::new(vec![ndarray::array![[0.0_f32], [2.0]], ndarray::array![[0.0_f32], [1.0]]], 1)?;
+    /// let given = json!({"beam": 2});
+    /// let settings = rq.spec().check(given.as_object().unwrap(), Stage::Encode, Spelling::Key)?;
+    /// let coder = rq.prepare_with(&engine, &settings)?;
+    /// assert_eq!(coder.dim(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), and [`Input`](crate::ErrorKind::Input) for a setting that it was not trained for.
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>>;
 
     /// Bits of a code without entropy coding: Σ log2 K_j.
     fn bits_per_vector(&self) -> f64 {
@@ -165,7 +188,30 @@ pub trait Quantizer: Send + Sync {
     /// # Errors
     /// As [`prepare`](Self::prepare).
     fn encoder(&self, engine: &Engine) -> Result<Encoder> {
-        Encoder::new(self, engine)
+        Encoder::with(self, engine, &Settings::default())
+    }
+
+    /// The same with other [settings of encoding](Spec::check) than its own, by name and value.
+    ///
+    /// ```
+    /// use wgvq::serde_json::json;
+    /// use wgvq::{Quantizer, Residual};
+    /// # fn main() -> wgvq::Result<()> {
+    /// let engine = wgvq::Engine::cpu();
+    /// let rq = Residual::new(vec![ndarray::array![[0.0_f32], [5.0]], ndarray::array![[0.0_f32], [3.0]]], 1)?;
+    /// let x = ndarray::array![[2.6_f32]];
+    /// assert_eq!(rq.encode(&engine, &x)?.view(), ndarray::array![[1, 0]]);
+    /// let wider = rq.encoder_with(&engine, json!({"beam": 2}).as_object().unwrap())?;
+    /// assert_eq!(wider.encode(&x)?.view(), ndarray::array![[0, 1]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`prepare_with`](Self::prepare_with), and as [`Spec::check`].
+    fn encoder_with(&self, engine: &Engine, given: &Map<String, Value>) -> Result<Encoder> {
+        let settings = self.spec().check(given, Stage::Encode, Spelling::Key)?;
+        Encoder::with(self, engine, &settings)
     }
 
     /// The codes of all of `x`, (n, m). For many calls see [`encoder`](Self::encoder).

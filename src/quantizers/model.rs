@@ -7,22 +7,17 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Additive, Equalized, LatticeVq, Product, Quantizer, Residual, Rotated, Scalar, SpaceFilling, Spec,
-    TreeResidual, Vq, scaled,
-};
+use super::{Quantizer, Spec, scaled};
 use crate::error::{Context, Error, Result};
 use crate::io;
 use crate::scale::Scale;
+use crate::settings::{Setting, Spelling, Stage};
 
 /// The version of the description; a reader refuses what is newer than itself.
 const FORMAT: u64 = 1;
 
 /// The exponents of the powers of two that vectors are scaled with: one, or one for each part of a PQ or PRQ.
 pub(super) const SCALE: &str = "scale";
-
-/// The settings that say how codes are searched for, and nothing of what they stand for.
-const SEARCH: [&str; 4] = ["beam", "local_search", "max_error", "by"];
 
 /// A quantizer as loaded from a file.
 pub struct Model {
@@ -43,8 +38,9 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
     load_with(path, &Map::new())
 }
 
-/// [`load`] with other settings of the search than those that the file has: an object of JSON whose keys are among `beam`,
-/// `local_search`, `max_error` and `by`. What the codes stand for does not depend on them.
+/// [`load`] with other settings than those that the file has: an object of JSON whose keys are
+/// [settings](Spec::settings) of the model's spec that count in [encoding](Stage::Encode), such as `beam`. What the codes
+/// stand for does not depend on them.
 ///
 /// ```
 /// use wgvq::serde_json::{Map, Value, json};
@@ -59,23 +55,45 @@ pub fn load(path: impl AsRef<Path>) -> Result<Model> {
 /// ```
 ///
 /// # Errors
-/// As [`load`], and [`Input`](crate::ErrorKind::Input) for a setting that its search does not have.
+/// As [`load`], and as [`Spec::check`].
 pub fn load_with(path: impl AsRef<Path>, settings: &Map<String, Value>) -> Result<Model> {
-    let path = path.as_ref();
+    load_as(path.as_ref(), settings, Spelling::Key)
+}
+
+/// [`load_with`], with errors that spell the settings in this way.
+///
+/// # Errors
+/// As [`load_with`].
+pub fn load_as(path: &Path, settings: &Map<String, Value>, spelling: Spelling) -> Result<Model> {
     let mut file = io::read_model(path)?;
-    for (name, value) in settings {
-        let Some(setting) = file.description.get_mut(name).filter(|_| SEARCH.contains(&&name[..])) else {
-            return Err(Error::input(format!(
-                "{}: the search of a model of {} has no setting {name}; leave it out",
-                path.display(),
-                file.description.get("spec").and_then(Value::as_str).unwrap_or("no spec")
-            )));
-        };
-        *setting = value.clone();
+    if !settings.is_empty() {
+        let spec = spec_of(&file.description).context(|| path.display())?;
+        spec.check(settings, Stage::Encode, spelling).context(|| path.display())?;
+        for (name, value) in settings {
+            let Some(setting) = file.description.get_mut(name) else {
+                return Err(Error::input(format!(
+                    "{}: the model was trained without {}, which is then not to be had in encoding; train with it",
+                    path.display(),
+                    spelling.of(name)
+                )));
+            };
+            *setting = value.clone();
+        }
     }
-    let mut parts = Parts { description: &file.description, tensors: file.tensors, scale: Scale::ONE };
+    let mut parts = Parts {
+        description: &file.description,
+        tensors: file.tensors,
+        scale: Scale::ONE,
+        part_scales: Vec::new(),
+        codebooks: 0,
+    };
     let quantizer = parts.quantizer().context(|| path.display())?;
     Ok(Model { quantizer, description: file.description, hash: file.hash })
+}
+
+fn spec_of(description: &Value) -> Result<Spec> {
+    let spec = description.get("spec").and_then(Value::as_str);
+    spec.ok_or_else(|| Error::input("its description names no spec"))?.parse()
 }
 
 /// What a quantizer is put together from.
@@ -84,9 +102,16 @@ pub(super) struct Parts<'a> {
     tensors: BTreeMap<String, ArrayD<f32>>,
     /// What tensors and errors are scaled with as they are taken.
     scale: Scale,
+    /// The scales of a quantizer whose parts have their own.
+    part_scales: Vec<Scale>,
+    /// Codebooks that have been taken.
+    codebooks: usize,
 }
 
 impl Parts<'_> {
+    /// What the name of a tensor behind a rotation begins with, where the rotation has one of the same name.
+    pub const INNER: &'static str = "inner.";
+
     fn quantizer(&mut self) -> Result<Box<dyn Quantizer>> {
         match self.description.get("format").and_then(Value::as_u64) {
             Some(FORMAT) => {}
@@ -97,31 +122,14 @@ impl Parts<'_> {
             }
             _ => return Err(Error::input("its description names no format; is it a wgvq model?")),
         }
-        let spec = self.description.get("spec").and_then(Value::as_str);
-        let spec: Spec = spec.ok_or_else(|| Error::input("its description names no spec"))?.parse()?;
-        // Parts have scales of their own.
-        if !matches!(spec, Spec::Product { .. } | Spec::ProductResidual { .. }) {
+        let spec = spec_of(self.description)?;
+        if spec.node().has_part_scales() {
+            self.part_scales = self.optional_setting(SCALE)?.unwrap_or_default();
+        } else {
             self.scale = self.optional_setting(SCALE)?.unwrap_or_default();
         }
-        let inner: Box<dyn Quantizer> = match spec.clone().times(self.scale.factor()) {
-            Spec::Vq { .. } => Box::new(Vq::from_parts(self)?),
-            Spec::Product { parts, .. } => Box::new(Product::from_parts(self, parts)?),
-            Spec::OptimizedProduct { parts, .. } => Box::new(Rotated::from_parts(self, parts)?),
-            Spec::Residual { ref bits } => Box::new(Residual::from_parts(self, bits.len())?),
-            Spec::ProductResidual { parts, stages, .. } => {
-                Box::new(Product::residual_from_parts(self, parts, stages)?)
-            }
-            Spec::Additive { codebooks, .. } | Spec::LocalSearch { codebooks, .. } => {
-                Box::new(Additive::from_parts(self, codebooks)?)
-            }
-            Spec::Lattice { lattice, scale } => Box::new(LatticeVq::from_parts(self, lattice, scale)?),
-            Spec::Scalar { bits } => Box::new(Scalar::from_parts(self, bits)?),
-            Spec::TreeResidual { stages, .. } => Box::new(TreeResidual::from_parts(self, stages)?),
-            Spec::SpaceFilling { position_bits, .. } => {
-                Box::new(SpaceFilling::from_parts(self, position_bits)?)
-            }
-            Spec::Equalized { .. } => Box::new(Equalized::from_parts(self)?),
-        };
+        let scaled_spec = spec.times(self.scale.factor());
+        let inner = scaled_spec.node().load(self)?;
         let quantizer = scaled::scaled(inner, self.scale);
         if quantizer.spec() != spec {
             return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));
@@ -152,14 +160,55 @@ impl Parts<'_> {
             .map_err(|_| Error::input(format!("{name} has shape {shape:?}; two dimensions are needed")))
     }
 
-    /// Takes the tensors `codebook.0` and so on, `m` of them.
+    /// Takes the next of the tensors `codebook.0` and so on, `m` of them.
     pub fn codebooks(&mut self, m: usize) -> Result<Vec<Array2<f32>>> {
-        (0..m).map(|j| self.tensor(&format!("codebook.{j}"))).collect()
+        let first = self.codebooks;
+        self.codebooks += m;
+        (first..first + m).map(|j| self.tensor(&format!("codebook.{j}"))).collect()
     }
 
-    /// The squared error that the description has under `name`, if it has one.
-    pub fn optional_error(&self, name: &str) -> Result<Option<f32>> {
-        let error = self.optional_setting::<f64>(name)?;
+    /// Takes the tensors of what is behind a rotation by their own names.
+    pub fn unwrap_names(&mut self) {
+        let tensors = std::mem::take(&mut self.tensors).into_iter();
+        self.tensors = tensors
+            .map(|(name, tensor)| (name.strip_prefix(Self::INNER).unwrap_or(&name).to_string(), tensor))
+            .collect();
+    }
+
+    /// The scales of a quantizer whose parts have their own; none if all are 1.
+    pub fn part_scales(&self) -> &[Scale] {
+        &self.part_scales
+    }
+
+    /// What `take` makes of tensors and errors that are scaled with `scale` besides.
+    pub fn times<T>(&mut self, scale: Scale, take: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if scale.is_one() {
+            return take(self);
+        }
+        // Only what is scaled by its parts has scales besides, and is then not scaled as a whole.
+        let before = std::mem::replace(&mut self.scale, scale);
+        let taken = take(self);
+        self.scale = before;
+        taken
+    }
+
+    /// The whole number that the description has for `setting`.
+    pub fn count(&self, setting: &Setting) -> Result<usize> {
+        let value: Value = self.setting(setting.name)?;
+        setting.check(&value, Spelling::Key)?;
+        self.setting(setting.name)
+    }
+
+    /// The word that the description has for `setting`.
+    pub fn word(&self, setting: &Setting) -> Result<String> {
+        let value: Value = self.setting(setting.name)?;
+        setting.check(&value, Spelling::Key)?;
+        self.setting(setting.name)
+    }
+
+    /// The squared error that the description has for `setting`, if it has one.
+    pub fn optional_error(&self, setting: &Setting) -> Result<Option<f32>> {
+        let error = self.optional_setting::<f64>(setting.name)?;
         Ok(error.map(|error| (error / self.scale.unit()) as f32))
     }
 

@@ -1,14 +1,17 @@
 //! Product quantization: the dimensions in parts, each with a quantizer of its own.
 
+mod spec;
+
+pub(super) use spec::{PQ, PRQ, PartedSpec};
+
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, Axis, s};
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
-use super::model::Parts;
 use super::model::SCALE;
-use super::residual::{Residual, bits_of, check_beam};
+use super::residual::{BEAM, REFINE, Residual, bits_of};
 use super::rotation::{self, Rotated};
 use super::scaled::scaled;
 use super::training::InUnits;
@@ -17,6 +20,7 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::scale::{Scale, Typical};
+use crate::settings::Settings;
 use crate::train::frame::Frame;
 use crate::train::{Init, KMeans, Observer};
 use crate::vectors::Vectors;
@@ -39,7 +43,6 @@ use crate::vectors::Vectors;
 pub struct Product {
     parts: Vec<Subspace>,
     spec: Spec,
-    beam: usize,
 }
 
 struct Subspace {
@@ -69,6 +72,25 @@ pub(super) fn part_scales(x: &Array2<f32>, columns: &[Range<usize>]) -> Vec<Scal
     let widths: Vec<f64> = columns.iter().map(width).collect();
     let most = widths.iter().copied().fold(0.0, f64::max);
     widths.iter().map(|&width| Scale::for_width(if width > 0.0 { width } else { most })).collect()
+}
+
+/// Trains a quantizer for each part of `x` (n, d), at its scale and with a seed of its own.
+fn fit_parts(
+    x: &Array2<f32>,
+    columns: &[Range<usize>],
+    scales: &[Scale],
+    seed: u64,
+    observer: &mut dyn Observer,
+    mut fit: impl FnMut(&Array2<f32>, Scale, u64, &mut dyn Observer) -> Result<Box<dyn Quantizer>>,
+) -> Result<Vec<Box<dyn Quantizer>>> {
+    let mut parts = Vec::with_capacity(columns.len());
+    for (part, (columns, &scale)) in columns.iter().zip(scales).enumerate() {
+        let mut x = x.slice(s![.., columns.clone()]).to_owned();
+        scale.apply(&mut x);
+        let observer = &mut InUnits { observer: &mut *observer, unit: scale.unit() };
+        parts.push(scaled(fit(&x, scale, seed.wrapping_add((part as u64) << 40), observer)?, scale));
+    }
+    Ok(parts)
 }
 
 impl Product {
@@ -110,13 +132,10 @@ impl Product {
         }
         let (bits, count) = (bits[0], codebooks.len() / stages);
         let spec = match stages {
-            1 => Spec::Product { parts: count, bits },
-            _ => Spec::ProductResidual { parts: count, stages, bits },
+            1 => spec::of_codebooks(count, bits),
+            _ => spec::of_stages(count, stages, bits),
         };
-        if !scales.is_empty() && scales.len() != count {
-            return Err(Error::input(format!("{} scales of {count} parts", scales.len())));
-        }
-        let (mut parts, mut start) = (Vec::new(), 0);
+        let mut parts = Vec::with_capacity(count);
         let mut codebooks = codebooks.into_iter();
         for part in 0..count {
             let scale = scales.get(part).copied().unwrap_or_default();
@@ -126,30 +145,33 @@ impl Product {
                 Ok([codebook]) => Box::new(Vq::new(codebook)?),
                 Err(own) => Box::new(Residual::new(own, beam)?),
             };
-            let (end, quantizer) = (start + quantizer.dim(), scaled(quantizer, scale));
-            parts.push(Subspace { columns: start..end, quantizer });
-            start = end;
+            parts.push(scaled(quantizer, scale));
         }
-        Ok(Self { parts, spec, beam: check_beam(beam)? })
+        Ok(Self::side_by_side(parts, spec))
     }
 
-    pub(super) fn from_parts(parts: &mut Parts<'_>, count: usize) -> Result<Self> {
-        Self::stacked(
-            parts.codebooks(count)?,
-            1,
-            1,
-            &parts.optional_setting::<Vec<_>>(SCALE)?.unwrap_or_default(),
-        )
-    }
-
-    pub(super) fn residual_from_parts(parts: &mut Parts<'_>, count: usize, stages: usize) -> Result<Self> {
-        let scales: Vec<_> = parts.optional_setting(SCALE)?.unwrap_or_default();
-        Self::stacked(parts.codebooks(count * stages)?, stages, parts.setting("beam")?, &scales)
+    /// The quantizers `parts` of a few dimensions each, as `spec`.
+    fn side_by_side(parts: Vec<Box<dyn Quantizer>>, spec: Spec) -> Self {
+        let mut start = 0;
+        let parts = parts.into_iter().map(|quantizer| {
+            let columns = start..start + quantizer.dim();
+            start = columns.end;
+            Subspace { columns, quantizer }
+        });
+        Self { parts: parts.collect(), spec }
     }
 
     /// Says how to train one.
     pub fn builder() -> ProductBuilder {
-        ProductBuilder { parts: 8, stages: 1, bits: 8, beam: 5, refinements: 16, trainer: None, seed: 0 }
+        ProductBuilder {
+            parts: 8,
+            stages: 1,
+            bits: 8,
+            beam: BEAM.default_count(),
+            refinements: REFINE.default_count(),
+            trainer: None,
+            seed: 0,
+        }
     }
 }
 
@@ -236,17 +258,16 @@ impl ProductBuilder {
         let columns = split(x.dim(), self.parts)?;
         let trainer = self.trainer.clone().unwrap_or_else(trainer);
         let x = joint::sample(&trainer, &sizes, self.seed, x)?;
+        let spec = match self.stages {
+            1 => spec::of_codebooks(self.parts, self.bits),
+            stages => spec::of_stages(self.parts, stages, self.bits),
+        };
         let scales = part_scales(&x, &columns);
-        let mut codebooks = Vec::new();
-        for (part, (columns, &scale)) in columns.into_iter().zip(&scales).enumerate() {
-            let seed = self.seed.wrapping_add((part as u64) << 40);
-            let mut part = x.slice(s![.., columns]).to_owned();
+        let parts = fit_parts(&x, &columns, &scales, self.seed, observer, |x, _, seed, observer| {
             if self.stages == 1 {
-                codebooks.push(joint::cluster(&trainer, sizes[0], seed, engine, &part, observer)?);
-                continue;
+                let codebook = joint::cluster(&trainer, sizes[0], seed, engine, x, observer)?;
+                return Ok(Box::new(Vq::new(codebook)?) as Box<dyn Quantizer>);
             }
-            scale.apply(&mut part);
-            let observer = &mut InUnits { observer: &mut *observer, unit: scale.unit() };
             let mut residual = Residual::builder()
                 .stage_bits(vec![self.bits; self.stages])
                 .beam(self.beam)
@@ -255,10 +276,9 @@ impl ProductBuilder {
             if let Some(trainer) = &self.trainer {
                 residual = residual.trainer(trainer.clone());
             }
-            let residual = residual.fit_observed(engine, &part, observer)?;
-            codebooks.extend(residual.codebooks().into_iter().map(|codebook| scale.restore(codebook)));
-        }
-        Product::stacked(codebooks, self.stages, self.beam, &scales)
+            Ok(Box::new(residual.fit_observed(engine, x, observer)?))
+        })?;
+        Ok(Product::side_by_side(parts, spec))
     }
 
     /// Trains it together with a rotation R (OPQ, Ge et al., TPAMI 2014): from the principal axes, dealt out so that every
@@ -303,13 +323,13 @@ impl ProductBuilder {
         let product = last.refit(engine, &turned, &columns, Some(codebooks), observer)?;
         let centre = frame.centre().cloned().unwrap_or_else(|| Array1::zeros(x.ncols())).insert_axis(Axis(0));
         if far {
-            return Rotated::new(rotation, product)?.about(Some(centre));
+            return Rotated::new(rotation, Box::new(product))?.about(Some(centre));
         }
         // The parts take it back.
         let turned = rotation::apply(engine, &rotation, &centre)?;
         let parts = product.codebooks().into_iter().zip(&columns);
         let moved = parts.map(|(codebook, columns)| codebook + &turned.slice(s![.., columns.clone()]));
-        Rotated::new(rotation, Product::new(moved.collect())?)
+        Rotated::new(rotation, Box::new(Product::new(moved.collect())?))
     }
 
     /// Trains on all of `x`, from the codebooks of `before` on if there are any.
@@ -359,10 +379,8 @@ impl Quantizer for Product {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        let mut settings = Map::new();
-        if matches!(self.spec, Spec::ProductResidual { .. }) {
-            settings.insert("beam".into(), json!(self.beam));
-        }
+        let mut settings = self.parts.first().map(|part| part.quantizer.settings()).unwrap_or_default();
+        settings.remove(SCALE);
         let scales: Vec<_> = self.parts.iter().map(|part| part.quantizer.scale()).collect();
         if scales.iter().any(|scale| !scale.is_one()) {
             settings.insert(SCALE.into(), json!(scales));
@@ -374,8 +392,9 @@ impl Quantizer for Product {
         self.parts.iter().map(|part| part.quantizer.scale()).min().unwrap_or_default()
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
-        let part = |part: &Subspace| Ok((part.columns.clone(), part.quantizer.prepare(engine)?));
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
+        let part =
+            |part: &Subspace| Ok((part.columns.clone(), part.quantizer.prepare_with(engine, settings)?));
         Ok(Box::new(ProductCoder { parts: self.parts.iter().map(part).collect::<Result<_>>()? }))
     }
 }

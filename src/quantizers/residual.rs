@@ -3,9 +3,11 @@
 mod beam_search;
 mod builder;
 mod greedy;
+mod spec;
 mod variable_rate;
 
 pub use builder::ResidualBuilder;
+pub(super) use spec::{BEAM, KIND, MAX_ERROR, REFINE, ResidualSpec, of_bits};
 
 use ndarray::{Array2, s};
 use serde_json::{Map, Value, json};
@@ -18,10 +20,7 @@ use super::stack::{self, Stack};
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
-use crate::kernels::beam_step::MOST_ENTRIES;
-
-/// The setting of the error at which codes stop.
-pub(super) const MAX_ERROR: &str = "max_error";
+use crate::settings::Settings;
 
 /// m codebooks of (K_j, d), one per stage: a vector becomes the sum of one codeword of each (Eq. 2.9).
 ///
@@ -72,12 +71,12 @@ impl Residual {
         for (j, codebook) in codebooks.iter().enumerate() {
             bits_of(codebook).map_err(|error| Error::input(format!("codebook {j}: {error}")))?;
         }
-        Ok(Self { codebooks, beam: check_beam(beam)?, max_error: None })
+        Ok(Self { codebooks, beam: BEAM.check_count(beam)?, max_error: None })
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, stages: usize) -> Result<Self> {
-        let quantizer = Self::new(parts.codebooks(stages)?, parts.setting("beam")?)?;
-        match parts.optional_error(MAX_ERROR)? {
+        let quantizer = Self::new(parts.codebooks(stages)?, parts.count(&BEAM)?)?;
+        match parts.optional_error(&MAX_ERROR)? {
             Some(max_error) => quantizer.with_max_error(max_error),
             None => Ok(quantizer),
         }
@@ -93,7 +92,7 @@ impl Residual {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if it is not 1 to 128.
     pub fn with_beam(mut self, beam: usize) -> Result<Self> {
-        self.beam = check_beam(beam)?;
+        self.beam = BEAM.check_count(beam)?;
         Ok(self)
     }
 
@@ -136,22 +135,14 @@ impl Residual {
     pub fn max_error(&self) -> Option<f32> {
         self.max_error
     }
-
-    /// The search among `codebooks`.
-    fn stages(&self, engine: &Engine, codebooks: &[Array2<f32>]) -> Result<Box<dyn Stages>> {
-        Ok(match self.beam {
-            1 => Box::new(Greedy::new(engine, codebooks)?),
-            beam => Box::new(BeamSearch::new(engine, codebooks, beam)?),
-        })
-    }
 }
 
-/// Fails unless the width is one that a beam can have.
-pub(super) fn check_beam(beam: usize) -> Result<usize> {
-    match beam {
-        1..=MOST_ENTRIES => Ok(beam),
-        _ => Err(Error::input(format!("a beam of width {beam}; must be 1 to {MOST_ENTRIES}, such as 5"))),
-    }
+/// The search among `codebooks` with a beam of that width.
+fn stages(engine: &Engine, codebooks: &[Array2<f32>], beam: usize) -> Result<Box<dyn Stages>> {
+    Ok(match beam {
+        1 => Box::new(Greedy::new(engine, codebooks)?),
+        beam => Box::new(BeamSearch::new(engine, codebooks, beam)?),
+    })
 }
 
 fn check_max_error(max_error: f32) -> Result<f32> {
@@ -175,7 +166,7 @@ pub(super) fn bits_of(codebook: &Array2<f32>) -> Result<u32> {
 impl Quantizer for Residual {
     fn spec(&self) -> Spec {
         // `new` has seen that they are powers of two.
-        Spec::Residual { bits: self.codebooks.iter().map(|codebook| codebook.nrows().ilog2()).collect() }
+        of_bits(self.codebooks.iter().map(|codebook| codebook.nrows().ilog2()).collect())
     }
 
     fn dim(&self) -> usize {
@@ -195,17 +186,28 @@ impl Quantizer for Residual {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        let beam = ("beam".into(), json!(self.beam));
-        let max_error = self.max_error.map(|limit| (MAX_ERROR.into(), json!(limit)));
+        let beam = (BEAM.name.into(), json!(self.beam));
+        let max_error = self.max_error.map(|limit| (MAX_ERROR.name.into(), json!(limit)));
         std::iter::once(beam).chain(max_error).collect()
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
-        let Some(limit) = self.max_error else { return Ok(self.stages(engine, &self.codebooks)?) };
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
+        let beam = settings.given_count(&BEAM).unwrap_or(self.beam);
+        let Some(limit) = self.max_error else {
+            if settings.given_number(&MAX_ERROR).is_some() {
+                return Err(Error::input(format!(
+                    "{} was trained without {}, so that its codes cannot stop; train with it",
+                    self.spec(),
+                    MAX_ERROR.name
+                )));
+            }
+            return Ok(stages(engine, &self.codebooks, beam)?);
+        };
+        let limit = settings.given_number(&MAX_ERROR).map_or(limit, |limit| limit as f32);
         // What says stop is no codeword to search for.
         let codewords = |codebook: &Array2<f32>| codebook.slice(s![..codebook.nrows() - 1, ..]).to_owned();
         let searched: Vec<Array2<f32>> = self.codebooks.iter().map(codewords).collect();
-        let stages = self.stages(engine, &searched)?;
+        let stages = stages(engine, &searched, beam)?;
         Ok(Box::new(VariableRate::new(stages, Stack::new(engine, &self.codebooks)?, limit)))
     }
 }

@@ -1,23 +1,27 @@
-//! A rotation in front of a product quantizer (OPQ).
+//! A rotation in front of another quantizer.
+
+mod learned;
+
+pub(super) use learned::{ITERATIONS, OPQ, fit, principal};
 
 use std::ops::Range;
 
-use faer::Mat;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewD};
+use serde_json::{Map, Value};
 
 use super::codes::check_recorded;
 use super::model::Parts;
-use super::{Coder, Product, Quantizer, Spec, joint};
+use super::spec::Spec;
+use super::training::Fit;
+use super::{Coder, Quantizer};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
-use crate::train::Observer;
-use crate::train::principal::principal_axes;
+use crate::settings::Settings;
+use crate::vectors::Vectors;
 
-/// Iterations of k-means between two fits of the rotation.
-pub(super) const ITERATIONS: usize = 2;
-
-/// A product quantizer of R·x, for an orthogonal R (d, d) that deals the variance out to the parts. Made by
+/// A quantizer of R·x, for an orthogonal R (d, d): one that is learned, so that it deals the variance out to the parts of a
+/// product quantizer (OPQ), or another. Made by [`Training`](crate::Training), or by
 /// [`ProductBuilder::fit_rotated`](super::ProductBuilder::fit_rotated), which has an example.
 ///
 /// Of vectors far from the origin it quantizes R·(x − o), for a point o among them: a rotation about the origin would cost
@@ -25,30 +29,44 @@ pub(super) const ITERATIONS: usize = 2;
 pub struct Rotated {
     rotation: Array2<f32>,
     offset: Option<Array2<f32>>,
-    product: Product,
+    inner: Box<dyn Quantizer>,
+    /// The piece of the spec before the comma.
+    piece: String,
 }
 
-/// The tensor of o in a model file, (1, d).
-pub(super) const OFFSET: &str = "offset";
+/// The tensors of R, (d, d), and o, (1, d), in a model file.
+const ROTATION: &str = "rotation";
+const OFFSET: &str = "offset";
 
 /// How far R·Rᵀ may be from the identity, per element: far above what rounding a rotation does, far below what a matrix
 /// that is none does.
 const ORTHOGONAL: f32 = 1e-3;
 
 impl Rotated {
-    /// Puts the `rotation` (d, d) in front of `product`.
+    /// Puts the `rotation` (d, d) in front of `inner`, as one that was learned for its parts.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if the matrix is not orthogonal or of another dimension, or if parts have more
-    /// than one stage.
-    pub fn new(rotation: Array2<f32>, product: Product) -> Result<Self> {
-        let d = product.dim();
+    /// [`Input`](crate::ErrorKind::Input) if the matrix is not orthogonal or of another dimension, or if `inner` is a
+    /// rotation or a curve.
+    pub fn new(rotation: Array2<f32>, inner: Box<dyn Quantizer>) -> Result<Self> {
+        let mut columns = inner.columns();
+        columns.dedup();
+        let piece = format!("OPQ{}", columns.len().max(1));
+        Self::as_piece(rotation, None, inner, piece)
+    }
+
+    /// The same as the `piece` of a spec says, for vectors about `offset`.
+    fn as_piece(
+        rotation: Array2<f32>,
+        offset: Option<Array2<f32>>,
+        inner: Box<dyn Quantizer>,
+        piece: String,
+    ) -> Result<Self> {
+        let d = inner.dim();
         if rotation.dim() != (d, d) {
             return Err(Error::input(format!("a rotation {:?} of {d} dimensions", rotation.dim())));
         }
-        if !matches!(product.spec(), Spec::Product { .. }) {
-            return Err(Error::input(format!("a rotation in front of {}; PQ is known", product.spec())));
-        }
+        format!("{piece},{}", inner.spec()).parse::<Spec>()?;
         let off = rotation.dot(&rotation.t()) - Array2::<f32>::eye(d);
         if let Some(((row, column), value)) =
             off.indexed_iter().find(|(_, v)| v.is_nan() || v.abs() >= ORTHOGONAL)
@@ -57,7 +75,7 @@ impl Rotated {
                 "the rotation is not orthogonal: rows {row} and {column} are off by {value}"
             )));
         }
-        Ok(Self { rotation, offset: None, product })
+        Self { rotation, offset: None, inner, piece }.about(offset)
     }
 
     /// The same for vectors about `offset` (1, d), if there is one.
@@ -78,32 +96,46 @@ impl Rotated {
         Ok(self)
     }
 
-    pub(super) fn from_parts(parts: &mut Parts<'_>, count: usize) -> Result<Self> {
-        let (rotation, offset) = (parts.tensor("rotation")?, parts.optional_tensor(OFFSET)?);
-        Self::new(rotation, Product::new(parts.codebooks(count)?)?)?.about(offset)
+    /// Trains `inner` on the rows of `x` about `offset`, turned.
+    fn fit(
+        rotation: Array2<f32>,
+        offset: Option<Array2<f32>>,
+        piece: String,
+        inner: &Spec,
+        x: &dyn Vectors,
+        fit: &mut Fit<'_>,
+    ) -> Result<Self> {
+        let turned = Turned::new(fit.engine, &rotation, offset.as_ref(), x)?;
+        let trained = inner.node().fit(&turned, &mut fit.behind_a_rotation())?;
+        Self::as_piece(rotation, offset, trained, piece)
+    }
+
+    fn load(parts: &mut Parts<'_>, piece: String, inner: &Spec) -> Result<Self> {
+        let (rotation, offset) = (parts.tensor(ROTATION)?, parts.optional_tensor(OFFSET)?);
+        parts.unwrap_names();
+        Self::as_piece(rotation, offset, inner.node().load(parts)?, piece)
     }
 }
 
 impl Quantizer for Rotated {
     fn spec(&self) -> Spec {
-        let Spec::Product { parts, bits } = self.product.spec() else { unreachable!("`new` takes no other") };
-        Spec::OptimizedProduct { parts, bits }
+        format!("{},{}", self.piece, self.inner.spec()).parse().expect("as when it was made")
     }
 
     fn dim(&self) -> usize {
-        self.product.dim()
+        self.inner.dim()
     }
 
     fn codebook_sizes(&self) -> Vec<usize> {
-        self.product.codebook_sizes()
+        self.inner.codebook_sizes()
     }
 
     fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.product.codebooks()
+        self.inner.codebooks()
     }
 
     fn columns(&self) -> Vec<Range<usize>> {
-        self.product.columns()
+        self.inner.columns()
     }
 
     fn rotation(&self) -> Option<&Array2<f32>> {
@@ -114,12 +146,33 @@ impl Quantizer for Rotated {
         self.offset.as_ref()
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn is_ragged(&self) -> bool {
+        self.inner.is_ragged()
+    }
+
+    /// Those of what is behind it, of which one that is called as its own has another name, and its own.
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let mut tensors = self.inner.tensors();
+        for (name, _) in &mut tensors {
+            if *name == ROTATION || *name == OFFSET {
+                *name = format!("{}{name}", Parts::INNER);
+            }
+        }
+        tensors.push((ROTATION.to_string(), self.rotation.view().into_dyn()));
+        tensors.extend(self.offset.iter().map(|offset| (OFFSET.to_string(), offset.view().into_dyn())));
+        tensors
+    }
+
+    fn settings(&self) -> Map<String, Value> {
+        self.inner.settings()
+    }
+
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
         Ok(Box::new(RotatedCoder {
             rotation: engine.upload(self.rotation.view())?,
             transposed: engine.upload(self.rotation.t())?,
             offset: self.offset.as_ref().map(|offset| engine.upload(offset.view())).transpose()?,
-            product: self.product.prepare(engine)?,
+            inner: self.inner.prepare_with(engine, settings)?,
         }))
     }
 }
@@ -128,7 +181,7 @@ struct RotatedCoder {
     rotation: Matrix<f32>,
     transposed: Matrix<f32>,
     offset: Option<Matrix<f32>>,
-    product: Box<dyn Coder>,
+    inner: Box<dyn Coder>,
 }
 
 impl Coder for RotatedCoder {
@@ -137,7 +190,7 @@ impl Coder for RotatedCoder {
     }
 
     fn codebook_sizes(&self) -> Vec<usize> {
-        self.product.codebook_sizes()
+        self.inner.codebook_sizes()
     }
 
     /// A rotation changes no distance.
@@ -149,15 +202,8 @@ impl Coder for RotatedCoder {
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
         let mut turned = recorder.engine().uninitialized(x.rows(), x.cols())?;
-        match &self.offset {
-            None => recorder.matmul_transposed(x, &self.rotation, &mut turned)?,
-            Some(offset) => {
-                let mut moved = recorder.engine().uninitialized(x.rows(), x.cols())?;
-                recorder.elementwise(Op::Sub, x, offset, &mut moved)?;
-                recorder.matmul_transposed(&moved, &self.rotation, &mut turned)?;
-            }
-        }
-        self.product.record_encode(recorder, &turned, codes, distances)
+        record_turned(recorder, x, &self.rotation, self.offset.as_ref(), &mut turned)?;
+        self.inner.record_encode(recorder, &turned, codes, distances)
     }
 
     fn record_decode(
@@ -168,7 +214,7 @@ impl Coder for RotatedCoder {
     ) -> Result<()> {
         check_recorded(self, codes, decoded)?;
         let mut turned = recorder.engine().uninitialized(codes.rows(), self.dim())?;
-        self.product.record_decode(recorder, codes, &mut turned)?;
+        self.inner.record_decode(recorder, codes, &mut turned)?;
         recorder.matmul_transposed(&turned, &self.transposed, decoded)?;
         match &self.offset {
             None => Ok(()),
@@ -176,73 +222,79 @@ impl Coder for RotatedCoder {
         }
     }
 
-    fn scratch_bytes(&self) -> usize {
-        8 * self.dim() + self.product.scratch_bytes()
+    fn is_ragged(&self) -> bool {
+        self.inner.is_ragged()
     }
+
+    fn scratch_bytes(&self) -> usize {
+        8 * self.dim() + self.inner.scratch_bytes()
+    }
+}
+
+/// Records `turned` (n, d), the rows of `x` (n, d) about `offset`, turned: (x − o)·Rᵀ.
+fn record_turned(
+    recorder: &mut Recorder<'_>,
+    x: &Matrix<f32>,
+    rotation: &Matrix<f32>,
+    offset: Option<&Matrix<f32>>,
+    turned: &mut Matrix<f32>,
+) -> Result<()> {
+    let Some(offset) = offset else { return recorder.matmul_transposed(x, rotation, turned) };
+    let mut moved = recorder.engine().uninitialized(x.rows(), x.cols())?;
+    recorder.elementwise(Op::Sub, x, offset, &mut moved)?;
+    recorder.matmul_transposed(&moved, rotation, turned)
 }
 
 /// The rows of `x` (n, d) turned: x·Rᵀ.
 pub(super) fn apply(engine: &Engine, rotation: &Array2<f32>, x: &Array2<f32>) -> Result<Array2<f32>> {
-    let (x, rotation) = (engine.upload(x.view())?, engine.upload(rotation.view())?);
-    let mut turned = engine.uninitialized(x.rows(), x.cols())?;
-    let mut recorder = engine.recorder();
-    recorder.matmul_transposed(&x, &rotation, &mut turned)?;
-    recorder.submit()?;
-    turned.download()
+    Turned::new(engine, rotation, None, x)?.turn(x)
 }
 
-/// The principal axes of `x`, dealt out to the parts: the largest first, each to the part whose variances have the
-/// least product so far and that has room (Ge et al., section 4.2: for normal data this is optimal).
-pub(super) fn principal(x: &Array2<f32>, columns: &[Range<usize>]) -> Result<Array2<f32>> {
-    let d = x.ncols();
-    let principal = principal_axes(x.view())?;
-    let mut rotation = Array2::zeros((d, d));
-    let mut filled = vec![0; columns.len()];
-    let mut logs = vec![0.0; columns.len()];
-    // In units of the smallest, so that each makes its part's product larger; one of 0 goes anywhere.
-    let positive = principal.values.iter().copied().filter(|&value| value > 0.0);
-    let least = positive.fold(f64::INFINITY, f64::min);
-    for (axis, &value) in principal.axes.outer_iter().zip(&principal.values) {
-        let room = (0..columns.len()).filter(|&part| filled[part] < columns[part].len());
-        let part = room.min_by(|&a, &b| f64::total_cmp(&logs[a], &logs[b])).expect("as much room as axes");
-        rotation.row_mut(columns[part].start + filled[part]).assign(&axis.mapv(|value| value as f32));
-        filled[part] += 1;
-        logs[part] += (value / least).max(1.0).ln();
+/// Vectors about a point, turned as they are read.
+struct Turned<'a> {
+    engine: &'a Engine,
+    rotation: Matrix<f32>,
+    offset: Option<Matrix<f32>>,
+    x: &'a dyn Vectors,
+}
+
+impl<'a> Turned<'a> {
+    fn new(
+        engine: &'a Engine,
+        rotation: &Array2<f32>,
+        offset: Option<&Array2<f32>>,
+        x: &'a dyn Vectors,
+    ) -> Result<Self> {
+        let offset = offset.map(|offset| engine.upload(offset.view())).transpose()?;
+        Ok(Self { engine, rotation: engine.upload(rotation.view())?, offset, x })
     }
-    Ok(rotation)
-}
 
-/// Fits rotation and codebooks in turn, `rounds` times. `codebooks` refits a product quantizer to vectors that are turned,
-/// from the last one on.
-pub(super) fn fit(
-    engine: &Engine,
-    x: &Array2<f32>,
-    start: Array2<f32>,
-    rounds: usize,
-    observer: &mut dyn Observer,
-    codebooks: impl Fn(&Array2<f32>, Option<Product>, &mut dyn Observer) -> Result<Product>,
-) -> Result<(Array2<f32>, Product)> {
-    let mut rotation = start;
-    let mut product = codebooks(&apply(engine, &rotation, x)?, None, observer)?;
-    for number in 0..rounds {
-        let turned = apply(engine, &rotation, x)?;
-        let encoded = joint::encode(&product, engine, &turned)?;
-        joint::report_round(observer, number, encoded.mse)?;
-        let decoded = &turned - &encoded.errors;
-        rotation = procrustes(x, &decoded)?;
-        product = codebooks(&apply(engine, &rotation, x)?, Some(product), observer)?;
+    fn turn(&self, x: &Array2<f32>) -> Result<Array2<f32>> {
+        let x = self.engine.upload(x.view())?;
+        let mut turned = self.engine.uninitialized(x.rows(), x.cols())?;
+        let mut recorder = self.engine.recorder();
+        record_turned(&mut recorder, &x, &self.rotation, self.offset.as_ref(), &mut turned)?;
+        recorder.submit()?;
+        turned.download()
     }
-    Ok((rotation, product))
 }
 
-/// The orthogonal R that brings R·x nearest to y over all rows: V·Uᵀ of xᵀ·y = U·S·Vᵀ (Schönemann 1966).
-fn procrustes(x: &Array2<f32>, y: &Array2<f32>) -> Result<Array2<f32>> {
-    let d = x.ncols();
-    let cross = x.t().dot(y);
-    let cross = Mat::from_fn(d, d, |i, j| f64::from(cross[[i, j]]));
-    let svd = cross.svd().map_err(|_| {
-        Error::input("the vectors and what they decode to cannot be aligned; are all values moderate?")
-    })?;
-    let rotation = svd.V() * svd.U().transpose();
-    Ok(Array2::from_shape_fn((d, d), |(i, j)| rotation[(i, j)] as f32))
+impl Vectors for Turned<'_> {
+    fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.x.dim()
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
+        let turned = self.turn(&self.x.read_rows(rows)?)?;
+        out.iter_mut().zip(&turned).for_each(|(out, &value)| *out = value);
+        Ok(())
+    }
+
+    fn read_each(&self, rows: &[usize]) -> Result<Array2<f32>> {
+        self.turn(&self.x.read_each(rows)?)
+    }
 }

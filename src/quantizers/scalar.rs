@@ -1,18 +1,26 @@
 //! Scalar quantization: every dimension by itself.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayViewD, Axis};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
 use super::extent::Extent;
+use super::kinds::{Kind, Place};
 use super::lloyd_max::lloyd_max;
 use super::model::Parts;
+use super::projection::batch_bytes;
+use super::spec::{Needs, Node, Piece};
+use super::training::{Fit, memory::beside};
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::scalar_encode::Levels;
 use crate::rng::Rng;
+use crate::settings::{DefaultValue, Setting, Settings, Values as May};
+use crate::train::Holds;
 use crate::vectors::Vectors;
 
 /// `2^bits` levels per dimension; a value becomes the number of its nearest level, the lower of two.
@@ -56,6 +64,74 @@ pub enum ScalarLevels {
     LloydMax,
 }
 
+pub(super) static KIND: Kind = Kind {
+    name: "SQ",
+    letters: &["SQ"],
+    title: "every dimension by itself",
+    examples: &["SQ8"],
+    place: Place::Anywhere,
+    settings: &[&LEVELS, &SHARED],
+    parse,
+};
+
+/// Where the levels lie. What a model file says under that name is how its tensors lie.
+static LEVELS: Setting = Setting::new(
+    "levels",
+    May::Choice(&["uniform", "lloyd-max"]),
+    "Levels: evenly spaced, or fitted to the data by Lloyd and Max",
+)
+.by_default(DefaultValue::Word("uniform"));
+
+static SHARED: Setting =
+    Setting::new("shared", May::Switch, "The same levels for all dimensions").by_default(DefaultValue::Off);
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    Ok(Spec::new(ScalarSpec { bits: piece.bits(piece.number()?)? }))
+}
+
+struct ScalarSpec {
+    bits: u32,
+}
+
+impl fmt::Display for ScalarSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQ{}", self.bits)
+    }
+}
+
+impl Node for ScalarSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Ok(Needs::All)
+    }
+
+    fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
+        let batches = batch_bytes(n, d) as f64;
+        if settings.word(&LEVELS) == Some("uniform") {
+            return Ok(beside(1.1, batches, 0));
+        }
+        // A sample of its own beside the batches, of which each thread sorts a column, and sums it up in f64.
+        let columns = d as f64 + 8.0 * rayon::current_num_threads() as f64;
+        Ok(beside(1.1, batches + 4.0 * SAMPLE.min(n) as f64 * columns, 0))
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let levels = match fit.settings.word(&LEVELS) {
+            Some("lloyd-max") => ScalarLevels::LloydMax,
+            _ => ScalarLevels::Uniform,
+        };
+        let builder = Scalar::builder().bits(self.bits).levels(levels).seed(fit.seed);
+        Ok(Box::new(builder.shared(fit.settings.is_on(&SHARED)).fit(fit.engine, x)?))
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Scalar::from_parts(parts, self.bits)?))
+    }
+}
+
 /// How to train a [`Scalar`].
 #[derive(Clone, Debug)]
 pub struct ScalarBuilder {
@@ -69,7 +145,7 @@ pub struct ScalarBuilder {
 const MOST_DIMENSIONS: usize = 1 << 20;
 
 /// Vectors that Lloyd-Max levels are fitted to.
-pub(super) const SAMPLE: usize = 65_536;
+const SAMPLE: usize = 65_536;
 
 /// Values that shared Lloyd-Max levels are fitted to.
 const SHARED_SAMPLE: usize = 1 << 22;
@@ -256,7 +332,7 @@ impl ScalarBuilder {
 
 impl Quantizer for Scalar {
     fn spec(&self) -> Spec {
-        Spec::Scalar { bits: self.bits }
+        Spec::new(ScalarSpec { bits: self.bits })
     }
 
     fn dim(&self) -> usize {
@@ -287,7 +363,7 @@ impl Quantizer for Scalar {
         Map::from_iter([("levels".into(), json!(levels))])
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         let levels = match &self.values {
             Values::Uniform { low, step } => {
                 Levels::uniform(engine, self.dim, 1 << self.bits, low.view(), step.view())?
@@ -379,7 +455,7 @@ mod tests {
                 let path = folder.path().join(format!("{i}-{bits}.safetensors"));
                 scalar.save(&path, false, Value::Null).unwrap();
                 let model = crate::load(&path).unwrap();
-                assert_eq!(model.quantizer.spec(), Spec::Scalar { bits });
+                assert_eq!(model.quantizer.spec().to_string(), format!("SQ{bits}"));
                 let codes = scalar.encode(&cpu, &x).unwrap();
                 assert_eq!(model.quantizer.encode(&cpu, &x).unwrap(), codes);
                 assert_eq!(codes.codebook_sizes(), vec![1 << bits; 5]);

@@ -6,12 +6,12 @@ use ndarray::{Array2, ArrayD, ArrayViewD};
 use serde_json::{Map, Value, json};
 
 use super::model::SCALE;
-use super::residual::MAX_ERROR;
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::scale::Scale;
+use crate::settings::Settings;
 
 /// A quantizer whose vectors are multiplied with a [`Scale`] before they are encoded and divided by it after they are
 /// decoded, so that squares stay within f32 whatever their units are. Codebooks, curve and tensors are in the vectors' own
@@ -114,24 +114,23 @@ impl Quantizer for Scaled {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        let mut settings = self.inner.settings();
-        if let Some(error) = settings.get_mut(MAX_ERROR)
-            && let Some(scaled) = error.as_f64()
-        {
-            *error = json!(scaled * self.scale.unit());
-        }
+        let mut settings = Settings::new(self.spec().settings(), self.inner.settings())
+            .times(self.scale.unit())
+            .given()
+            .clone();
         settings.insert(SCALE.into(), json!(self.scale));
         settings
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
         if engine.is_gpu() && self.scale.exponent() > MOST_ON_GPU {
             return Err(Error::input(format!(
                 "the model is of values of about 2^-{}, which a GPU may take for 0; --device cpu does not",
                 self.scale.exponent()
             )));
         }
-        Ok(Box::new(ScaledCoder { inner: self.inner.prepare(engine)?, scale: self.scale }))
+        let inner = self.inner.prepare_with(engine, &settings.times(1.0 / self.scale.unit()))?;
+        Ok(Box::new(ScaledCoder { inner, scale: self.scale }))
     }
 }
 

@@ -1,16 +1,25 @@
 //! Space-filling vector quantization: an ordered codebook whose codewords are the corners of a curve.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayViewD};
 
 use super::codes::check_recorded;
+use super::gradient::{self, ByGradient, GradientTraining};
+use super::kinds::{Kind, Place};
 use super::model::Parts;
+use super::spec::{Needs, Node, Piece, whole};
+use super::training::Fit;
 use super::vq::{Vq, check_codebook};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Method, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
 use crate::kernels::scalar_encode::Levels;
 use crate::ops::Op;
+use crate::settings::Settings;
+use crate::train::{Holds, KMeans};
+use crate::vectors::Vectors;
 
 /// A codebook C (2^bits, d) that is the corners of a piecewise linear curve, in order (Publication IV of the thesis):
 /// codewords that follow one another are near one another, so that a code means something by itself.
@@ -41,6 +50,90 @@ use crate::ops::Op;
 pub struct SpaceFilling {
     corners: Array2<f32>,
     position_bits: u32,
+}
+
+pub(super) static KIND: Kind = Kind {
+    name: "SFVQ",
+    letters: &["SFVQ"],
+    title: "an ordered codebook, the corners of a curve",
+    examples: &["SFVQ8", "SFVQ8+4"],
+    place: Place::Alone,
+    settings: &[],
+    parse,
+};
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    let (bits, position) = piece.rest.split_once('+').map_or((piece.rest, None), |(a, b)| (a, Some(b)));
+    let bits_of = |text| piece.bits(whole(text).ok_or_else(|| piece.incomplete())?);
+    let (bits, position_bits) = (bits_of(bits)?, position.map(bits_of).transpose()?);
+    Ok(Spec::new(SpaceFillingSpec { bits, position_bits: position_bits.unwrap_or(0) }))
+}
+
+struct SpaceFillingSpec {
+    /// Bits of the corners.
+    bits: u32,
+    /// Bits of the position on a segment; 0 if codes are corners.
+    position_bits: u32,
+}
+
+impl fmt::Display for SpaceFillingSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position_bits {
+            0 => write!(f, "SFVQ{}", self.bits),
+            position_bits => write!(f, "SFVQ{}+{position_bits}", self.bits),
+        }
+    }
+}
+
+impl Node for SpaceFillingSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    /// Training scales by itself.
+    fn scales_itself(&self) -> bool {
+        true
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Needs::of_bits(&[self.bits])
+    }
+
+    fn holds(&self, settings: &Settings, _: usize, d: usize) -> Result<Holds> {
+        let own = KMeans::of(settings).k(1 << self.bits).holds(d);
+        Ok(Holds { copies: 1.0 + own.copies, ..own })
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let spec = Spec::new(Self { bits: self.bits, position_bits: self.position_bits });
+        GradientTraining::new(spec, Method::Nsvq).seed(fit.seed).fit(fit.engine, x)
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(SpaceFilling::from_parts(parts, self.position_bits)?))
+    }
+
+    fn by_gradient(&self) -> Option<&dyn ByGradient> {
+        Some(self)
+    }
+}
+
+impl ByGradient for SpaceFillingSpec {
+    fn layout(&self, d: usize) -> Result<gradient::Layout> {
+        Ok(gradient::Layout::whole(joint::sizes(&[self.bits])?, d))
+    }
+
+    fn quantizer(&self, codebooks: Vec<Array2<f32>>, _beam: usize) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(SpaceFilling::new(gradient::only(codebooks)?, self.position_bits)?))
+    }
+
+    fn by_noise_alone(&self) -> Option<&'static str> {
+        Some("")
+    }
+
+    fn curve_bits(&self) -> Option<u32> {
+        Some(self.bits)
+    }
 }
 
 impl SpaceFilling {
@@ -79,7 +172,8 @@ impl SpaceFilling {
 
 impl Quantizer for SpaceFilling {
     fn spec(&self) -> Spec {
-        Spec::SpaceFilling { bits: self.corners.nrows().ilog2(), position_bits: self.position_bits }
+        let (bits, position_bits) = (self.corners.nrows().ilog2(), self.position_bits);
+        Spec::new(SpaceFillingSpec { bits, position_bits })
     }
 
     fn dim(&self) -> usize {
@@ -106,7 +200,7 @@ impl Quantizer for SpaceFilling {
         vec![("codebook.0".to_string(), self.corners.view().into_dyn())]
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         if self.position_bits == 0 {
             return Vq::new(self.corners.clone())?.prepare(engine);
         }

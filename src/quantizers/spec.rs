@@ -1,10 +1,22 @@
 //! The strings that name a quantizer.
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use ndarray::Array2;
+use serde_json::{Map, Value};
+
+use super::gradient::ByGradient;
+use super::kinds::{KINDS, Kind, Place};
+use super::model::Parts;
+use super::training::Fit;
+use super::{Quantizer, joint};
 use crate::error::{Error, Result};
-use crate::lattice::Lattice;
+use crate::settings::{Setting, Settings, Spelling, Stage, listed};
+use crate::train::{Holds, KMeans};
+use crate::vectors::Vectors;
 
 /// What a quantizer is and how large. The grammar is that of FAISS's index factory where it has one.
 ///
@@ -13,7 +25,7 @@ use crate::lattice::Lattice;
 /// | `VQ1024` | one codebook of 1024 codewords |
 /// | `SQ8` | every dimension by itself, in 8 bits |
 /// | `PQ8x8` | 8 parts of the dimensions, 8 bits each |
-/// | `OPQ8,PQ8x8` | the same after a learned rotation |
+/// | `OPQ8,PQ8x8` | the same after a learned rotation, which can be put before most others too: `OPQ4,RQ4x6` |
 /// | `RQ8x8` | 8 stages of 8 bits, each on the residual of those before; `RQ1x10+7x8` is one of 10 bits and seven of 8 |
 /// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
 /// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
@@ -22,265 +34,269 @@ use crate::lattice::Lattice;
 /// | `EVQ64` | 64 codewords that are chosen about equally often, of a curve; made by [`Equalized`](crate::Equalized) |
 /// | `Z`, `A2`, `D4` (any `Dn`), `E8`, `Leech24` | a lattice, scaled to about 4 bits a dimension; `E8:0.5` has the scale 0.5 |
 ///
+/// Two specs are equal if they are written alike.
+///
 /// ```
 /// use wgvq::Spec;
-/// let spec: Spec = "RQ1x10+7x8".parse()?;
-/// assert_eq!(spec, Spec::Residual { bits: vec![10, 8, 8, 8, 8, 8, 8, 8] });
-/// assert_eq!(spec.to_string(), "RQ1x10+7x8");
+/// let spec: Spec = "OPQ8,PQ8x8".parse()?;
+/// assert_eq!(spec.to_string(), "OPQ8,PQ8x8");
+/// assert_eq!(spec.kind().name, "OPQ");
+/// assert_eq!(spec.inner().unwrap().kind().name, "PQ");
 /// assert!("PQ8".parse::<Spec>().unwrap_err().to_string().contains("PQ8x8"));
 /// # Ok::<(), wgvq::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Spec {
-    /// `VQ1024`: one codebook of k codewords, any k ≥ 1.
-    Vq {
-        /// Codewords.
-        k: usize,
-    },
-    /// `SQ8`: every dimension by itself.
-    Scalar {
-        /// Bits per dimension.
-        bits: u32,
-    },
-    /// `PQ8x8`: the dimensions in parts, one codebook each.
-    Product {
-        /// Parts; the first ones are one dimension longer where d does not divide.
-        parts: usize,
-        /// Bits per part.
-        bits: u32,
-    },
-    /// `OPQ8,PQ8x8`: a product quantizer behind a rotation.
-    OptimizedProduct {
-        /// Parts.
-        parts: usize,
-        /// Bits per part.
-        bits: u32,
-    },
-    /// `RQ8x8`: each stage quantizes the residual of those before.
-    Residual {
-        /// Bits of each stage.
-        bits: Vec<u32>,
-    },
-    /// `TRQ4x6`: a residual quantizer whose next codebook is chosen by the last code.
-    TreeResidual {
-        /// Stages.
-        stages: usize,
-        /// Bits per stage.
-        bits: u32,
-    },
-    /// `PRQ2x4x8`: a residual quantizer in each part of the dimensions.
-    ProductResidual {
-        /// Parts.
-        parts: usize,
-        /// Stages of each part.
-        stages: usize,
-        /// Bits per stage.
-        bits: u32,
-    },
-    /// `AQ8x8`: the sum of one codeword of each codebook, found by beam search.
-    Additive {
-        /// Codebooks.
-        codebooks: usize,
-        /// Bits of each.
-        bits: u32,
-    },
-    /// `LSQ8x8`: the sum of one codeword of each codebook, found by local search.
-    LocalSearch {
-        /// Codebooks.
-        codebooks: usize,
-        /// Bits of each.
-        bits: u32,
-    },
-    /// `SFVQ8`: the corners of a curve; `SFVQ8+4`: and the place between two of them.
-    SpaceFilling {
-        /// Bits of the corners.
-        bits: u32,
-        /// Bits of the position on a segment; 0 if codes are corners.
-        position_bits: u32,
-    },
-    /// `EVQ64`: codewords resampled along a curve, for equal use.
-    Equalized {
-        /// Codewords.
-        k: usize,
-    },
-    /// `E8:0.5`: the points of a lattice.
-    Lattice {
-        /// Which.
-        lattice: Lattice,
-        /// The distance that 1 becomes; chosen from the data if not said.
-        scale: Option<f32>,
-    },
+#[derive(Clone)]
+pub struct Spec(Arc<dyn Node>);
+
+/// A kind of quantizer with its numbers: what every other part of the crate asks it.
+pub(super) trait Node: fmt::Display + Any + Send + Sync {
+    fn kind(&self) -> &'static Kind;
+
+    /// The spec that this one is put before.
+    fn inner(&self) -> Option<&Spec> {
+        None
+    }
+
+    /// All settings that it has, those of what it is put before included.
+    fn settings(&self) -> Vec<&'static Setting> {
+        self.kind().settings.to_vec()
+    }
+
+    /// Codewords of the one codebook whose nearest codeword is the code.
+    fn one_codebook(&self) -> Option<usize> {
+        None
+    }
+
+    /// The spec for vectors times `factor`, where a number of it is in their units.
+    fn times(&self, _factor: f32) -> Option<Spec> {
+        None
+    }
+
+    /// Whether each of its parts has a scale of its own, where it is not behind a rotation.
+    fn has_part_scales(&self) -> bool {
+        false
+    }
+
+    /// Whether training scales the vectors by itself.
+    fn scales_itself(&self) -> bool {
+        self.has_part_scales()
+    }
+
+    /// The vectors that it is trained on.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if it cannot be trained.
+    fn needs(&self, settings: &Settings) -> Result<Needs>;
+
+    /// Codewords of the largest codebook that k-means makes.
+    fn codewords(&self, settings: &Settings) -> Result<usize> {
+        Ok(match self.needs(settings)? {
+            Needs::PerCodeword(k) => k,
+            Needs::All => 1,
+        })
+    }
+
+    /// The vectors to train on, drawn by a `sampler` that has the codewords of [`needs`](Self::needs).
+    fn sample(&self, sampler: &KMeans, x: &dyn Vectors) -> Result<Array2<f32>> {
+        sampler.check(x, None)?;
+        Ok(sampler.sample(x, None)?.0)
+    }
+
+    /// What training holds in memory of `n` vectors of `d` dimensions.
+    fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds>;
+
+    /// Trains it on all of `x`.
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>>;
+
+    /// Puts it together from what a model file holds.
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>>;
+
+    /// How it is trained by gradient, if it can be.
+    fn by_gradient(&self) -> Option<&dyn ByGradient> {
+        None
+    }
+}
+
+/// The vectors that a quantizer is trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// A sample, by the number of codewords of the largest codebook.
+    PerCodeword(usize),
+    /// All of them, batch after batch.
+    All,
+}
+
+impl Needs {
+    /// A sample for the largest codebook of these bits.
+    pub fn of_bits(bits: &[u32]) -> Result<Self> {
+        Ok(Needs::PerCodeword(joint::sizes(bits)?.into_iter().max().unwrap_or(1)))
+    }
 }
 
 impl Spec {
+    pub(super) fn new(node: impl Node) -> Self {
+        Self(Arc::new(node))
+    }
+
+    pub(super) fn node(&self) -> &dyn Node {
+        &*self.0
+    }
+
+    /// The node, if it is of the type `T`.
+    pub(super) fn of<T: Node>(&self) -> Option<&T> {
+        (self.node() as &dyn Any).downcast_ref()
+    }
+
+    /// The row of [`KINDS`] that it is of.
+    pub fn kind(&self) -> &'static Kind {
+        self.node().kind()
+    }
+
+    /// What a rotation is put before.
+    pub fn inner(&self) -> Option<&Spec> {
+        self.node().inner()
+    }
+
+    /// All settings that it has.
+    pub fn settings(&self) -> Vec<&'static Setting> {
+        self.node().settings()
+    }
+
+    /// How many codewords it has, if it is one plain codebook whose nearest codeword is the code, such as `VQ64`.
+    pub fn one_codebook(&self) -> Option<usize> {
+        self.node().one_codebook()
+    }
+
     /// The spec for vectors times `factor`: a lattice has a scale in their units.
-    pub(super) fn times(self, factor: f32) -> Self {
-        match self {
-            Spec::Lattice { lattice, scale: Some(scale) } => {
-                Spec::Lattice { lattice, scale: Some(scale * factor) }
-            }
-            spec => spec,
-        }
+    pub(super) fn times(&self, factor: f32) -> Self {
+        self.node().times(factor).unwrap_or_else(|| self.clone())
     }
 
-    /// Whether its codebooks are fitted jointly after k-means.
-    pub fn is_joint(&self) -> bool {
-        matches!(
-            self,
-            Spec::Residual { .. }
-                | Spec::ProductResidual { .. }
-                | Spec::Additive { .. }
-                | Spec::LocalSearch { .. }
-        )
-    }
-
-    /// The tree-structured residual quantizer of the same stages as this residual one.
+    /// Checks settings that are given at `stage`, by name and value.
     ///
     /// ```
-    /// let spec: wgvq::Spec = "RQ4x6".parse()?;
-    /// assert_eq!(spec.into_tree()?.to_string(), "TRQ4x6");
+    /// use wgvq::serde_json::json;
+    /// use wgvq::{Spec, Spelling, Stage};
+    /// let given = json!({"beam": 5});
+    /// let given = given.as_object().unwrap();
+    /// assert!("RQ4x6".parse::<Spec>()?.check(given, Stage::Encode, Spelling::Key).is_ok());
+    /// let error = "SQ4".parse::<Spec>()?.check(given, Stage::Train, Spelling::Flag).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "--beam belongs to RQ, PRQ, AQ and LSQ; leave it out, SQ4 has --levels and --shared"
+    /// );
     /// # Ok::<(), wgvq::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if this is no residual quantizer, or its stages differ in bits or have more
-    /// than 12.
-    pub fn into_tree(self) -> Result<Self> {
-        match &self {
-            Spec::TreeResidual { .. } => Ok(self),
-            Spec::Residual { bits } if bits.iter().all(|&other| other == bits[0]) => {
-                format!("TRQ{}x{}", bits.len(), bits[0]).parse()
+    /// [`Input`](crate::ErrorKind::Input) for a setting that it does not have, or has only before that stage, and for a value
+    /// that the setting cannot be.
+    pub fn check(&self, given: &Map<String, Value>, stage: Stage, spelling: Spelling) -> Result<Settings> {
+        let known = self.settings();
+        for (name, value) in given {
+            let Some(setting) = known.iter().find(|setting| setting.name == name) else {
+                return Err(self.has_no(name, stage, spelling));
+            };
+            if stage == Stage::Encode && setting.stage == Stage::Train {
+                let name = spelling.of(name);
+                return Err(Error::input(format!(
+                    "{name} decides what {self} learns; train again to change it"
+                )));
             }
-            _ => Err(Error::input(format!(
-                "{self} cannot be a tree; RQ with all stages of the same bits can, such as RQ4x6"
-            ))),
+            setting.check(value, spelling)?;
         }
+        Ok(Settings::new(known, given.clone()))
+    }
+
+    fn has_no(&self, name: &str, stage: Stage, spelling: Spelling) -> Error {
+        let owners = KINDS.iter().filter(|kind| kind.settings.iter().any(|setting| setting.name == name));
+        let owners: Vec<&str> = owners.map(|kind| kind.name).collect();
+        let here = self.settings();
+        let here = here.iter().filter(|setting| stage == Stage::Train || setting.stage == stage);
+        let here: Vec<String> = here.map(|setting| spelling.of(setting.name)).collect();
+        let when = if stage == Stage::Encode { " in encoding" } else { "" };
+        let has = if here.is_empty() { "none".to_string() } else { listed(&here, "and") };
+        let name = spelling.of(name);
+        if owners.is_empty() {
+            return Error::input(format!("no quantizer has a setting {name}; {self} has {has}{when}"));
+        }
+        let owners = listed(&owners, "and");
+        Error::input(format!("{name} belongs to {owners}; leave it out, {self} has {has}{when}"))
     }
 }
 
-/// The largest codebook: codes are `u32` on the device, and one more than this would be past 64 GiB at
-/// d = 1024.
-const LARGEST: usize = 1 << 24;
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
 
-/// The most bits of a codebook that a multi-codebook quantizer may have.
-const MOST_BITS: u32 = 16;
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spec({self})")
+    }
+}
 
-/// The most bits of a stage with a family of codebooks: beyond that there are more codewords than vectors to learn from.
-pub(super) const MOST_TREE_BITS: u32 = 12;
-
-/// The most parts, stages or codebooks: vectors of more dimensions than this are hardly vectors.
-const MOST_CODEBOOKS: usize = 4096;
-
-const GRAMMAR: &str = "known are VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, RQ1x10+7x8, TRQ4x6, PRQ2x4x8, \
-                       AQ8x8, LSQ8x8, SFVQ8, EVQ64, Z, A2, D4, E8 and Leech24, each with numbers of your own, lattices with a scale (E8:0.5)";
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl FromStr for Spec {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let name = &text[..text.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(text.len())];
-        let rest = &text[name.len()..];
-        let example = |example: &str| {
-            Error::input(format!(
-                "the spec {text:?} is not complete or has too much; an example is {example}"
-            ))
+        let (head, tail) = text.split_once(',').map_or((text, None), |(head, tail)| (head, Some(tail)));
+        let letters = &head[..head.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(head.len())];
+        let Some(kind) = KINDS.iter().copied().find(|kind| kind.letters.contains(&letters)) else {
+            return Err(unknown(text));
         };
-        match name {
-            "VQ" => match whole(rest).ok_or_else(|| example("VQ1024"))? {
-                0 => Err(Error::input("VQ0 has no codewords; k is at least 1, such as in VQ1024")),
-                k if k <= LARGEST => Ok(Spec::Vq { k }),
-                _ => Err(Error::input(format!("{text} has too many codewords; k is at most {LARGEST}"))),
-            },
-            "SFVQ" => {
-                let (bits, position) = rest.split_once('+').map_or((rest, None), |(a, b)| (a, Some(b)));
-                let incomplete = || example("SFVQ8 or SFVQ8+4");
-                let bits = check_bits(text, whole(bits).ok_or_else(incomplete)?)?;
-                let position_bits = match position {
-                    None => 0,
-                    Some(position) => check_bits(text, whole(position).ok_or_else(incomplete)?)?,
-                };
-                Ok(Spec::SpaceFilling { bits, position_bits })
+        let piece = Piece { text: head, rest: &head[letters.len()..], kind };
+        let inner = match (kind.place, tail) {
+            (Place::Before, None) => {
+                return Err(Error::input(format!(
+                    "{text} says nothing of what comes after it; an example is {}",
+                    kind.examples[0]
+                )));
             }
-            "EVQ" => match whole(rest).ok_or_else(|| example("EVQ64"))? {
-                k @ 2..=LARGEST => Ok(Spec::Equalized { k }),
-                k => Err(Error::input(format!("{text} asks for {k} codewords; must be 2 to {LARGEST}"))),
-            },
-            "SQ" => {
-                let bits = whole(rest).ok_or_else(|| example("SQ8"))?;
-                Ok(Spec::Scalar { bits: check_bits(text, bits)? })
+            (Place::Before, Some(tail)) => Some(parse_inner(text, tail)?),
+            (_, None) => None,
+            (_, Some(tail)) => {
+                return Err(Error::input(format!(
+                    "{text}: nothing can come after {head}; take {head} or {tail}, an example is {}",
+                    kind.examples[0]
+                )));
             }
-            "PQ" => {
-                let [parts, bits] = numbers(rest).ok_or_else(|| example("PQ8x8"))?;
-                Ok(Spec::Product { parts: check_count(text, "parts", parts)?, bits: check_bits(text, bits)? })
-            }
-            "OPQ" => {
-                let (rotated, product) = rest.split_once(",PQ").ok_or_else(|| example("OPQ8,PQ8x8"))?;
-                let (rotated, [parts, bits]) =
-                    whole(rotated).zip(numbers(product)).ok_or_else(|| example("OPQ8,PQ8x8"))?;
-                if rotated != parts {
-                    return Err(Error::input(format!(
-                        "{text} rotates for {rotated} parts and quantizes {parts}; both have to be the same, such as in OPQ8,PQ8x8"
-                    )));
-                }
-                let (parts, bits) = (check_count(text, "parts", parts)?, check_bits(text, bits)?);
-                Ok(Spec::OptimizedProduct { parts, bits })
-            }
-            "RQ" => {
-                let mut stages = Vec::new();
-                for group in rest.split('+') {
-                    let [count, bits] = numbers(group).ok_or_else(|| example("RQ8x8 or RQ1x10+7x8"))?;
-                    let (count, bits) = (check_count(text, "stages", count)?, check_bits(text, bits)?);
-                    stages.resize(check_count(text, "stages", stages.len() + count)?, bits);
-                }
-                Ok(Spec::Residual { bits: stages })
-            }
-            "TRQ" => {
-                let [stages, bits] = numbers(rest).ok_or_else(|| example("TRQ4x6"))?;
-                let (stages, bits) = (check_count(text, "stages", stages)?, check_bits(text, bits)?);
-                if bits > MOST_TREE_BITS {
-                    return Err(Error::input(format!(
-                        "{text}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; must be at most {MOST_TREE_BITS} bits, such as in TRQ4x10"
-                    )));
-                }
-                Ok(Spec::TreeResidual { stages, bits })
-            }
-            "PRQ" => {
-                let [parts, stages, bits] = numbers(rest).ok_or_else(|| example("PRQ2x4x8"))?;
-                check_count(text, "codebooks", parts.saturating_mul(stages))?;
-                Ok(Spec::ProductResidual { parts, stages, bits: check_bits(text, bits)? })
-            }
-            "AQ" | "LSQ" => {
-                let [codebooks, bits] = numbers(rest).ok_or_else(|| example("AQ8x8 or LSQ8x8"))?;
-                let (codebooks, bits) = (check_count(text, "codebooks", codebooks)?, check_bits(text, bits)?);
-                Ok(if name == "AQ" {
-                    Spec::Additive { codebooks, bits }
-                } else {
-                    Spec::LocalSearch { codebooks, bits }
-                })
-            }
-            _ => {
-                let (lattice, scale) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
-                let unknown = || match meant(text) {
-                    Some(spec) => {
-                        Error::input(format!("the spec {text:?} is not known; did you mean {spec}?"))
-                    }
-                    None => Error::input(format!("the spec {text:?} is not known; {GRAMMAR}")),
-                };
-                let lattice = Lattice::named(lattice).ok_or_else(unknown)?;
-                let scale = match scale {
-                    None => None,
-                    Some(scale) => match scale.parse::<f32>() {
-                        Ok(number) if number > 0.0 && number.is_normal() => Some(number),
-                        _ => {
-                            return Err(Error::input(format!(
-                                "{text}: the scale {scale:?} is not a positive number, as it is in E8:0.5"
-                            )));
-                        }
-                    },
-                };
-                Ok(Spec::Lattice { lattice, scale })
-            }
+        };
+        (kind.parse)(&piece, inner)
+    }
+}
+
+/// What comes after a rotation.
+fn parse_inner(text: &str, tail: &str) -> Result<Spec> {
+    let rotates = |tail: &str| tail.contains(',');
+    if rotates(tail) {
+        return Err(Error::input(format!("{text} rotates twice; once is as good, such as OPQ8,PQ8x8")));
+    }
+    let inner: Spec = tail.parse()?;
+    match inner.kind().place {
+        Place::Anywhere => Ok(inner),
+        _ => Err(Error::input(format!(
+            "{text}: {tail} cannot come after a rotation; PQ, RQ and most others can, such as in OPQ8,PQ8x8"
+        ))),
+    }
+}
+
+fn unknown(text: &str) -> Error {
+    match meant(text) {
+        Some(spec) => Error::input(format!("the spec {text:?} is not known; did you mean {spec}?")),
+        None => {
+            let examples: Vec<&str> = KINDS.iter().flat_map(|kind| kind.examples).copied().collect();
+            let examples = listed(&examples, "and");
+            Error::input(format!(
+                "the spec {text:?} is not known; known are {examples}, each with numbers of your own"
+            ))
         }
     }
 }
@@ -291,59 +307,73 @@ fn meant(text: &str) -> Option<Spec> {
     if other == text { None } else { other.parse().ok() }
 }
 
-/// The number that `text` is in decimal digits; those that no count reaches are [`usize::MAX`].
-fn whole(text: &str) -> Option<usize> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(usize::MAX))
+/// The most bits of a codebook that a multi-codebook quantizer may have.
+const MOST_BITS: u32 = 16;
+
+/// The most parts, stages or codebooks: vectors of more dimensions than this are hardly vectors.
+const MOST_CODEBOOKS: usize = 4096;
+
+/// A part of a spec between commas, to be parsed by the kind that its letters name.
+pub(super) struct Piece<'a> {
+    pub text: &'a str,
+    /// What follows the letters.
+    pub rest: &'a str,
+    kind: &'static Kind,
 }
 
-/// `N` numbers joined by `x`.
-fn numbers<const N: usize>(text: &str) -> Option<[usize; N]> {
-    let found: Vec<usize> = text.split('x').map(whole).collect::<Option<_>>()?;
-    found.try_into().ok()
-}
-
-fn check_bits(text: &str, bits: usize) -> Result<u32> {
-    match u32::try_from(bits) {
-        Ok(bits @ 1..=MOST_BITS) => Ok(bits),
-        _ => Err(Error::input(format!(
-            "{text} asks for {bits} bits; must be 1 to {MOST_BITS}, such as 8 in PQ8x8"
-        ))),
+impl Piece<'_> {
+    /// The error for a piece that lacks something or has too much.
+    pub fn incomplete(&self) -> Error {
+        let examples = listed(self.kind.examples, "or");
+        Error::input(format!(
+            "the spec {:?} is not complete or has too much; an example is {examples}",
+            self.text
+        ))
     }
-}
 
-fn check_count(text: &str, what: &str, count: usize) -> Result<usize> {
-    match count {
-        1..=MOST_CODEBOOKS => Ok(count),
-        _ => Err(Error::input(format!("{text} asks for {count} {what}; must be 1 to {MOST_CODEBOOKS}"))),
+    /// The number that follows the letters.
+    pub fn number(&self) -> Result<usize> {
+        whole(self.rest).ok_or_else(|| self.incomplete())
     }
-}
 
-impl fmt::Display for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Spec::Vq { k } => write!(f, "VQ{k}"),
-            Spec::Scalar { bits } => write!(f, "SQ{bits}"),
-            Spec::Product { parts, bits } => write!(f, "PQ{parts}x{bits}"),
-            Spec::OptimizedProduct { parts, bits } => write!(f, "OPQ{parts},PQ{parts}x{bits}"),
-            Spec::Residual { bits } => {
-                for (number, group) in bits.chunk_by(|a, b| a == b).enumerate() {
-                    let joint = if number == 0 { "RQ" } else { "+" };
-                    write!(f, "{joint}{}x{}", group.len(), group[0])?;
-                }
-                Ok(())
-            }
-            Spec::TreeResidual { stages, bits } => write!(f, "TRQ{stages}x{bits}"),
-            Spec::ProductResidual { parts, stages, bits } => write!(f, "PRQ{parts}x{stages}x{bits}"),
-            Spec::Additive { codebooks, bits } => write!(f, "AQ{codebooks}x{bits}"),
-            Spec::LocalSearch { codebooks, bits } => write!(f, "LSQ{codebooks}x{bits}"),
-            Spec::SpaceFilling { bits, position_bits: 0 } => write!(f, "SFVQ{bits}"),
-            Spec::SpaceFilling { bits, position_bits } => write!(f, "SFVQ{bits}+{position_bits}"),
-            Spec::Equalized { k } => write!(f, "EVQ{k}"),
-            Spec::Lattice { lattice, scale: None } => write!(f, "{lattice}"),
-            Spec::Lattice { lattice, scale: Some(scale) } => write!(f, "{lattice}:{scale}"),
+    /// The `N` numbers joined by `x` that follow the letters.
+    pub fn numbers<const N: usize>(&self) -> Result<[usize; N]> {
+        self.numbers_of(self.rest)
+    }
+
+    /// The `N` numbers joined by `x` that `text` is.
+    pub fn numbers_of<const N: usize>(&self, text: &str) -> Result<[usize; N]> {
+        let found: Option<Vec<usize>> = text.split('x').map(whole).collect();
+        found.and_then(|found| found.try_into().ok()).ok_or_else(|| self.incomplete())
+    }
+
+    /// `bits` as those of a codebook.
+    pub fn bits(&self, bits: usize) -> Result<u32> {
+        match u32::try_from(bits) {
+            Ok(bits @ 1..=MOST_BITS) => Ok(bits),
+            _ => Err(Error::input(format!(
+                "{} asks for {bits} bits; must be 1 to {MOST_BITS}, such as 8 in PQ8x8",
+                self.text
+            ))),
         }
     }
+
+    /// `count` as a number of parts, stages or codebooks.
+    pub fn count(&self, what: &str, count: usize) -> Result<usize> {
+        match count {
+            1..=MOST_CODEBOOKS => Ok(count),
+            _ => Err(Error::input(format!(
+                "{} asks for {count} {what}; must be 1 to {MOST_CODEBOOKS}",
+                self.text
+            ))),
+        }
+    }
+}
+
+/// The number that `text` is in decimal digits; those that no count reaches are [`usize::MAX`].
+pub(super) fn whole(text: &str) -> Option<usize> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -361,6 +391,9 @@ mod tests {
             "SQ16",
             "PQ8x8",
             "OPQ8,PQ8x8",
+            "OPQ4,RQ4x6",
+            "OPQ4,VQ16",
+            "OPQ4,E8:0.5",
             "RQ8x8",
             "RQ1x10+7x8",
             "RQ2x8+1x3+2x8",
@@ -410,7 +443,15 @@ mod tests {
             "SQ0",
             "SQ17",
             "OPQ8",
-            "OPQ8,RQ8x8",
+            "OPQ8,VQ8,VQ8",
+            "OPQ8,OPQ8,PQ8x8",
+            "OPQ8,SFVQ4",
+            "OPQ,PQ8x8",
+            "OPQ8x8,PQ8x8",
+            "OPQ0,RQ8x8",
+            "PQ8x8,RQ8x8",
+            "VQ8,",
+            "OPQ8,",
             "OPQ4,PQ8x8",
             "RQ8",
             "RQ8x8+",

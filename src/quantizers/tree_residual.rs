@@ -1,26 +1,134 @@
 //! Tree-structured residual quantization: the code of a stage chooses the codebook of the next.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayViewD, Axis};
 
 use super::codes::check_recorded;
 use super::joint;
+use super::kinds::{Kind, Place};
 use super::model::Parts;
-use super::residual::bits_of;
-use super::spec::MOST_TREE_BITS;
+use super::residual::{ResidualSpec, bits_of};
+use super::spec::{Needs, Node, Piece};
 use super::stack::{self, Stack};
+use super::training::Fit;
+use super::training::memory::{beside, codebooks, encoding};
 use super::{Coder, Quantizer, Spec};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::grouped_assign::Family;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::settings::Settings;
 use crate::train::family::{self, Groups};
 use crate::train::frame::Frame;
-use crate::train::{KMeans, Observer};
+use crate::train::settings::{INIT, ITERATIONS, RESTARTS, SAMPLE, TOLERANCE};
+use crate::train::{Holds, KMeans, Observer};
 use crate::vectors::Vectors;
 
 /// The most numbers in all codewords together: 1 GiB of them.
 const MOST_NUMBERS: usize = 1 << 28;
+
+/// The most bits of a stage: beyond that a family has more codewords than there are vectors to learn from.
+const MOST_TREE_BITS: u32 = 12;
+
+pub(super) static KIND: Kind = Kind {
+    name: "TRQ",
+    letters: &["TRQ"],
+    title: "stages, where the code of one chooses the codebook of the next",
+    examples: &["TRQ4x6"],
+    place: Place::Anywhere,
+    settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE],
+    parse,
+};
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    let [stages, bits] = piece.numbers()?;
+    let (stages, bits) = (piece.count("stages", stages)?, piece.bits(bits)?);
+    if bits > MOST_TREE_BITS {
+        return Err(Error::input(format!(
+            "{}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; must be at most {MOST_TREE_BITS} \
+             bits, such as in TRQ4x10",
+            piece.text
+        )));
+    }
+    Ok(Spec::new(TreeSpec { stages, bits }))
+}
+
+struct TreeSpec {
+    stages: usize,
+    bits: u32,
+}
+
+impl fmt::Display for TreeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TRQ{}x{}", self.stages, self.bits)
+    }
+}
+
+impl Node for TreeSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn needs(&self, _: &Settings) -> Result<Needs> {
+        Ok(Needs::PerCodeword(sampled_codewords(self.stages, self.bits)))
+    }
+
+    fn codewords(&self, _: &Settings) -> Result<usize> {
+        Ok(1 << self.bits)
+    }
+
+    fn sample(&self, sampler: &KMeans, x: &dyn Vectors) -> Result<Array2<f32>> {
+        sample(sampler, self.stages, self.bits, x)
+    }
+
+    fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
+        check_size(self.stages, self.bits, d)?;
+        let family = sampled_codewords(self.stages, self.bits);
+        Ok(encoding(beside(5.3, codebooks(&vec![family; self.stages], d), self.stages), n, d))
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let builder = TreeResidual::builder()
+            .stages(self.stages)
+            .bits(self.bits)
+            .trainer(KMeans::of(fit.settings).sample_per_codeword(None))
+            .seed(fit.seed);
+        Ok(Box::new(builder.fit_observed(fit.engine, x, fit.observer)?))
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(TreeResidual::from_parts(parts, self.stages)?))
+    }
+}
+
+impl Spec {
+    /// The tree-structured residual quantizer of the same stages as this residual one.
+    ///
+    /// ```
+    /// let spec: wgvq::Spec = "RQ4x6".parse()?;
+    /// assert_eq!(spec.into_tree()?.to_string(), "TRQ4x6");
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if this is no residual quantizer, or its stages differ in bits or have more
+    /// than 12.
+    pub fn into_tree(self) -> Result<Self> {
+        if self.of::<TreeSpec>().is_some() {
+            return Ok(self);
+        }
+        let stages =
+            self.of::<ResidualSpec>().filter(|spec| spec.bits.iter().all(|&bits| bits == spec.bits[0]));
+        match stages {
+            Some(spec) => format!("TRQ{}x{}", spec.bits.len(), spec.bits[0]).parse(),
+            None => Err(Error::input(format!(
+                "{self} cannot be a tree; RQ with all stages of the same bits can, such as RQ4x6"
+            ))),
+        }
+    }
+}
 
 /// m stages of K codewords, where every stage but the first has a family of K codebooks, one for each code that the stage
 /// before can give (Vali 2025, section 2.8; here all are of one size). A vector becomes the sum of one codeword of each
@@ -100,7 +208,7 @@ impl TreeResidual {
 }
 
 /// Fails unless there can be so many stages of so many bits for vectors of `d` dimensions.
-pub(super) fn check_size(stages: usize, bits: u32, d: usize) -> Result<()> {
+fn check_size(stages: usize, bits: u32, d: usize) -> Result<()> {
     if stages == 0 {
         return Err(Error::input("0 stages; at least 1 is needed"));
     }
@@ -175,7 +283,7 @@ impl TreeResidualBuilder {
         x: &dyn Vectors,
         observer: &mut dyn Observer,
     ) -> Result<TreeResidual> {
-        let mut x = sample(&self.trainer, self.stages, self.bits, self.seed, x)?;
+        let mut x = sample(&self.trainer.clone().seed(self.seed), self.stages, self.bits, x)?;
         let frame = Frame::about(x.view());
         frame.apply(&mut x);
         let k = 1 << self.bits;
@@ -196,27 +304,21 @@ impl TreeResidualBuilder {
 }
 
 /// The vectors to train on: all, or a random sample by the trainer's number per codeword of a family.
-pub(super) fn sample(
-    trainer: &KMeans,
-    stages: usize,
-    bits: u32,
-    seed: u64,
-    x: &dyn Vectors,
-) -> Result<Array2<f32>> {
+fn sample(trainer: &KMeans, stages: usize, bits: u32, x: &dyn Vectors) -> Result<Array2<f32>> {
     check_size(stages, bits, x.dim())?;
     trainer.clone().k(1 << bits).check(x, None)?;
-    Ok(trainer.clone().k(sampled_codewords(stages, bits)).seed(seed).sample(x, None)?.0)
+    Ok(trainer.clone().k(sampled_codewords(stages, bits)).sample(x, None)?.0)
 }
 
 /// Codewords that count for the size of a sample: those of the largest family.
-pub(super) fn sampled_codewords(stages: usize, bits: u32) -> usize {
+fn sampled_codewords(stages: usize, bits: u32) -> usize {
     1_usize.checked_shl(if stages == 1 { bits } else { 2 * bits }).unwrap_or(usize::MAX)
 }
 
 impl Quantizer for TreeResidual {
     fn spec(&self) -> Spec {
         // `new` has seen that it is a power of two.
-        Spec::TreeResidual { stages: self.families.len(), bits: self.k().ilog2() }
+        Spec::new(TreeSpec { stages: self.families.len(), bits: self.k().ilog2() })
     }
 
     fn dim(&self) -> usize {
@@ -237,7 +339,7 @@ impl Quantizer for TreeResidual {
         families.map(|(j, family)| (format!("codebook.{j}"), family.view().into_dyn())).collect()
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         Ok(Box::new(TreeCoder {
             first: Codebook::new(engine, self.families[0].view(), Metric::SquaredL2)?,
             stages: self.families.len(),

@@ -1,17 +1,25 @@
 //! Plain vector quantization: one codebook.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 
 use super::codes::check_recorded;
+use super::gradient::{self, ByGradient};
+use super::kinds::{Kind, Place};
 use super::model::Parts;
 use super::scaled::scaled;
-use super::{Coder, Quantizer, Spec};
+use super::spec::{Needs, Node, Piece};
+use super::training::Fit;
+use super::{Coder, Quantizer, Spec, joint};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::scale::Scale;
-use crate::train::{KMeans, Mixture};
+use crate::settings::Settings;
+use crate::train::settings::{INIT, ITERATIONS, MINI_BATCH, RESTARTS, SAMPLE, SPHERICAL, TOLERANCE};
+use crate::train::{Holds, KMeans, Mixture};
 use crate::vectors::Vectors;
 
 /// One codebook C (k, d); a vector becomes the number of its nearest codeword (Eq. 2.1).
@@ -32,6 +40,90 @@ pub struct Vq {
     codebook: Array2<f32>,
     /// Weights (k, 1) and variances (k, d) of the mixture whose means the codewords are.
     mixture: Option<(Array2<f32>, Array2<f32>)>,
+}
+
+/// The largest codebook: codes are `u32` on the device, and one more than this would be past 64 GiB at d = 1024.
+pub(super) const LARGEST: usize = 1 << 24;
+
+pub(super) static KIND: Kind = Kind {
+    name: "VQ",
+    letters: &["VQ"],
+    title: "one codebook",
+    examples: &["VQ1024"],
+    place: Place::Anywhere,
+    settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE, &SPHERICAL, &MINI_BATCH],
+    parse,
+};
+
+fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
+    match piece.number()? {
+        0 => Err(Error::input("VQ0 has no codewords; k is at least 1, such as in VQ1024")),
+        k if k <= LARGEST => Ok(spec(k)),
+        _ => Err(Error::input(format!("{} has too many codewords; k is at most {LARGEST}", piece.text))),
+    }
+}
+
+/// One codebook of `k` codewords.
+pub(super) fn spec(k: usize) -> Spec {
+    Spec::new(VqSpec { k })
+}
+
+struct VqSpec {
+    k: usize,
+}
+
+impl fmt::Display for VqSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VQ{}", self.k)
+    }
+}
+
+impl Node for VqSpec {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn one_codebook(&self) -> Option<usize> {
+        Some(self.k)
+    }
+
+    fn needs(&self, settings: &Settings) -> Result<Needs> {
+        // Batches are drawn from all vectors.
+        let all = settings.given_count(&MINI_BATCH).is_some();
+        Ok(if all { Needs::All } else { Needs::PerCodeword(self.k) })
+    }
+
+    fn codewords(&self, _: &Settings) -> Result<usize> {
+        Ok(self.k)
+    }
+
+    fn holds(&self, settings: &Settings, _: usize, d: usize) -> Result<Holds> {
+        let own = KMeans::of(settings).k(self.k).holds(d);
+        Ok(Holds { copies: 1.0 + own.copies, ..own })
+    }
+
+    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let trainer = KMeans::of(fit.settings);
+        Ok(Box::new(Vq::new(joint::cluster(&trainer, self.k, fit.seed, fit.engine, x, fit.observer)?)?))
+    }
+
+    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Vq::from_parts(parts)?))
+    }
+
+    fn by_gradient(&self) -> Option<&dyn ByGradient> {
+        Some(self)
+    }
+}
+
+impl ByGradient for VqSpec {
+    fn layout(&self, d: usize) -> Result<gradient::Layout> {
+        Ok(gradient::Layout::whole(vec![self.k], d))
+    }
+
+    fn quantizer(&self, codebooks: Vec<Array2<f32>>, _beam: usize) -> Result<Box<dyn Quantizer>> {
+        Ok(Box::new(Vq::new(gradient::only(codebooks)?)?))
+    }
 }
 
 /// The tensors of a mixture in a model file.
@@ -58,7 +150,7 @@ impl Vq {
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
-        let vq = Self::new(parts.tensor("codebook.0")?)?;
+        let vq = Self::new(parts.codebooks(1)?.remove(0))?;
         let Some(weights) = parts.optional_tensor(WEIGHTS)? else { return Ok(vq) };
         let variances = parts.tensor(VARIANCES)?;
         let (k, d) = vq.codebook.dim();
@@ -181,7 +273,7 @@ impl VqBuilder {
 
 impl Quantizer for Vq {
     fn spec(&self) -> Spec {
-        Spec::Vq { k: self.codebook.nrows() }
+        spec(self.codebook.nrows())
     }
 
     fn dim(&self) -> usize {
@@ -205,7 +297,7 @@ impl Quantizer for Vq {
         tensors
     }
 
-    fn prepare(&self, engine: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         Ok(Box::new(VqCoder { codebook: Codebook::new(engine, self.codebook.view(), Metric::SquaredL2)? }))
     }
 }

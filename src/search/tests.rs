@@ -7,6 +7,7 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::quantizers::{Coder, Quantizer, Spec};
+use crate::settings::Settings;
 use crate::rng::Rng;
 use crate::selftest::oracle::{U, distance_error};
 
@@ -64,7 +65,7 @@ impl Sum {
 
 impl Quantizer for Sum {
     fn spec(&self) -> Spec {
-        Spec::Vq { k: 1 }
+        "VQ1".parse().unwrap()
     }
 
     fn dim(&self) -> usize {
@@ -87,7 +88,7 @@ impl Quantizer for Sum {
         self.rotation.as_ref()
     }
 
-    fn prepare(&self, _: &Engine) -> Result<Box<dyn Coder>> {
+    fn prepare_with(&self, _: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         Ok(Box::new(self.clone()))
     }
 }

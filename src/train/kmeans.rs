@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 use serde::Serialize;
 
 use super::frame::Frame;
-use super::{Holds, Init, Observer, empty, init, mini_batch};
+use super::{Holds, Init, Observer, empty, init, mini_batch, settings};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
@@ -119,10 +119,10 @@ impl KMeans {
         Self {
             k,
             init: Init::default(),
-            iterations: 25,
-            tolerance: 1e-4,
-            restarts: 1,
-            sample_per_codeword: Some(256),
+            iterations: settings::ITERATIONS.default_count(),
+            tolerance: settings::TOLERANCE.default_number(),
+            restarts: settings::RESTARTS.default_count(),
+            sample_per_codeword: Some(settings::SAMPLE.default_count()),
             most_vectors: usize::MAX,
             spherical: false,
             batch: None,
@@ -134,11 +134,6 @@ impl KMeans {
     pub fn k(mut self, k: usize) -> Self {
         self.k = k;
         self
-    }
-
-    /// The number of codewords, as set.
-    pub(crate) fn codewords(&self) -> usize {
-        self.k
     }
 
     /// Where the codewords start.
@@ -202,6 +197,11 @@ impl KMeans {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// Iterations of all runs together, at most.
+    pub fn most_iterations(&self) -> usize {
+        self.restarts.saturating_mul(self.iterations)
     }
 
     /// How many of `n` vectors are in memory at a time: the sample; in mini-batch mode the vectors that a start is chosen

@@ -16,6 +16,7 @@ mod optimizer;
 pub(crate) mod principal;
 mod replacement;
 mod schedule;
+pub(crate) mod settings;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
 pub use evolution::Evolution;

@@ -414,10 +414,13 @@ fn codes_of_variable_rate_stop_at_the_error_that_is_asked_for() {
         assert!(coarse[stored].as_f64().unwrap() < fine[stored].as_f64().unwrap());
         let judged = cli.json("eval x.npy -m m.safetensors --codes fine.wgvq");
         assert_eq!((&judged[bits], &judged["spec"]), (&fine[bits], &"RQ4x3".into()));
-        cli.refuse("encode x.npy -m m.safetensors -o c.npy --local-search 2", "no setting local_search");
-        cli.refuse("encode x.npy -m m.safetensors -o c.npy --max-error nan", "max_error cannot be read");
+        cli.refuse(
+            "encode x.npy -m m.safetensors -o c.npy --local-search 2",
+            "--local-search belongs to LSQ",
+        );
+        cli.refuse("encode x.npy -m m.safetensors -o c.npy --max-error nan", "must be a squared distance");
         cli.refuse(&format!("{train} --force --max-error=-1"), "0 or more");
-        cli.refuse("train x.npy --spec PQ2x3 -o p.safetensors --max-error 1", "no variable rate");
+        cli.refuse("train x.npy --spec PQ2x3 -o p.safetensors --max-error 1", "--max-error belongs to RQ");
     }
 }
 
@@ -489,8 +492,8 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("TRQ99x10", "take fewer bits"),
         ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
-        ("RQ2x4 --tree --beam 5", "TRQ2x4 has no beam"),
-        ("TRQ2x4 --refine 3", "TRQ2x4 has no refinements"),
+        ("RQ2x4 --tree --beam 5", "--beam belongs to RQ, PRQ, AQ and LSQ; leave it out, TRQ2x4 has --init"),
+        ("TRQ2x4 --refine 3", "--refine belongs to OPQ, RQ"),
     ] {
         cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);
     }

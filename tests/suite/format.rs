@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 
 use crate::common::cli::Cli;
 use crate::common::clustered;
+use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
-use wgvq::{Model, Spec};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
 const TRAINED: [&str; 36] = [
@@ -181,7 +181,7 @@ fn vectors(path: &Path) -> Array2<f32> {
 /// Only what has been rotated may differ, where the CPU does not fuse products and sums: both are within d + 2 roundings of
 /// the sum of |y_j·R_ji|, which is at most the length of y, and of what the offset adds.
 fn check_rotated(what: &str, model: &Model, read: &Array2<f32>, decoded: &Array2<f32>) {
-    assert!(matches!(model.quantizer.spec(), Spec::OptimizedProduct { .. }), "{what}: other bytes");
+    assert!(model.quantizer.rotation().is_some(), "{what}: other bytes");
     assert_eq!(read.dim(), decoded.dim(), "{what}");
     let length = |row: &[f32]| row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     let offset = model.quantizer.offset().map_or(0.0, |offset| length(offset.as_slice().unwrap()));

@@ -1,7 +1,6 @@
 //! What holds for all quantizers, and for each kind, on both backends.
 
 use wgvq::ndarray::{Array2, Axis, s};
-use wgvq::train::{Init, KMeans};
 use wgvq::{
     Additive, Batching, Engine, Product, Quantizer, Residual, Rng, Spec, Training, encode_batches, metrics,
 };
@@ -24,11 +23,17 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 14] = [
+const SPECS: [&str; 20] = [
     "VQ16",
     "SQ3",
     "PQ3x4",
     "OPQ3,PQ3x4",
+    "OPQ2,RQ3x4",
+    "OPQ2,PRQ2x2x3",
+    "OPQ5,VQ16",
+    "OPQ2,SQ3",
+    "OPQ2,LSQ3x3",
+    "OPQ4,E8:3",
     "RQ3x4",
     "RQ1x5+2x3",
     "TRQ3x3",
@@ -49,9 +54,9 @@ fn every_kind_is_saved_loaded_and_gives_the_same_codes_in_any_batches() {
             let spec: Spec = spec.parse().unwrap();
             let trained = Training::new(spec.clone()).seed(3).fit(&engine, &x, &mut ()).unwrap();
             let quantizer = &*trained.quantizer;
-            if !matches!(spec, Spec::Lattice { scale: None, .. }) {
-                assert_eq!(quantizer.spec(), spec);
-            }
+            // A lattice without a scale is given one.
+            let found = quantizer.spec().to_string();
+            assert!(found.starts_with(&spec.to_string()), "{found} of {spec}");
             let codes = quantizer.encode(&engine, &x).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("m.safetensors");
@@ -268,10 +273,14 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
     };
     assert!(why("PQ7x4", |t| t).contains("7 parts of 6 dimensions"));
     assert!(why("PQ2x8", |t| t).contains("k is 256 and there are 64 vectors"));
-    assert!(why("RQ2x4", |t| t.beam(Some(0))).contains("beam of width 0"));
-    assert!(why("RQ2x4", |t| t.beam(Some(129))).contains("1 to 128"));
-    assert!(why("PQ2x4", |t| t.beam(Some(5))).contains("PQ2x4 has no beam"));
-    assert!(why("SQ4", |t| t.kmeans(KMeans::new(2).init(Init::Random))).contains("SQ4 has no k-means"));
+    assert!(why("RQ2x4", |t| t.set("beam", 0)).contains("beam is 0; must be 1 to 128"));
+    assert!(why("RQ2x4", |t| t.set("beam", 129)).contains("beam is 129; must be 1 to 128"));
+    assert!(why("RQ2x4", |t| t.set("beam", "wide")).contains("beam is \"wide\"; must be 1 to 128"));
+    assert!(why("PQ2x4", |t| t.set("beam", 5)).contains("beam belongs to RQ, PRQ, AQ and LSQ; leave it out"));
+    assert!(why("SQ4", |t| t.set("init", "random")).contains("SQ4 has levels and shared"));
+    assert!(why("E8:0.5", |t| t.set("rate", 3)).contains("E8:0.5 has none"));
+    assert!(why("RQ2x4", |t| t.set("width", 3)).contains("no quantizer has a setting width"));
+    assert!(why("OPQ2,PQ2x4", |t| t.set("refine", 3).set("rotations", 3)).contains("leave one out"));
     let book = |k, d| Array2::<f32>::zeros((k, d));
     assert!(Residual::new(vec![book(4, 2), book(4, 3)], 1).unwrap_err().to_string().contains("codebook 1"));
     assert!(Residual::new(vec![book(3, 2)], 1).unwrap_err().to_string().contains("power of two"));
@@ -281,32 +290,34 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
     );
     assert!(Product::new(vec![book(4, 2), book(8, 2)]).is_err());
     assert!(
-        wgvq::Rotated::new(Array2::ones((2, 2)), Product::new(vec![book(2, 1), book(2, 1)]).unwrap())
-            .is_err()
+        wgvq::Rotated::new(
+            Array2::ones((2, 2)),
+            Box::new(Product::new(vec![book(2, 1), book(2, 1)]).unwrap())
+        )
+        .is_err()
     );
 }
 
 #[test]
 fn a_model_is_loaded_with_settings_of_its_search_alone() {
-    use wgvq::ScalarLevels;
     use wgvq::serde_json::{Map, Value, json};
     let (x, engine) = (vectors(200, 4), Engine::cpu());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sq.safetensors");
-    for (levels, other) in [(ScalarLevels::Uniform, "lloyd_max"), (ScalarLevels::LloydMax, "uniform")] {
-        let trained = Training::new("SQ3".parse().unwrap()).levels(Some(levels));
+    for (levels, other) in [("uniform", "lloyd-max"), ("lloyd-max", "uniform")] {
+        let trained = Training::new("SQ3".parse().unwrap()).set("levels", levels);
         let sq = trained.fit(&engine, &x, &mut ()).unwrap().quantizer;
         sq.save(&path, true, Value::Null).unwrap();
         let with = |name: &str, value| wgvq::load_with(&path, &Map::from_iter([(name.to_string(), value)]));
         // The codes of other levels stand for something else, whether or not the file says how its own lie.
-        for (name, value) in
-            [("levels", json!(other)), ("dim", json!(4)), ("spec", json!("SQ3")), ("beam", json!(2))]
-        {
+        for (name, value, why) in [
+            ("levels", json!(other), "levels decides what SQ3 learns; train again"),
+            ("dim", json!(4), "no quantizer has a setting dim"),
+            ("spec", json!("SQ3"), "no quantizer has a setting spec"),
+            ("beam", json!(2), "beam belongs to RQ, PRQ, AQ and LSQ"),
+        ] {
             let error = with(name, value).err().expect("is refused").to_string();
-            assert!(
-                error.contains(&format!("the search of a model of SQ3 has no setting {name}")),
-                "{error}"
-            );
+            assert!(error.contains(why), "{error}");
             assert!(error.contains("sq.safetensors"), "{error}");
         }
         let loaded = wgvq::load_with(&path, &Map::new()).unwrap().quantizer;

@@ -163,8 +163,7 @@ fn groups_of_few_vectors_keep_to_the_common_codebook() {
 fn the_sample_is_by_the_codewords_of_a_family() {
     let x = crate::common::clustered(700, 4, 9, 4);
     let rows = |spec: &str| {
-        let trainer = KMeans::new(1).sample_per_codeword(Some(3));
-        let training = Training::new(spec.parse().unwrap()).kmeans(trainer);
+        let training = Training::new(spec.parse().unwrap()).set("sample", 3);
         training.fit(&Engine::cpu(), &x, &mut ()).unwrap().sample.nrows()
     };
     assert_eq!([rows("TRQ1x3"), rows("TRQ2x3"), rows("TRQ3x3"), rows("TRQ2x4")], [24, 192, 192, 700]);

@@ -128,9 +128,9 @@ fn the_limit_is_kept_in_the_model_and_can_be_another_for_encoding() {
     assert_eq!(rq.decode(&engine, &coarse_codes).unwrap(), coarse.decode(&engine, &coarse_codes).unwrap());
     for (name, value, why) in [
         ("max_error", json!(-1.0), "0 or more"),
-        ("max_error", json!("much"), "max_error cannot be read"),
-        ("local_search", json!(4), "has no setting local_search"),
-        ("dim", json!(4), "has no setting dim"),
+        ("max_error", json!("much"), "must be a squared distance"),
+        ("local_search", json!(4), "local_search belongs to LSQ"),
+        ("dim", json!(4), "no quantizer has a setting dim"),
     ] {
         let error = with(name, value).err().expect("is refused").to_string();
         assert!(error.contains(why) && error.contains("rq.safetensors"), "{error}");

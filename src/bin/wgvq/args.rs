@@ -1,8 +1,10 @@
 //! The arguments of the command line.
 
+mod settings;
 mod training;
 
-pub use training::{InitName, KMeansOptions, LevelsName, Train, TrainerName};
+pub use settings::{ENCODE_SETTINGS, EncodeSettings, KMeansSettings, TrainSettings};
+pub use training::{Train, TrainerName};
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,6 @@ use wgvq::coding::Method;
 use wgvq::curves::Curve;
 use wgvq::io::Claims;
 use wgvq::search::MOST_NEIGHBOURS;
-use wgvq::serde_json::{Map, Value};
 use wgvq::{By, Context, Core, Engine, Error, Result};
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
@@ -134,7 +135,7 @@ pub struct Privacy {
     #[command(flatten)]
     pub data: Data,
     #[command(flatten)]
-    pub search: SearchSettings,
+    pub settings: EncodeSettings,
     /// Draw the counts of the codewords and how these are distributed
     #[arg(long, value_name = "PRIVACY.svg")]
     pub plot: Option<PathBuf>,
@@ -188,45 +189,6 @@ pub struct Order {
     pub indices: Option<PathBuf>,
 }
 
-/// How hard the codes of a vector are searched for. A model remembers what it was trained with, and that is the default of
-/// all who use it.
-#[derive(Args, Debug)]
-pub struct Effort {
-    /// Width of the beam of RQ, PRQ, AQ and LSQ [default of training: 5]
-    #[arg(long, value_name = "WIDTH")]
-    pub beam: Option<usize>,
-    /// Rounds of local search of LSQ [default of training: 8]
-    #[arg(long, value_name = "ROUNDS")]
-    pub local_search: Option<usize>,
-    /// Squared error of a vector at which an RQ gives it no more codes; a model is trained with or without
-    #[arg(long, value_name = "ERROR")]
-    pub max_error: Option<f64>,
-}
-
-/// How a vector finds its codes, where a model is to do it otherwise than it says.
-#[derive(Args, Debug)]
-pub struct SearchSettings {
-    #[command(flatten)]
-    effort: Effort,
-    /// How a vector finds its codeword in a model of `wgvq equalize`: codeword or curve [default: as the model says]
-    #[arg(long)]
-    pub by: Option<By>,
-}
-
-impl SearchSettings {
-    /// As the settings of a model.
-    pub fn settings(&self) -> Map<String, Value> {
-        let Effort { beam, local_search, max_error } = self.effort;
-        let settings = [
-            ("beam", beam.map(Value::from)),
-            ("local_search", local_search.map(Value::from)),
-            ("max_error", max_error.map(Value::from)),
-            ("by", self.by.map(|by| by.to_string().into())),
-        ];
-        settings.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
-    }
-}
-
 #[derive(Args, Debug)]
 pub struct Encode {
     #[command(flatten)]
@@ -238,7 +200,7 @@ pub struct Encode {
     #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
     pub output: PathBuf,
     #[command(flatten)]
-    pub search: SearchSettings,
+    pub settings: EncodeSettings,
     /// Pack the codes into a checked container: packed, huffman or range
     #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
     pub pack: Option<Method>,
@@ -267,9 +229,9 @@ pub struct Eval {
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub model: PathBuf,
     #[command(flatten)]
-    pub search: SearchSettings,
+    pub settings: EncodeSettings,
     /// Judge these codes instead of encoding anew
-    #[arg(long, value_name = "CODES.npy", conflicts_with_all = ["beam", "local_search", "max_error", "by"])]
+    #[arg(long, value_name = "CODES.npy", conflicts_with = ENCODE_SETTINGS)]
     pub codes: Option<PathBuf>,
     /// Exit with status 1 if the mean squared error is above this
     #[arg(long, value_parser = parse_threshold)]
@@ -349,7 +311,7 @@ pub struct Elbow {
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
     #[command(flatten)]
-    pub kmeans: KMeansOptions,
+    pub settings: KMeansSettings,
 }
 
 #[derive(Args, Debug)]

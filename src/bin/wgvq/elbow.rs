@@ -1,7 +1,7 @@
 //! `wgvq elbow`
 
-use wgvq::train::{Holds, KMeans, elbow};
-use wgvq::{Error, Result, Vectors, io};
+use wgvq::train::{Holds, elbow};
+use wgvq::{Error, Result, Spelling, Training, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Elbow, NamedOutputs};
@@ -17,21 +17,23 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let data = io::open_all(&command.data.data)?;
     let largest = command.k[command.k.len() - 1];
-    let settings = command.kmeans.apply(KMeans::new(largest)).mini_batch(None);
+    let training = Training::new(format!("VQ{largest}").parse()?);
+    let settings = training.set_all(command.settings.0.clone(), Spelling::Flag).seed(common.seed).kmeans()?;
     // All are trained on the sample of the largest, which is kept.
-    let holds = settings.holds(data.dim());
+    let held = settings.clone().mini_batch(None);
+    let holds = held.holds(data.dim());
     let holds = Holds { copies: 1.0 + holds.copies, ..holds };
     let sample = Sample {
-        vectors: settings.sample_size(data.len()),
+        vectors: held.sample_size(data.len()),
         dim: data.dim(),
-        codewords: command.kmeans.sample.is_none().then_some(largest),
+        codewords: (!command.settings.0.contains_key("sample")).then_some(largest),
         instead: "take a smaller --sample",
     };
     let vectors = common.training_vectors(&holds, &sample)?;
     let engine = common.engine()?;
-    let total = command.k.len().saturating_mul(command.kmeans.most_iterations());
+    let total = command.k.len().saturating_mul(settings.most_iterations());
     let mut watch = Watch::new(Progress::new(common, "elbow", "iterations", total));
-    let trainer = |k| command.kmeans.apply(KMeans::new(k)).most_vectors(vectors).seed(common.seed);
+    let trainer = |k| settings.clone().k(k).most_vectors(vectors);
     let found = elbow(&engine, &data, &command.k, trainer, &mut watch)?;
     watch.progress.finish();
 

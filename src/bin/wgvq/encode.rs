@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use wgvq::coding::Method;
 use wgvq::io::{self, Output};
-use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Vectors, encode_batches};
+use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Spelling, Vectors, encode_batches};
 
 use crate::args::{Common, Encode};
 use crate::codes::{CodesWriter, Destination, PACKED};
@@ -31,7 +31,7 @@ pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
         }
         Output::unfinished_names(&command.output).iter().try_for_each(|path| claims.keeps(path))?;
     }
-    let model = wgvq::load_with(&command.model, &command.search.settings())?;
+    let model = wgvq::load_as(&command.model, &command.settings.0, Spelling::Flag)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let coder = model.quantizer.prepare(&engine)?;

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use wgvq::coding::{Method, Writer};
 use wgvq::{
-    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors, decode_batches,
-    encode_batches, io,
+    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Spelling, Vectors,
+    decode_batches, encode_batches, io,
 };
 
 use crate::args::{Common, Eval};
@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::{Verdict, interrupt, words};
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
-    let model = wgvq::load_with(&command.model, &command.search.settings())?;
+    let model = wgvq::load_as(&command.model, &command.settings.0, Spelling::Flag)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let start = Instant::now();

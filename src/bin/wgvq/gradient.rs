@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
-use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, TrainingWindow, Vectors};
+use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Spelling, TrainingWindow, Vectors};
 
 use crate::args::{Common, Train, TrainerName};
 use crate::figures::{Figures, LossOf};
@@ -24,7 +24,8 @@ pub fn run(
 ) -> Result<Verdict> {
     refuse_other_settings(command)?;
     let options = &command.gradient;
-    let training = options.training(spec, trainer, command.effort.beam, common.seed)?;
+    let beam = command.settings.0.get("beam").and_then(Value::as_u64).map(|beam| beam as usize);
+    let training = options.training(spec, trainer, beam, common.seed)?;
     let window = options.log_every().max(1);
     if let Some(every) = options.checkpoint_every.filter(|&every| every == 0 || every % window != 0) {
         return Err(Error::input(format!(
@@ -117,23 +118,14 @@ fn write_model(
 
 /// Fails for a setting of another trainer.
 fn refuse_other_settings(command: &Train) -> Result<()> {
-    for (given, name) in [
-        (command.weights.is_some(), "--weights"),
-        (command.start.is_some(), "--start"),
-        (command.covariance.is_some(), "--covariance"),
-        (command.refine.is_some(), "--refine"),
-        (command.effort.local_search.is_some(), "--local-search"),
-        (command.effort.max_error.is_some(), "--max-error"),
-        (command.levels.is_some(), "--levels"),
-        (command.shared, "--shared"),
-        (command.rate.is_some(), "--rate"),
-    ] {
-        if given {
-            return Err(Error::input(format!("{name} is for other trainers; leave it out")));
-        }
-    }
-    match command.kmeans.given() {
-        Some(name) => Err(Error::input(format!("{name} is for other trainers; leave it out"))),
+    let others = [
+        (command.weights.is_some(), "--weights".to_string()),
+        (command.start.is_some(), "--start".to_string()),
+        (command.covariance.is_some(), "--covariance".to_string()),
+    ];
+    let given = command.settings.0.keys().map(|name| (name != "beam", Spelling::Flag.of(name)));
+    match others.into_iter().chain(given).find(|(is_other, _)| *is_other) {
+        Some((_, name)) => Err(Error::input(format!("{name} is for other trainers; leave it out"))),
         None => Ok(()),
     }
 }

@@ -198,7 +198,7 @@ impl GradientOptions {
         seed: u64,
     ) -> Result<GradientTraining> {
         let steps = self.steps();
-        let replaced = !matches!(spec, Spec::SpaceFilling { .. });
+        let replaced = spec.kind().name != "SFVQ";
         let mut training = GradientTraining::new(spec, self.method(trainer)?)
             .steps(steps)
             .rate(self.rate())

@@ -7,7 +7,7 @@ use wgvq::interpret::{LabelHistogram, OrderedCodebook};
 use wgvq::io::{Dataset, IndexFile, RowWriter};
 use wgvq::metrics::Metric;
 use wgvq::search::{Neighbours, Search};
-use wgvq::{Context, Error, Projection, Result, Spec, Vectors, io};
+use wgvq::{Context, Error, Projection, Result, Vectors, io};
 
 use crate::args::{Common, Interpret, NamedOutputs};
 use crate::figures::{LossOf, print_json};
@@ -86,8 +86,8 @@ pub fn run(command: &Interpret, common: &Common) -> Result<Verdict> {
     }
 
     // The error to all of the curve, where the codewords are the corners of one.
-    let curve_mse = match (model.quantizer.spec(), model.quantizer.curve()) {
-        (Spec::SpaceFilling { .. }, Some(curve)) => Some(Projection::of(&engine, curve, &data)?.mse),
+    let curve_mse = match (model.quantizer.spec().kind().name, model.quantizer.curve()) {
+        ("SFVQ", Some(curve)) => Some(Projection::of(&engine, curve, &data)?.mse),
         _ => None,
     };
     let (jumps, order, mse) = (codebook.jumps(), codebook.order(), judged.distortion.mse());

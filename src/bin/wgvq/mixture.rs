@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use serde_json::json;
-use wgvq::train::{Ended, GaussianMixture, KMeans};
-use wgvq::{Error, Result, Spec, Vectors, Vq};
+use wgvq::train::{Ended, GaussianMixture};
+use wgvq::{Error, Result, Spelling, Training, Vectors, Vq};
 
 use crate::args::{Common, Train};
 use crate::figures::{Figures, LossOf};
@@ -21,31 +21,33 @@ const START: usize = 5;
 
 /// A Gaussian mixture, whose means become the codewords of a VQ.
 pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {
-    let Spec::Vq { k } = command.spec else {
+    let Some(k) = command.spec.one_codebook() else {
         return Err(Error::input(format!(
             "--trainer em makes a mixture, whose means are one codebook: --spec VQ64, not {}",
             command.spec
         )));
     };
-    let options = &command.kmeans;
+    let options = &command.settings.0;
     for (given, name) in [
         (command.weights.is_some(), "--weights"),
         (command.start.is_some(), "--start"),
-        (options.spherical, "--spherical"),
-        (options.mini_batch.is_some(), "--mini-batch"),
-        (options.restarts.is_some(), "--restarts"),
+        (options.contains_key("spherical"), "--spherical"),
+        (options.contains_key("mini_batch"), "--mini-batch"),
+        (options.contains_key("restarts"), "--restarts"),
     ] {
         if given {
             return Err(Error::input(format!("{name} is for --trainer kmeans; leave it out with em")));
         }
     }
-    let iterations = options.iters.unwrap_or(ITERATIONS);
-    let mut start = options.apply(KMeans::new(k)).iterations(START).seed(common.seed);
+    let iterations = options.get("iters").and_then(|iters| iters.as_u64());
+    let iterations = iterations.map_or(ITERATIONS, |iterations| iterations as usize);
+    let training = Training::new(command.spec.clone()).set_all(options.clone(), Spelling::Flag);
+    let mut start = training.seed(common.seed).kmeans()?.iterations(START);
     let fitted = GaussianMixture::new(k).start(start.clone());
     let sample = Sample {
         vectors: fitted.sample_size(data.len()),
         dim: data.dim(),
-        codewords: options.may_sample().then_some(k),
+        codewords: command.settings.may_sample().then_some(k),
         instead: "take a smaller --sample",
     };
     start = start.most_vectors(common.training_vectors(&fitted.holds(data.len(), data.dim()), &sample)?);
@@ -54,7 +56,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         .iterations(iterations)
         .start(start)
         .seed(common.seed);
-    if let Some(tolerance) = options.tolerance {
+    if let Some(tolerance) = options.get("tolerance").and_then(|tolerance| tolerance.as_f64()) {
         trainer = trainer.tolerance(tolerance);
     }
     let engine = common.engine()?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wgvq::ndarray::Array2;
 use wgvq::serde_json::{Map, Value};
-use wgvq::{Codes, Engine, Error, Model, Result};
+use wgvq::{Codes, Engine, Error, Model, Result, Spelling};
 
 /// Loads a model, which has to have one codebook, of at least two codewords.
 pub fn load(path: &Path) -> Result<Model> {
@@ -13,7 +13,7 @@ pub fn load(path: &Path) -> Result<Model> {
 
 /// The same with other settings of the search than those that the file has.
 pub fn load_with(path: &Path, settings: &Map<String, Value>) -> Result<Model> {
-    let model = wgvq::load_with(path, settings)?;
+    let model = wgvq::load_as(path, settings, Spelling::Flag)?;
     let quantizer = &model.quantizer;
     let wrong = match (quantizer.codebooks().len(), quantizer.codebook_sizes().first()) {
         (1, Some(1)) => "one codeword".to_string(),

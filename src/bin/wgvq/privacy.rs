@@ -13,7 +13,7 @@ use crate::{eval, occurrence_plot, one_codebook};
 pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;
     command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
-    let model = one_codebook::load_with(&command.model, &command.search.settings())?;
+    let model = one_codebook::load_with(&command.model, &command.settings.0)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
     let judged = eval::judge(&*model.quantizer, &engine, &data, common, common.memory(), |_| Ok(()))?;

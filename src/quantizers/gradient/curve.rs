@@ -2,8 +2,6 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 
-use crate::quantizers::Spec;
-
 /// Bits of the first stage.
 const FIRST_BITS: u32 = 2;
 
@@ -21,12 +19,9 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// The stages of a run of `steps` steps, or `None` without a curve.
-    pub fn of(spec: &Spec, steps: u64) -> Option<Self> {
-        match spec {
-            Spec::SpaceFilling { bits, .. } => Some(Self { bits: *bits, steps }),
-            _ => None,
-        }
+    /// The stages of a run of `steps` steps, for a curve with corners of that many bits.
+    pub fn new(bits: u32, steps: u64) -> Self {
+        Self { bits, steps }
     }
 
     fn count(&self) -> u64 {
@@ -115,13 +110,12 @@ mod tests {
 
     #[test]
     fn stages_double_and_share_the_steps() {
-        let stages = Stages::of(&"SFVQ6".parse().unwrap(), 1003).unwrap();
+        let stages = Stages::new(6, 1003);
         assert_eq!((stages.length(), stages.at(0), stages.at(199), stages.at(200)), (200, 0, 0, 1));
         assert_eq!((stages.at(1002), stages.end(3), stages.end(4)), (4, 800, 1003));
         assert_eq!((0..5).map(|stage| stages.corners(stage)).collect::<Vec<_>>(), [4, 8, 16, 32, 64]);
-        let short = Stages::of(&"SFVQ1".parse().unwrap(), 10).unwrap();
+        let short = Stages::new(1, 10);
         assert_eq!((short.corners(0), short.end(0)), (2, 10));
-        assert!(Stages::of(&"VQ8".parse().unwrap(), 10).is_none());
     }
 
     #[test]

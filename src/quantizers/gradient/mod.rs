@@ -11,11 +11,15 @@ mod tests;
 
 pub use run::{GradientRun, TrainingWindow};
 
+use ndarray::Array2;
+
 use self::curve::Stages;
-use self::model::Layout;
+pub(super) use self::model::Layout;
+use super::scaled::scaled;
 use super::{Quantizer, Spec};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::scale::Scale;
 use crate::train::estimators::{
     Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, SfDiveq, SfNsvq, Soft, Ste, Temperature,
 };
@@ -102,6 +106,54 @@ impl Method {
             _ => Box::new(SfNsvq::new(seed)),
         })
     }
+}
+
+/// What training by gradient asks of a kind that can be trained so.
+pub(super) trait ByGradient {
+    /// Its codebooks, for vectors of `d` dimensions.
+    fn layout(&self, d: usize) -> Result<Layout>;
+
+    /// The quantizer of these codebooks, searched with a beam of that width.
+    fn quantizer(&self, codebooks: Vec<Array2<f32>>, beam: usize) -> Result<Box<dyn Quantizer>>;
+
+    /// The scales that vectors are encoded at: that of the vectors `x`, or one for each part.
+    fn scales(&self, x: &Array2<f32>, _: &Layout) -> Vec<Scale> {
+        vec![Scale::of(x.view())]
+    }
+
+    /// The same as [`quantizer`](Self::quantizer) at these scales, of codebooks in the vectors' own units.
+    fn at_scales(
+        &self,
+        mut codebooks: Vec<Array2<f32>>,
+        scales: &[Scale],
+        beam: usize,
+    ) -> Result<Box<dyn Quantizer>> {
+        let scale = scales.first().copied().unwrap_or_default();
+        codebooks.iter_mut().for_each(|codebook| scale.apply(codebook));
+        Ok(scaled(self.quantizer(codebooks, beam)?, scale))
+    }
+
+    /// The quantizer whose codes the first half of a run by noise takes, if that is another.
+    fn start(&self, _codebooks: Vec<Array2<f32>>, _beam: usize) -> Result<Option<Box<dyn Quantizer>>> {
+        Ok(None)
+    }
+
+    /// If only noise passes the gradient on: what a message has to say of it.
+    fn by_noise_alone(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Bits of the corners, if the codebook is a curve.
+    fn curve_bits(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// The codebook of a quantizer that has one.
+pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
+    let [only] = <[_; 1]>::try_from(codebooks)
+        .map_err(|codebooks| Error::input(format!("{} codebooks; one is needed", codebooks.len())))?;
+    Ok(only)
 }
 
 /// Steps of a window, at most: each has its loss in memory until the end of the window.
@@ -251,7 +303,7 @@ impl GradientTraining {
     /// # Errors
     /// As [`start`](Self::start), for a spec that cannot be trained so.
     pub fn codewords(&self, d: usize) -> Result<usize> {
-        Ok(Layout::of(&self.spec, d)?.sizes.into_iter().max().unwrap_or(1))
+        Ok(self.kind()?.layout(d)?.sizes.into_iter().max().unwrap_or(1))
     }
 
     /// How many of `n` vectors of `d` dimensions it trains on.
@@ -264,7 +316,7 @@ impl GradientTraining {
     /// # Errors
     /// As [`start`](Self::start), for a spec that cannot be trained so.
     pub fn holds(&self, d: usize) -> Result<Holds> {
-        let layout = Layout::of(&self.spec, d)?;
+        let layout = self.kind()?.layout(d)?;
         let codewords: usize = layout.sizes.iter().sum();
         let numbers: usize =
             layout.sizes.iter().zip(&layout.columns).map(|(k, columns)| k * columns.len()).sum();
@@ -323,38 +375,40 @@ impl GradientTraining {
                 self.window
             )));
         }
+        let kind = self.kind()?;
         let by_noise = matches!(self.method, Method::Nsvq | Method::Diveq { .. });
-        match &self.spec {
-            Spec::Vq { .. } | Spec::Residual { .. } | Spec::Product { .. } => Ok(()),
-            Spec::SpaceFilling { .. } if self.replacement.is_some() => Err(Error::input(format!(
+        if let (Some(why), false) = (kind.by_noise_alone(), by_noise) {
+            return Err(Error::input(format!(
+                "{} is trained by nsvq or diveq, not by {}{why}",
+                self.spec,
+                self.method.name()
+            )));
+        }
+        let Some(stages) = self.stages() else { return Ok(()) };
+        if self.replacement.is_some() {
+            return Err(Error::input(format!(
                 "codewords of {} are not replaced: they are the corners of a curve; leave replacement out",
                 self.spec
-            ))),
-            Spec::SpaceFilling { .. } if by_noise => {
-                let stages = self.stages().map_or(0, |stages| stages.at(u64::MAX) + 1);
-                if self.steps >= stages {
-                    return Ok(());
-                }
-                Err(Error::input(format!(
-                    "{} steps for {}; it has {stages} stages, each of at least one step",
-                    self.steps, self.spec
-                )))
-            }
-            Spec::SpaceFilling { .. } => Err(Error::input(format!(
-                "{} is trained by nsvq or diveq, not by {}",
-                self.spec,
-                self.method.name()
-            ))),
-            Spec::Additive { .. } if by_noise => Ok(()),
-            Spec::Additive { .. } => Err(Error::input(format!(
-                "{} is trained by nsvq or diveq, not by {}: its codewords have no order in which to pass a gradient on",
-                self.spec,
-                self.method.name()
-            ))),
-            spec => Err(Error::input(format!(
-                "{spec} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8, AQ8x8 and SFVQ8 can"
-            ))),
+            )));
         }
+        let stages = stages.at(u64::MAX) + 1;
+        if self.steps < stages {
+            return Err(Error::input(format!(
+                "{} steps for {}; it has {stages} stages, each of at least one step",
+                self.steps, self.spec
+            )));
+        }
+        Ok(())
+    }
+
+    /// The kind, as one that is trained by gradient.
+    fn kind(&self) -> Result<&dyn ByGradient> {
+        self.spec.node().by_gradient().ok_or_else(|| {
+            Error::input(format!(
+                "{} cannot be trained by gradient; VQ256, RQ8x8, PQ8x8, AQ8x8 and SFVQ8 can",
+                self.spec
+            ))
+        })
     }
 
     /// Vectors per step where there are `n`.
@@ -368,7 +422,8 @@ impl GradientTraining {
     }
 
     fn stages(&self) -> Option<Stages> {
-        Stages::of(&self.spec, self.steps)
+        let kind = self.spec.node().by_gradient()?;
+        kind.curve_bits().map(|bits| Stages::new(bits, self.steps))
     }
 
     /// Steps that the schedule of learning rates is run through in: those of a stage of an SFVQ, all of any other.

@@ -8,14 +8,11 @@ use super::curve::{self, Stages};
 use super::joint_noise::JointNoise;
 use super::{GradientTraining, Method};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
-use crate::quantizers::scaled::scaled;
-use crate::quantizers::{Additive, Product, Quantizer, Residual, SpaceFilling, Spec, Vq, joint, product};
 use crate::rng::Rng;
-use crate::scale::Scale;
 use crate::train::estimators::displacement::{Direction, Noise};
 
 /// A graph from a batch to the error of the quantizer.
@@ -31,7 +28,7 @@ pub(super) struct Model {
 }
 
 /// Where the codebooks of a spec lie and how large they are.
-pub(super) struct Layout {
+pub(in crate::quantizers) struct Layout {
     pub sizes: Vec<usize>,
     pub columns: Vec<Range<usize>>,
     /// Whether each codebook is for what those before leave over.
@@ -39,25 +36,24 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub fn of(spec: &Spec, d: usize) -> Result<Self> {
-        let layout = |sizes: Vec<usize>, residual| Self { columns: vec![0..d; sizes.len()], sizes, residual };
-        Ok(match spec {
-            Spec::Residual { bits } => layout(joint::sizes(bits)?, true),
-            Spec::Additive { codebooks, bits } => layout(joint::sizes(&vec![*bits; *codebooks])?, true),
-            Spec::Product { parts, bits } => Self {
-                sizes: joint::sizes(&vec![*bits; *parts])?,
-                columns: product::split(d, *parts)?,
-                residual: false,
-            },
-            Spec::Vq { k } => layout(vec![*k], false),
-            Spec::SpaceFilling { bits, .. } => layout(joint::sizes(&[*bits])?, false),
-            spec => return Err(Error::input(format!("{spec} cannot be trained by gradient"))),
-        })
+    /// Codebooks of `d` dimensions.
+    pub fn whole(sizes: Vec<usize>, d: usize) -> Self {
+        Self { columns: vec![0..d; sizes.len()], sizes, residual: false }
+    }
+
+    /// Codebooks of `d` dimensions, each for what those before leave over.
+    pub fn residual(sizes: Vec<usize>, d: usize) -> Self {
+        Self { residual: true, ..Self::whole(sizes, d) }
+    }
+
+    /// A codebook for each part of the dimensions.
+    pub fn parts(sizes: Vec<usize>, columns: Vec<Range<usize>>) -> Self {
+        Self { sizes, columns, residual: false }
     }
 
     /// Codebooks to start from: vectors of `x` (n, d), for later stages what is left over of others; of a curve the corners
     /// of its first stage.
-    pub fn start(
+    pub(super) fn start(
         &self,
         engine: &Engine,
         x: &Array2<f32>,
@@ -120,16 +116,13 @@ impl Model {
             _ => None,
         };
         let (output, quantized) = if let Some(direction) = direction {
-            let coder = quantizer(training, start.to_vec(), &[])?.prepare(engine)?;
+            let kind = training.kind()?;
+            let coder = kind.quantizer(start.to_vec(), training.beam)?.prepare(engine)?;
             let noise = Noise::new(direction, training.seed);
             let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), batch);
-            let joint = if matches!(training.spec, Spec::Additive { .. }) {
-                // Codebooks that are trained in an order share the work better among them than such as are not, and the
-                // search is faster: half the way they are those of a residual quantizer.
-                let ordered = Residual::new(start.to_vec(), training.beam)?.prepare(engine)?;
-                new(ordered)?.then(training.steps / 2, coder)
-            } else {
-                new(coder)?
+            let joint = match kind.start(start.to_vec(), training.beam)? {
+                Some(first) => new(first.prepare(engine)?)?.then(training.steps / 2, coder),
+                None => new(coder)?,
             };
             let inputs: Vec<Var> = std::iter::once(input).chain(codebooks.iter().copied()).collect();
             let output = graph.apply(joint, &inputs)?;
@@ -155,10 +148,9 @@ impl Model {
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let seed = training.seed.wrapping_add((j as u64) << 32);
-            let estimator = if matches!(training.spec, Spec::SpaceFilling { .. }) {
-                training.method.curve_estimator(seed)?
-            } else {
-                training.method.estimator(d, seed)?
+            let estimator = match training.kind()?.curve_bits() {
+                Some(_) => training.method.curve_estimator(seed)?,
+                None => training.method.estimator(d, seed)?,
             };
             let result = graph.quantize(part, codebook, estimator)?;
             if layout.residual && j + 1 < codebooks.len() {
@@ -179,32 +171,4 @@ impl Model {
         };
         Ok((output, quantized))
     }
-}
-
-/// The quantizer of these codebooks, which are in the vectors' own units, at these scales (at 1 if there are none).
-pub(super) fn quantizer(
-    training: &GradientTraining,
-    mut codebooks: Vec<Array2<f32>>,
-    scales: &[Scale],
-) -> Result<Box<dyn Quantizer>> {
-    if matches!(training.spec, Spec::Product { .. }) {
-        return Ok(Box::new(Product::stacked(codebooks, 1, 1, scales)?));
-    }
-    let scale = scales.first().copied().unwrap_or_default();
-    codebooks.iter_mut().for_each(|codebook| scale.apply(codebook));
-    let inner: Box<dyn Quantizer> = match &training.spec {
-        Spec::Residual { .. } => Box::new(Residual::new(codebooks, training.beam)?),
-        Spec::Additive { .. } => Box::new(Additive::new(codebooks, training.beam, 0)?),
-        spec => {
-            let only = codebooks.into_iter().next();
-            let only = only.ok_or_else(|| Error::input(format!("no codebook; {spec} has one")))?;
-            match spec {
-                Spec::SpaceFilling { position_bits, .. } => {
-                    Box::new(SpaceFilling::new(only, *position_bits)?)
-                }
-                _ => Box::new(Vq::new(only)?),
-            }
-        }
-    };
-    Ok(scaled(inner, scale))
 }

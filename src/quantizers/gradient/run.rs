@@ -5,13 +5,12 @@ use std::time::Instant;
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::curve;
-use super::model::{self, Layout, Model};
+use super::model::Model;
 use super::{GradientTraining, Method};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::metrics::Usage;
-use crate::quantizers::product::part_scales;
-use crate::quantizers::{Quantizer, Spec, joint};
+use crate::quantizers::{Quantizer, joint};
 use crate::rng::Rng;
 use crate::scale::{Scale, round_number};
 use crate::train::{CodewordUse, KMeans, Optimizer};
@@ -92,7 +91,7 @@ impl TrainingWindow {
 impl GradientRun {
     pub(super) fn new(training: &GradientTraining, engine: &Engine, x: &dyn Vectors) -> Result<Self> {
         let d = x.dim();
-        let layout = Layout::of(&training.spec, d)?;
+        let layout = training.kind()?.layout(d)?;
         let fingerprint = fingerprint(x)?;
         let most = training.sample_size(x.len(), d);
         let sampler = KMeans::new(1).sample_per_codeword(None).most_vectors(most);
@@ -100,10 +99,7 @@ impl GradientRun {
         let n = x.nrows();
         let batch = training.batch_of(n)?;
         let units = Units::of(&x);
-        let scales = match training.spec {
-            Spec::Product { .. } => part_scales(&x, &layout.columns),
-            _ => vec![Scale::of(x.view())],
-        };
+        let scales = training.kind()?.scales(&x, &layout);
         x -= &units.mean;
         x /= units.scale;
         let start = layout.start(engine, &x, training.stages().as_ref(), training.seed)?;
@@ -216,7 +212,7 @@ impl GradientRun {
     /// Goes on with other corners, and with an optimizer and counts that know of nothing yet.
     pub(super) fn set_curve(&mut self, corners: Array2<f32>) -> Result<()> {
         let (training, d) = (&self.training, self.data.cols());
-        let (layout, start) = (Layout::of(&training.spec, d)?, [corners]);
+        let (layout, start) = (training.kind()?.layout(d)?, [corners]);
         self.model = Model::new(training, &self.engine, &layout, &start, (self.batch(), d))?;
         self.model.graph.set_step(self.step);
         self.optimizer = training.optimizer();
@@ -295,7 +291,8 @@ impl GradientRun {
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) if the GPU has failed.
     pub fn quantizer(&self) -> Result<Box<dyn Quantizer>> {
-        let layout = Layout::of(&self.training.spec, self.data.cols())?;
+        let kind = self.training.kind()?;
+        let layout = kind.layout(self.data.cols())?;
         let mut codebooks = Vec::new();
         let mut placed = vec![false; self.data.cols()];
         for (&var, columns) in self.model.codebooks.iter().zip(&layout.columns) {
@@ -308,7 +305,7 @@ impl GradientRun {
             }
             codebooks.push(codebook);
         }
-        model::quantizer(&self.training, codebooks, &self.scales)
+        kind.at_scales(codebooks, &self.scales, self.training.beam)
     }
 }
 

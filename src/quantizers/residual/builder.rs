@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
-use super::{Residual, check_beam, check_max_error};
+use super::{BEAM, REFINE, Residual, check_max_error};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::quantizers::joint;
@@ -26,8 +26,8 @@ impl Default for ResidualBuilder {
     fn default() -> Self {
         Self {
             bits: vec![8; 8],
-            beam: 5,
-            refinements: 16,
+            beam: BEAM.default_count(),
+            refinements: REFINE.default_count(),
             max_error: None,
             trainer: joint::trainer(),
             seed: 0,
@@ -105,7 +105,7 @@ impl ResidualBuilder {
         x: &dyn Vectors,
         observer: &mut dyn Observer,
     ) -> Result<Residual> {
-        let beam = check_beam(self.beam)?;
+        let beam = BEAM.check_count(self.beam)?;
         let max_error = self.max_error.map(check_max_error).transpose()?;
         let sizes = joint::sizes(&self.bits)?;
         let mut x = joint::sample(&self.trainer, &sizes, self.seed, x)?;

@@ -1,0 +1,295 @@
+//! Settings: what a quantizer can be told, each written once.
+
+use std::fmt;
+
+use serde_json::{Map, Number, Value};
+
+use crate::error::{Error, Result};
+
+/// One thing that a quantizer can be told: its name, what it may be, and what it is if nobody says anything.
+///
+/// A setting is a `static` beside the code that reads it, and stands in the [`Kind`](crate::Kind) of each quantizer that has
+/// it. Everything else is read from there: the command line and its help, the checks, the model file.
+///
+/// ```
+/// let spec: wgvq::Spec = "RQ4x6".parse()?;
+/// let settings = spec.settings();
+/// let beam = settings.iter().find(|setting| setting.name == "beam").unwrap();
+/// assert_eq!((beam.values.to_string(), beam.default.to_string()), ("1 to 128".into(), "5".into()));
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    /// Its name in code and files; on the command line `max_error` is `--max-error`.
+    pub name: &'static str,
+    /// What it does, without a full stop.
+    pub help: &'static str,
+    /// What it may be.
+    pub values: Values,
+    /// What it is if nobody says anything.
+    pub default: DefaultValue,
+    /// The last time at which it can be changed.
+    pub stage: Stage,
+}
+
+/// What a [`Setting`] may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Values {
+    /// A whole number from the first to the second, both included.
+    Count(u64, u64),
+    /// A number above 0, up to this one.
+    Positive(f64),
+    /// A finite number of 0 or more.
+    NotNegative,
+    /// A squared distance in the units of the data: a finite number of 0 or more.
+    SquaredDistance,
+    /// On or off.
+    Switch,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// What a [`Setting`] is if nobody says anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DefaultValue {
+    /// This whole number.
+    Count(u64),
+    /// This number.
+    Number(f64),
+    /// This word.
+    Word(&'static str),
+    /// Off.
+    Off,
+    /// No value; what then happens, in words.
+    Unset(&'static str),
+}
+
+/// When a [`Setting`] is used for the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// In training: the codebooks depend on it.
+    Train,
+    /// In encoding: the codes depend on it, and what they stand for does not.
+    Encode,
+}
+
+/// How messages spell the names of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As in code and files: `max_error`.
+    Key,
+    /// As on the command line: `--max-error`.
+    Flag,
+}
+
+impl Setting {
+    /// A setting of training without a default.
+    pub(crate) const fn new(name: &'static str, values: Values, help: &'static str) -> Self {
+        Self { name, help, values, default: DefaultValue::Unset(""), stage: Stage::Train }
+    }
+
+    /// The same with a default.
+    pub(crate) const fn by_default(mut self, default: DefaultValue) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// The same, to be changed up to a later stage.
+    pub(crate) const fn until(mut self, stage: Stage) -> Self {
+        self.stage = stage;
+        self
+    }
+
+    /// The default, which is a whole number.
+    pub(crate) fn default_count(&self) -> usize {
+        match self.default {
+            DefaultValue::Count(count) => count as usize,
+            _ => unreachable!("{} has no whole number as default", self.name),
+        }
+    }
+
+    /// The default, which is a number.
+    pub(crate) fn default_number(&self) -> f64 {
+        match self.default {
+            DefaultValue::Number(number) => number,
+            _ => unreachable!("{} has no number as default", self.name),
+        }
+    }
+
+    /// `count`, if the setting may be that.
+    pub(crate) fn check_count(&self, count: usize) -> Result<usize> {
+        self.check(&Value::from(count), Spelling::Key).map(|()| count)
+    }
+
+    /// Fails unless the setting may be `value`.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input), with the name, the value and what would be right.
+    pub fn check(&self, value: &Value, spelling: Spelling) -> Result<()> {
+        let right = match self.values {
+            Values::Count(least, most) => value.as_u64().is_some_and(|count| (least..=most).contains(&count)),
+            Values::Positive(most) => value.as_f64().is_some_and(|number| number > 0.0 && number <= most),
+            Values::NotNegative | Values::SquaredDistance => {
+                value.as_f64().is_some_and(|number| number >= 0.0 && number.is_finite())
+            }
+            Values::Switch => value.is_boolean(),
+            Values::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+        };
+        if right {
+            return Ok(());
+        }
+        let given = value.as_str().map_or_else(|| value.to_string(), |word| format!("{word:?}"));
+        Err(Error::input(format!("{} is {given}; must be {}", spelling.of(self.name), self.values)))
+    }
+
+    /// The value that `text` is, as a command line has it.
+    ///
+    /// ```
+    /// let spec: wgvq::Spec = "RQ4x6".parse()?;
+    /// let settings = spec.settings();
+    /// let beam = settings.iter().find(|setting| setting.name == "beam").unwrap();
+    /// assert_eq!(beam.parse("16")?, 16);
+    /// assert_eq!(beam.parse("500").unwrap_err().to_string(), "must be 1 to 128");
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the setting cannot be that: what it can be, to be printed behind its name.
+    pub fn parse(&self, text: &str) -> Result<Value> {
+        let value = match self.values {
+            Values::Count(..) => text.parse::<u64>().map(Value::from).ok(),
+            Values::Positive(_) | Values::NotNegative | Values::SquaredDistance => {
+                text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
+            }
+            Values::Switch => text.parse::<bool>().map(Value::from).ok(),
+            Values::Choice(_) => None,
+        };
+        let value = value.unwrap_or_else(|| Value::from(text));
+        match self.check(&value, Spelling::Key) {
+            Ok(()) => Ok(value),
+            Err(_) => Err(Error::input(format!("must be {}", self.values))),
+        }
+    }
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Values::Count(least, u64::MAX) => write!(f, "a whole number of {least} or more"),
+            Values::Count(least, most) => write!(f, "{least} to {most}"),
+            Values::Positive(most) => write!(f, "a number above 0, at most {most}"),
+            Values::NotNegative => f.write_str("a finite number of 0 or more"),
+            Values::SquaredDistance => f.write_str("a squared distance: a finite number of 0 or more"),
+            Values::Switch => f.write_str("true or false"),
+            Values::Choice(words) => f.write_str(&listed(words, "or")),
+        }
+    }
+}
+
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DefaultValue::Count(count) => count.fmt(f),
+            DefaultValue::Number(number) => number.fmt(f),
+            DefaultValue::Word(word) | DefaultValue::Unset(word) => f.write_str(word),
+            DefaultValue::Off => f.write_str("off"),
+        }
+    }
+}
+
+impl Spelling {
+    /// The name of a setting, spelt so.
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Spelling::Key => name.to_string(),
+            Spelling::Flag => format!("--{}", name.replace('_', "-")),
+        }
+    }
+}
+
+/// "a, b and c", with the given word before the last.
+pub(crate) fn listed<T: AsRef<str>>(words: &[T], joint: &str) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.as_ref().to_string(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} {joint} {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// Checked values of settings: those that were given, and the defaults of all that there are.
+///
+/// [`Spec::check`](crate::Spec::check) makes them; those of [`default`](Default::default) say nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    known: Vec<&'static Setting>,
+    given: Map<String, Value>,
+}
+
+impl Settings {
+    /// Takes `given`, of which all have been checked, among the settings `known`.
+    pub(crate) fn new(known: Vec<&'static Setting>, given: Map<String, Value>) -> Self {
+        Self { known, given }
+    }
+
+    /// What was given, as an object of JSON.
+    pub fn given(&self) -> &Map<String, Value> {
+        &self.given
+    }
+
+    /// The whole number that was given.
+    pub(crate) fn given_count(&self, setting: &Setting) -> Option<usize> {
+        self.given.get(setting.name).and_then(Value::as_u64).map(|count| count as usize)
+    }
+
+    /// The number that was given.
+    pub(crate) fn given_number(&self, setting: &Setting) -> Option<f64> {
+        self.given.get(setting.name).and_then(Value::as_f64)
+    }
+
+    /// The word that was given.
+    pub(crate) fn given_word(&self, setting: &Setting) -> Option<&str> {
+        self.given.get(setting.name).and_then(Value::as_str)
+    }
+
+    /// The whole number that was given, or the default.
+    pub(crate) fn count(&self, setting: &Setting) -> usize {
+        self.given_count(setting).unwrap_or_else(|| self.own(setting).default_count())
+    }
+
+    /// The number that was given, or the default.
+    pub(crate) fn number(&self, setting: &Setting) -> f64 {
+        self.given_number(setting).unwrap_or_else(|| self.own(setting).default_number())
+    }
+
+    /// The word that was given, or the default if that is one.
+    pub(crate) fn word(&self, setting: &Setting) -> Option<&str> {
+        self.given_word(setting).or(match self.own(setting).default {
+            DefaultValue::Word(word) => Some(word),
+            _ => None,
+        })
+    }
+
+    /// Whether it was switched on.
+    pub(crate) fn is_on(&self, setting: &Setting) -> bool {
+        self.given.get(setting.name) == Some(&Value::Bool(true))
+    }
+
+    /// The setting of that name of the quantizer that these are for, whose default may be its own.
+    fn own<'a>(&self, setting: &'a Setting) -> &'a Setting {
+        self.known.iter().copied().find(|known| known.name == setting.name).unwrap_or(setting)
+    }
+
+    /// The same for vectors whose squared distances are `factor` times as large.
+    pub(crate) fn times(&self, factor: f64) -> Self {
+        let mut scaled = self.clone();
+        for setting in self.known.iter().filter(|known| known.values == Values::SquaredDistance) {
+            if let Some(distance) = self.given_number(setting) {
+                scaled.given.insert(setting.name.to_string(), Value::from(distance * factor));
+            }
+        }
+        scaled
+    }
+}

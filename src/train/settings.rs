@@ -1,0 +1,82 @@
+//! The settings of k-means.
+
+use super::{Evolution, Init, KMeans};
+use crate::settings::{DefaultValue, Setting, Settings, Values};
+
+const INITS: Values = Values::Choice(&["random", "kmeans++", "kmeans-parallel", "de"]);
+
+const INIT_HELP: &str =
+    "Where the codewords start: random vectors, k-means++, k-means‖, or differential evolution";
+
+/// Where the codewords start; a choice by their number if not said.
+pub(crate) static INIT: Setting = Setting::new("init", INITS, INIT_HELP)
+    .by_default(DefaultValue::Unset("kmeans++ up to 256 codewords, random for more"));
+
+/// The same for codebooks that are one of several.
+pub(crate) static INIT_OF_MANY: Setting =
+    Setting::new("init", INITS, INIT_HELP).by_default(DefaultValue::Word("random"));
+
+const ITERATIONS_HELP: &str = "Iterations at most (batches, with mini-batches)";
+
+pub(crate) static ITERATIONS: Setting =
+    Setting::new("iters", Values::Count(0, u64::MAX), ITERATIONS_HELP).by_default(DefaultValue::Count(25));
+
+/// The same for codebooks that are fitted jointly afterwards.
+pub(crate) static ITERATIONS_BEFORE_JOINT_FITS: Setting =
+    Setting::new("iters", Values::Count(0, u64::MAX), ITERATIONS_HELP).by_default(DefaultValue::Count(10));
+
+pub(crate) static TOLERANCE: Setting = Setting::new(
+    "tolerance",
+    Values::NotNegative,
+    "Stop once an iteration improves the objective by less than this share, or a mixture's mean log-likelihood by less \
+     than this in nats per dimension",
+)
+.by_default(DefaultValue::Number(1e-4));
+
+pub(crate) static RESTARTS: Setting = Setting::new(
+    "restarts",
+    Values::Count(1, u64::MAX),
+    "Runs from different starts, of which the best is kept",
+)
+.by_default(DefaultValue::Count(1));
+
+pub(crate) static SAMPLE: Setting = Setting::new(
+    "sample",
+    Values::Count(0, u64::MAX),
+    "Training vectors per codeword (of TRQ, per codeword of a stage's K codebooks) at most, drawn at random; 0 for all",
+)
+.by_default(DefaultValue::Count(256));
+
+pub(crate) static SPHERICAL: Setting =
+    Setting::new("spherical", Values::Switch, "Unit-length vectors and codewords (cosine)")
+        .by_default(DefaultValue::Off);
+
+pub(crate) static MINI_BATCH: Setting = Setting::new(
+    "mini_batch",
+    Values::Count(1, u64::MAX),
+    "Mini-batch k-means with batches of that many vectors, for data larger than memory",
+)
+.by_default(DefaultValue::Unset("off"));
+
+impl KMeans {
+    /// k-means as `settings` have it, for one codeword so far.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let init = match settings.word(&INIT) {
+            None => Init::Auto,
+            Some("random") => Init::Random,
+            Some("kmeans++") => Init::PlusPlus,
+            Some("kmeans-parallel") => Init::Parallel,
+            Some("de") => Init::Evolution(Evolution::new()),
+            Some(other) => unreachable!("{other} is no choice"),
+        };
+        let sample = settings.count(&SAMPLE);
+        KMeans::new(1)
+            .init(init)
+            .iterations(settings.count(&ITERATIONS))
+            .tolerance(settings.number(&TOLERANCE))
+            .restarts(settings.count(&RESTARTS))
+            .sample_per_codeword((sample > 0).then_some(sample))
+            .spherical(settings.is_on(&SPHERICAL))
+            .mini_batch(settings.given_count(&MINI_BATCH))
+    }
+}
