@@ -152,10 +152,12 @@ def decode_lattice(spec, factor, t, codes, dim):
     return (offset.astype(np.float32) + step * q.astype(np.float32))[:, :dim]
 
 def decode(description, tensors, codes):  # to vectors (n, dim), by the operations in float32 that FORMAT.md has
-    spec, dim = description["spec"], description["dim"]
+    (before, _, spec), dim = description["spec"].rpartition(","), description["dim"]
     powers = np.float32(2) ** np.array(description.get("scale", 0), np.float32)  # of PQ and PRQ, one for each part
     factor = np.float32(1) if powers.ndim else powers
     t = {name: tensor if name == "rotation" else tensor * factor for name, tensor in tensors.items()}
+    rotation, about = t.get("rotation"), t.get("offset", np.float32(-0.0))
+    t.update({name[6:]: tensor for name, tensor in t.items() if name.startswith("inner.")})  # behind the rotation
     kind, books = re.match("[A-Z]+", spec)[0], [t.get(f"codebook.{j}") for j in range(codes.shape[1])]
     # From -0 on, a single codeword keeps all its bits.
     total = lambda books, codes, start: sum((book[code] for book, code in zip(books, codes.T)), np.float32(start))
@@ -165,16 +167,11 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
         out = np.stack([t["levels"][j % len(t["levels"])][codes[:, j]] for j in range(dim)], 1)
     elif kind == "SQ":
         out = t["low"].T + codes.astype(np.float32) * t["step"].T
-    elif kind in ("PQ", "OPQ", "PRQ"):
+    elif kind in ("PQ", "PRQ"):
         stages, start = (int(spec.split("x")[1]), 0.0) if kind == "PRQ" else (1, -0.0)
         parts = [slice(j, j + stages) for j in range(0, len(books), stages)]
         out = np.hstack([total([book * power for book in books[part]], codes[:, part], start) * (1 / power)
                          for part, power in zip(parts, np.resize(powers / factor, len(parts)))])
-        if kind == "OPQ":  # fused multiply-adds, by way of float64
-            turned, out = out.astype(float), np.zeros_like(out)
-            for j, axis in enumerate(t["rotation"].astype(float)):
-                out = (out + turned[:, j:j + 1] * axis).astype(np.float32)
-            out = out + t.get("offset", np.float32(-0.0))
     elif kind == "TRQ":
         out = total(books, codes + len(books[0]) * np.pad(codes, ((0, 0), (1, 0)))[:, :-1], 0.0)
     elif kind == "SFVQ" and "+" in spec:
@@ -182,6 +179,11 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
         out = start + (end - start) * (codes[:, 1:].astype(np.float32) * (np.float32(1) / np.float32(last)))
     else:
         out = total(books, codes, -0.0 if kind in ("VQ", "SFVQ", "EVQ") else 0.0)
+    if before:  # fused multiply-adds, by way of float64
+        turned, out = out.astype(float), np.zeros_like(out, np.float32)
+        for j, axis in enumerate(rotation.astype(float)):
+            out = (out + turned[:, j:j + 1] * axis).astype(np.float32)
+        out = out + about
     return (out * (1 / factor)).astype("<f4")
 
 def main(model_path, codes_path, out_path):

@@ -6,7 +6,7 @@ pub(super) use learned::{ITERATIONS, OPQ, fit, principal};
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayViewD};
+use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 use serde_json::{Map, Value};
 
 use super::codes::check_recorded;
@@ -18,6 +18,7 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::settings::Settings;
+use crate::train::frame::Frame;
 use crate::vectors::Vectors;
 
 /// A quantizer of R·x, for an orthogonal R (d, d): one that is learned, so that it deals the variance out to the parts of a
@@ -243,6 +244,12 @@ fn record_turned(
     let mut moved = recorder.engine().uninitialized(x.rows(), x.cols())?;
     recorder.elementwise(Op::Sub, x, offset, &mut moved)?;
     recorder.matmul_transposed(&moved, rotation, turned)
+}
+
+/// A point about which `x` (n, d) can be turned without a loss of digits, (1, d); none if that is the origin.
+fn centre(x: ArrayView2<f32>) -> Option<Array2<f32>> {
+    let centre = Frame::centred(x).0.centre().cloned()?;
+    centre.iter().any(|&value| value != 0.0).then(|| centre.insert_axis(Axis(0)))
 }
 
 /// The rows of `x` (n, d) turned: x·Rᵀ.

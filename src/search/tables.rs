@@ -102,10 +102,11 @@ impl<'a, R> Tables<'a, R> {
             let free = covering.iter().enumerate().filter(|(_, count)| **count == 0);
             Kind::Disjoint { free: free.map(|(column, _)| column).collect() }
         } else {
-            let origin = match &turn {
+            let mut origin = match &turn {
                 Some(turn) => turn.dot(&mean),
                 None => mean.clone(),
             };
+            offset.iter().for_each(|offset| origin += &offset.row(0));
             let mut recorder = engine.recorder();
             let origin = origin.mapv(|value| value as f32).insert_axis(Axis(0));
             let origin = codebook_of(&mut recorder, origin.view(), Metric::SquaredL2)?;

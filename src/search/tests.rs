@@ -7,9 +7,9 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::quantizers::{Coder, Quantizer, Spec};
-use crate::settings::Settings;
 use crate::rng::Rng;
 use crate::selftest::oracle::{U, distance_error};
+use crate::settings::Settings;
 
 /// Codebooks, each of its own columns, behind a rotation or none. Decodes on the host, by the definition.
 #[derive(Clone)]

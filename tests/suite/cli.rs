@@ -497,11 +497,11 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
     ] {
         cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);
     }
-    cli.refuse(&format!("train {data} --spec PQ8x4 --beam 5 -o m.safetensors"), "has no beam");
+    cli.refuse(&format!("train {data} --spec PQ8x4 --beam 5 -o m.safetensors"), "--beam belongs to");
     cli.refuse(&format!("train {data} --spec VQ16 --beam 5 -o m.safetensors"), "--beam");
     cli.refuse(
         &format!("train {data} --spec RQ2x4 --mini-batch 100 -o m.safetensors"),
-        "--mini-batch is for VQ",
+        "--mini-batch belongs to VQ",
     );
     assert!(!cli.path("m.safetensors").exists());
 }

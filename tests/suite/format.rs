@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 36] = [
+const TRAINED: [&str; 41] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -27,6 +27,11 @@ const TRAINED: [&str; 36] = [
     "x.npy --spec OPQ3,PQ3x3 --refine 2",
     "far.npy --spec OPQ3,PQ3x3 --refine 2",
     "tiny.npy --spec OPQ3,PQ3x3 --refine 2",
+    "x.npy --spec OPQ2,RQ3x3 --refine 2 --rotations 2",
+    "far.npy --spec OPQ2,PRQ2x2x3 --refine 2 --rotations 2",
+    "x.npy --spec OPQ2,SQ4 --rotations 2",
+    "tiny.npy --spec OPQ2,E8 --rotations 2",
+    "x.npy --spec OPQ2,TRQ2x3 --rotations 2",
     "x.npy --spec RQ1x5+2x3 --refine 2",
     "tiny.npy --spec RQ3x3 --refine 2",
     "x.npy --spec RQ4x3 --refine 2 --max-error 9",
@@ -171,7 +176,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 6, 2, 1));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 7, 2, 6));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {

@@ -64,8 +64,11 @@ fn a_setting_that_is_not_heard_is_refused() {
     let cli = Cli::new("cpu");
     cli.write("x.npy", &normals(1200, 8));
     for (settings, says) in [
-        ("SQ4 --tolerance 0.0001", "SQ4 has no k-means"),
-        ("E8 --sample 256", "E8 has no k-means"),
+        (
+            "SQ4 --tolerance 0.0001",
+            "--tolerance belongs to VQ, PQ, RQ, TRQ, PRQ, AQ and LSQ; leave it out, SQ4 has",
+        ),
+        ("E8 --sample 256", "--sample belongs to"),
         ("SFVQ2 --replace-share 0.1", "no codewords are replaced here"),
         ("VQ4 --trainer nsvq --replace-every 0 --replace-last 3", "no codewords are replaced here"),
         ("VQ4 --trainer nsvq --sample 256", "--sample is for other trainers"),
@@ -76,16 +79,13 @@ fn a_setting_that_is_not_heard_is_refused() {
     cli.json("train x.npy --spec VQ4 -o m.safetensors");
     cli.json("encode x.npy -m m.safetensors -o c.npy");
     for (arguments, says) in [
-        (
-            "eval x.npy -m m.safetensors --codes c.npy --by curve",
-            "'--codes <CODES.npy>' cannot be used with '--by",
-        ),
-        ("eval x.npy -m m.safetensors --codes c.npy --beam 2", "cannot be used with '--beam"),
-        ("eval x.npy -m m.safetensors --codes c.npy --local-search 2", "cannot be used with '--local-search"),
-        ("eval x.npy -m m.safetensors --codes c.npy --max-error 2", "cannot be used with '--max-error"),
-        ("eval x.npy -m m.safetensors --by curve", "a model of VQ4 has no setting by"),
-        ("encode x.npy -m m.safetensors -o d.npy --beam 2", "a model of VQ4 has no setting beam"),
-        ("privacy m.safetensors x.npy --max-error 2", "a model of VQ4 has no setting max_error"),
+        ("eval x.npy -m m.safetensors --codes c.npy --by curve", "'--codes <CODES.npy>' cannot be used with"),
+        ("eval x.npy -m m.safetensors --codes c.npy --beam 2", "cannot be used with"),
+        ("eval x.npy -m m.safetensors --codes c.npy --local-search 2", "cannot be used with"),
+        ("eval x.npy -m m.safetensors --codes c.npy --max-error 2", "cannot be used with"),
+        ("eval x.npy -m m.safetensors --by curve", "--by belongs to EVQ"),
+        ("encode x.npy -m m.safetensors -o d.npy --beam 2", "--beam belongs to RQ"),
+        ("privacy m.safetensors x.npy --max-error 2", "--max-error belongs to RQ"),
         ("search x.npy --codes c.npy -m m.safetensors -k 3 --recall-at 1", "--truth"),
         ("interpret m.safetensors x.npy --heat-map map.svg", "--labels"),
         ("interpret m.safetensors x.npy -o moved.npy", "--shift"),

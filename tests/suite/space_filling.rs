@@ -201,7 +201,7 @@ mod command_line {
             ),
             (format!("equalize sf.safetensors {data} --codewords 1 -o m.safetensors"), "1 runs of 6000"),
             (format!("equalize sf.safetensors {data} --by luck -o m.safetensors"), "by codeword or by curve"),
-            (format!("eval {data} -m vq.safetensors --by curve"), "has no setting by"),
+            (format!("eval {data} -m vq.safetensors --by curve"), "--by belongs to EVQ"),
         ] {
             cli.refuse(&arguments, says);
             assert!(!cli.path("m.safetensors").exists());

@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 34] = [
+const KINDS: [(&str, &str); 37] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -23,6 +23,9 @@ const KINDS: [(&str, &str); 34] = [
     ("SQ3", "--levels lloyd-max"),
     ("PQ3x4", ""),
     ("OPQ3,PQ3x4", ""),
+    ("OPQ3,RQ2x4", ""),
+    ("OPQ2,SQ4", ""),
+    ("OPQ2,E8:SCALE", ""),
     ("RQ3x4", ""),
     ("RQ3x4", "--beam 1"),
     ("RQ3x4", "--max-error ERROR"),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Range;
 
 use faer::Mat;
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
-use super::{Rotated, apply};
+use super::{Rotated, apply, centre};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::quantizers::kinds::{Kind, Place};
@@ -17,7 +17,6 @@ use crate::quantizers::training::Fit;
 use crate::quantizers::training::memory::{beside, codebooks};
 use crate::quantizers::{Product, Quantizer, joint};
 use crate::settings::{DefaultValue, Setting, Settings, Values};
-use crate::train::frame::Frame;
 use crate::train::principal::principal_axes;
 use crate::train::{Holds, KMeans, Observer};
 use crate::vectors::Vectors;
@@ -159,8 +158,7 @@ impl Node for OptimizedSpec {
         let sample = KMeans::new(1).sample_per_codeword(Some(PROXY)).seed(fit.seed).sample(x, None)?.0;
         let bits = sample.nrows().checked_ilog2().unwrap_or(0).clamp(1, PROXY_BITS);
         let learned = builder.bits(bits).fit_rotated(fit.engine, &sample, rounds, fit.observer)?;
-        let centre = Frame::centred(sample.view()).0.centre().cloned();
-        let offset = centre.map(|centre| centre.insert_axis(Axis(0)));
+        let offset = centre(sample.view());
         Ok(Box::new(Rotated::fit(learned.rotation, offset, self.piece(), &self.inner, x, fit)?))
     }
 
