@@ -52,6 +52,7 @@ pub static KINDS: &[&Kind] = &[
     &scalar::KIND,
     &product::PQ,
     &rotation::OPQ,
+    &rotation::RR,
     &residual::KIND,
     &tree_residual::KIND,
     &product::PRQ,

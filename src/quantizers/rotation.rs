@@ -1,8 +1,10 @@
 //! A rotation in front of another quantizer.
 
 mod learned;
+mod random;
 
 pub(super) use learned::{ITERATIONS, OPQ, fit, principal};
+pub(super) use random::RR;
 
 use std::ops::Range;
 

@@ -26,6 +26,7 @@ use crate::vectors::Vectors;
 /// | `SQ8` | every dimension by itself, in 8 bits |
 /// | `PQ8x8` | 8 parts of the dimensions, 8 bits each |
 /// | `OPQ8,PQ8x8` | the same after a learned rotation, which can be put before most others too: `OPQ4,RQ4x6` |
+/// | `RR,SQ4` | a random rotation before any other |
 /// | `RQ8x8` | 8 stages of 8 bits, each on the residual of those before; `RQ1x10+7x8` is one of 10 bits and seven of 8 |
 /// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
 /// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
@@ -393,6 +394,7 @@ mod tests {
             "OPQ8,PQ8x8",
             "OPQ4,RQ4x6",
             "OPQ4,VQ16",
+            "RR,SQ4",
             "OPQ4,E8:0.5",
             "RQ8x8",
             "RQ1x10+7x8",
@@ -445,6 +447,9 @@ mod tests {
             "OPQ8",
             "OPQ8,VQ8,VQ8",
             "OPQ8,OPQ8,PQ8x8",
+            "RR",
+            "RR4,SQ4",
+            "RR,RR,SQ4",
             "OPQ8,SFVQ4",
             "OPQ,PQ8x8",
             "OPQ8x8,PQ8x8",

@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 41] = [
+const TRAINED: [&str; 43] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -30,6 +30,8 @@ const TRAINED: [&str; 41] = [
     "x.npy --spec OPQ2,RQ3x3 --refine 2 --rotations 2",
     "far.npy --spec OPQ2,PRQ2x2x3 --refine 2 --rotations 2",
     "x.npy --spec OPQ2,SQ4 --rotations 2",
+    "x.npy --spec RR,SQ4",
+    "far.npy --spec RR,RQ2x3",
     "tiny.npy --spec OPQ2,E8 --rotations 2",
     "x.npy --spec OPQ2,TRQ2x3 --rotations 2",
     "x.npy --spec RQ1x5+2x3 --refine 2",
@@ -176,7 +178,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 7, 2, 6));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 7, 2, 8));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {

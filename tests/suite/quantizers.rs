@@ -23,7 +23,7 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 20] = [
+const SPECS: [&str; 23] = [
     "VQ16",
     "SQ3",
     "PQ3x4",
@@ -34,6 +34,9 @@ const SPECS: [&str; 20] = [
     "OPQ2,SQ3",
     "OPQ2,LSQ3x3",
     "OPQ4,E8:3",
+    "RR,SQ3",
+    "RR,RQ2x3",
+    "RR,D4:2",
     "RQ3x4",
     "RQ1x5+2x3",
     "TRQ3x3",

@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 37] = [
+const KINDS: [(&str, &str); 39] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -25,6 +25,8 @@ const KINDS: [(&str, &str); 37] = [
     ("OPQ3,PQ3x4", ""),
     ("OPQ3,RQ2x4", ""),
     ("OPQ2,SQ4", ""),
+    ("RR,SQ4", ""),
+    ("RR,TRQ2x4", ""),
     ("OPQ2,E8:SCALE", ""),
     ("RQ3x4", ""),
     ("RQ3x4", "--beam 1"),
