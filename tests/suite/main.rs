@@ -17,6 +17,8 @@ mod curves;
 #[cfg(feature = "cli")]
 mod format;
 #[cfg(feature = "cli")]
+mod golden;
+#[cfg(feature = "cli")]
 mod gradient;
 #[cfg(feature = "cli")]
 mod interpret;
