@@ -14,7 +14,7 @@ use super::spec::{Needs, Node, Piece};
 use super::stack::{self, Stack};
 use super::training::Fit;
 use super::training::memory::{self, encoding};
-use super::{Batching, Coder, Quantizer, Residual, Spec, joint};
+use super::{Batching, Coder, Layout, Quantizer, Residual, Spec, joint, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::beam_step::{Beam, Candidates};
@@ -383,22 +383,16 @@ const COMPARED: usize = 8192;
 /// Rounds of local search between two fits.
 const ROUNDS: usize = 4;
 
+impl sealed::Sealed for Additive {}
+
 impl Quantizer for Additive {
     fn spec(&self) -> Spec {
         let (codebooks, bits) = (self.codebooks.len(), self.codebooks[0].nrows().ilog2());
         Spec::new(AdditiveSpec { codebooks, bits, is_local: self.rounds > 0 })
     }
 
-    fn dim(&self) -> usize {
-        self.codebooks[0].ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.codebooks.iter().map(Array2::nrows).collect()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.codebooks.iter().collect()
+    fn layout(&self) -> Layout<'_> {
+        Layout::of(&self.codebooks)
     }
 
     fn settings(&self) -> Map<String, Value> {

@@ -14,7 +14,7 @@ use super::scaled::scaled;
 use super::spec::{Needs, Node, Piece};
 use super::training::{Fit, memory::beside};
 use super::vq::{self, Vq, check_codebook};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
@@ -235,25 +235,15 @@ impl Equalized {
     }
 }
 
+impl sealed::Sealed for Equalized {}
+
 impl Quantizer for Equalized {
     fn spec(&self) -> Spec {
         Spec::new(EqualizedSpec { k: self.codebook.nrows() })
     }
 
-    fn dim(&self) -> usize {
-        self.codebook.ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        vec![self.codebook.nrows()]
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        vec![&self.codebook]
-    }
-
-    fn curve(&self) -> Option<&Array2<f32>> {
-        Some(&self.curve)
+    fn layout(&self) -> Layout<'_> {
+        Layout { curve: Some(&self.curve), ..Layout::of([&self.codebook]) }
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

@@ -13,7 +13,7 @@ use super::projection::batch_bytes;
 use super::spec::{Needs, Node, Piece};
 use super::training::Fit;
 use super::training::memory::{beside, encoding};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Error, Result};
 use crate::kernels::lattice_round::DeviceGrid;
@@ -322,21 +322,15 @@ fn entropy(codes: ArrayView2<u32>) -> f64 {
     columns.into_par_iter().map(of_column).collect::<Vec<f64>>().iter().sum()
 }
 
+impl sealed::Sealed for LatticeVq {}
+
 impl Quantizer for LatticeVq {
     fn spec(&self) -> Spec {
         Spec::new(LatticeSpec { lattice: self.grid.lattice, scale: Some(self.scale) })
     }
 
-    fn dim(&self) -> usize {
-        self.grid.d
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.grid.sizes.clone()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        Vec::new()
+    fn layout(&self) -> Layout<'_> {
+        Layout::without_codebooks(self.grid.d, self.grid.sizes.clone())
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

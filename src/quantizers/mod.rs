@@ -16,6 +16,7 @@ mod hostile;
 mod joint;
 mod kinds;
 mod lattice;
+mod layout;
 mod lloyd_max;
 mod model;
 mod product;
@@ -41,6 +42,7 @@ pub use evaluation::Evaluation;
 pub use gradient::{GradientRun, GradientTraining, Method, TrainingWindow};
 pub use kinds::{KINDS, Kind, Place};
 pub use lattice::{LatticeVq, LatticeVqBuilder};
+pub use layout::Layout;
 pub use model::{Model, load, load_as, load_with};
 pub use product::{Product, ProductBuilder};
 pub use projection::Projection;
@@ -69,35 +71,59 @@ use crate::scale::Scale;
 use crate::settings::{Settings, Spelling, Stage};
 use crate::vectors::Vectors;
 
+/// Only quantizers of this crate are [`Quantizer`]s: a model file has to know how to read each.
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
 /// A trained quantizer: `m` codebooks that turn a vector of `d` dimensions into `m` codes.
-pub trait Quantizer: Send + Sync {
+///
+/// It is sealed: the quantizers are those of [`KINDS`].
+pub trait Quantizer: sealed::Sealed + Send + Sync {
     /// What it is, as `--spec` takes it.
     fn spec(&self) -> Spec;
 
+    /// Its shapes and the arrays by which it decodes.
+    fn layout(&self) -> Layout<'_>;
+
     /// Dimensions of a vector.
-    fn dim(&self) -> usize;
+    fn dim(&self) -> usize {
+        self.layout().dim
+    }
 
     /// Codewords per codebook: one entry per code of a vector.
-    fn codebook_sizes(&self) -> Vec<usize>;
+    fn codebook_sizes(&self) -> Vec<usize> {
+        self.layout().codebook_sizes
+    }
 
-    /// The codebooks, as a model file stores them under `codebook.0` and so on: (K_j, d_j) each. A vector decodes to the
-    /// sum of its codewords, each in its [columns](Self::columns), turned back by the [rotation](Self::rotation) if
-    /// there is one. None for a quantizer that decodes in another way, which then has other [tensors](Self::tensors).
-    fn codebooks(&self) -> Vec<&Array2<f32>>;
+    /// The codebooks whose codewords add up, if it decodes so: [`Layout::codebooks`].
+    fn codebooks(&self) -> Vec<&Array2<f32>> {
+        self.layout().codebooks
+    }
 
-    /// The dimensions that each codebook is of; all of them, unless the quantizer says otherwise.
+    /// The dimensions that each of the [codebooks](Self::codebooks) is of.
     fn columns(&self) -> Vec<Range<usize>> {
-        vec![0..self.dim(); self.codebooks().len()]
+        self.layout().columns
     }
 
-    /// The orthogonal R (d, d) of a quantizer that quantizes R·x and decodes to Rᵀ·ŷ.
+    /// What it turns vectors by: [`Layout::rotation`].
     fn rotation(&self) -> Option<&Array2<f32>> {
-        None
+        self.layout().rotation
     }
 
-    /// The point (1, d) that the rotation turns about, if that is not the origin: R·(x − o) is quantized.
+    /// The point that the rotation turns about: [`Layout::offset`].
     fn offset(&self) -> Option<&Array2<f32>> {
-        None
+        self.layout().offset
+    }
+
+    /// The corners (any number, d) of a quantizer that has a curve.
+    fn curve(&self) -> Option<&Array2<f32>> {
+        self.layout().curve
+    }
+
+    /// Whether codes stop early: [`Layout::is_ragged`].
+    fn is_ragged(&self) -> bool {
+        self.layout().is_ragged
     }
 
     /// What vectors are scaled with while they are encoded, so that their squares stay within f32; of parts that have
@@ -106,22 +132,11 @@ pub trait Quantizer: Send + Sync {
         Scale::ONE
     }
 
-    /// The corners (any number, d) of a quantizer that has a curve.
-    fn curve(&self) -> Option<&Array2<f32>> {
-        None
-    }
-
     /// Everything a model file stores as arrays.
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
         let codebooks = self.codebooks().into_iter().enumerate();
         let codebooks = codebooks.map(|(j, codebook)| (format!("codebook.{j}"), codebook.view().into_dyn()));
         codebooks.collect()
-    }
-
-    /// Whether the last codeword of each codebook says that a vector has no more codes: every later code of it says so
-    /// too, and only the first of them counts for the rate.
-    fn is_ragged(&self) -> bool {
-        false
     }
 
     /// What a model file has to say of the quantizer besides its spec, size and tensors, as an object of JSON.

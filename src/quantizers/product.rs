@@ -15,7 +15,7 @@ use super::residual::{BEAM, REFINE, Residual, bits_of};
 use super::rotation::{self, Rotated};
 use super::scaled::scaled;
 use super::training::InUnits;
-use super::{Coder, Quantizer, Spec, Vq, joint};
+use super::{Coder, Layout, Quantizer, Spec, Vq, joint, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -356,26 +356,26 @@ impl ProductBuilder {
     }
 }
 
+impl sealed::Sealed for Product {}
+
 impl Quantizer for Product {
     fn spec(&self) -> Spec {
         self.spec.clone()
     }
 
-    fn dim(&self) -> usize {
-        self.parts.last().map_or(0, |part| part.columns.end)
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.parts.iter().flat_map(|part| part.quantizer.codebook_sizes()).collect()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.parts.iter().flat_map(|part| part.quantizer.codebooks()).collect()
-    }
-
-    fn columns(&self) -> Vec<Range<usize>> {
-        let of = |part: &Subspace| vec![part.columns.clone(); part.quantizer.codebooks().len()];
-        self.parts.iter().flat_map(of).collect()
+    fn layout(&self) -> Layout<'_> {
+        let parts: Vec<_> = self.parts.iter().map(|part| part.quantizer.layout()).collect();
+        let columns = self.parts.iter().zip(&parts);
+        Layout {
+            columns: columns
+                .flat_map(|(part, layout)| vec![part.columns.clone(); layout.codebooks.len()])
+                .collect(),
+            codebooks: parts.iter().flat_map(|layout| layout.codebooks.clone()).collect(),
+            ..Layout::without_codebooks(
+                self.parts.last().map_or(0, |part| part.columns.end),
+                parts.iter().flat_map(|layout| layout.codebook_sizes.clone()).collect(),
+            )
+        }
     }
 
     fn settings(&self) -> Map<String, Value> {

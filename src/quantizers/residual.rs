@@ -17,7 +17,7 @@ use self::greedy::Greedy;
 use self::variable_rate::VariableRate;
 use super::model::Parts;
 use super::stack::{self, Stack};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
@@ -163,26 +163,16 @@ pub(super) fn bits_of(codebook: &Array2<f32>) -> Result<u32> {
     }
 }
 
+impl sealed::Sealed for Residual {}
+
 impl Quantizer for Residual {
     fn spec(&self) -> Spec {
         // `new` has seen that they are powers of two.
         of_bits(self.codebooks.iter().map(|codebook| codebook.nrows().ilog2()).collect())
     }
 
-    fn dim(&self) -> usize {
-        self.codebooks[0].ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.codebooks.iter().map(Array2::nrows).collect()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.codebooks.iter().collect()
-    }
-
-    fn is_ragged(&self) -> bool {
-        self.max_error.is_some()
+    fn layout(&self) -> Layout<'_> {
+        Layout { is_ragged: self.max_error.is_some(), ..Layout::of(&self.codebooks) }
     }
 
     fn settings(&self) -> Map<String, Value> {

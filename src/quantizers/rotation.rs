@@ -12,10 +12,10 @@ use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
 use serde_json::{Map, Value};
 
 use super::codes::check_recorded;
-use super::model::Parts;
+use super::model::{Parts, SCALE};
 use super::spec::Spec;
 use super::training::Fit;
-use super::{Coder, Quantizer};
+use super::{Coder, Layout, Quantizer, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -70,6 +70,12 @@ impl Rotated {
             return Err(Error::input(format!("a rotation {:?} of {d} dimensions", rotation.dim())));
         }
         format!("{piece},{}", inner.spec()).parse::<Spec>()?;
+        if inner.settings().contains_key(SCALE) {
+            return Err(Error::input(format!(
+                "{} has a scale of its own, which it cannot have behind a rotation",
+                inner.spec()
+            )));
+        }
         let off = rotation.dot(&rotation.t()) - Array2::<f32>::eye(d);
         if let Some(((row, column), value)) =
             off.indexed_iter().find(|(_, v)| v.is_nan() || v.abs() >= ORTHOGONAL)
@@ -120,37 +126,15 @@ impl Rotated {
     }
 }
 
+impl sealed::Sealed for Rotated {}
+
 impl Quantizer for Rotated {
     fn spec(&self) -> Spec {
         format!("{},{}", self.piece, self.inner.spec()).parse().expect("as when it was made")
     }
 
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.inner.codebook_sizes()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.inner.codebooks()
-    }
-
-    fn columns(&self) -> Vec<Range<usize>> {
-        self.inner.columns()
-    }
-
-    fn rotation(&self) -> Option<&Array2<f32>> {
-        Some(&self.rotation)
-    }
-
-    fn offset(&self) -> Option<&Array2<f32>> {
-        self.offset.as_ref()
-    }
-
-    fn is_ragged(&self) -> bool {
-        self.inner.is_ragged()
+    fn layout(&self) -> Layout<'_> {
+        Layout { rotation: Some(&self.rotation), offset: self.offset.as_ref(), ..self.inner.layout() }
     }
 
     /// Those of what is behind it, of which one that is called as its own has another name, and its own.

@@ -14,7 +14,7 @@ use super::model::Parts;
 use super::projection::batch_bytes;
 use super::spec::{Needs, Node, Piece};
 use super::training::{Fit, memory::beside};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::scalar_encode::Levels;
@@ -330,21 +330,15 @@ impl ScalarBuilder {
     }
 }
 
+impl sealed::Sealed for Scalar {}
+
 impl Quantizer for Scalar {
     fn spec(&self) -> Spec {
         Spec::new(ScalarSpec { bits: self.bits })
     }
 
-    fn dim(&self) -> usize {
-        self.dim
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        vec![1 << self.bits; self.dim]
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        Vec::new()
+    fn layout(&self) -> Layout<'_> {
+        Layout::without_codebooks(self.dim, vec![1 << self.bits; self.dim])
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

@@ -1,12 +1,10 @@
 //! A quantizer of scaled vectors, seen from outside in the vectors' own units.
 
-use std::ops::Range;
-
 use ndarray::{Array2, ArrayD, ArrayViewD};
 use serde_json::{Map, Value, json};
 
 use super::model::SCALE;
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -68,37 +66,22 @@ pub(super) fn has_units(name: &str) -> bool {
     !WITHOUT_UNITS.contains(&name)
 }
 
+impl sealed::Sealed for Scaled {}
+
 impl Quantizer for Scaled {
     fn spec(&self) -> Spec {
         self.inner.spec().times(self.scale.inverse())
     }
 
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.inner.codebook_sizes()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        self.codebooks.iter().collect()
-    }
-
-    fn columns(&self) -> Vec<Range<usize>> {
-        self.inner.columns()
-    }
-
-    fn rotation(&self) -> Option<&Array2<f32>> {
-        self.inner.rotation()
-    }
-
-    fn offset(&self) -> Option<&Array2<f32>> {
-        self.offset.as_ref()
-    }
-
-    fn curve(&self) -> Option<&Array2<f32>> {
-        self.curve.as_ref()
+    fn layout(&self) -> Layout<'_> {
+        let layout = self.inner.layout();
+        Layout {
+            codebooks: self.codebooks.iter().collect(),
+            offset: self.offset.as_ref(),
+            curve: self.curve.as_ref(),
+            rotation: layout.rotation,
+            ..layout
+        }
     }
 
     fn scale(&self) -> Scale {
@@ -107,10 +90,6 @@ impl Quantizer for Scaled {
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
         self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.view())).collect()
-    }
-
-    fn is_ragged(&self) -> bool {
-        self.inner.is_ragged()
     }
 
     fn settings(&self) -> Map<String, Value> {

@@ -11,7 +11,7 @@ use super::model::Parts;
 use super::spec::{Needs, Node, Piece, whole};
 use super::training::Fit;
 use super::vq::{Vq, check_codebook};
-use super::{Coder, Method, Quantizer, Spec, joint};
+use super::{Coder, Layout, Method, Quantizer, Spec, joint, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
@@ -170,30 +170,23 @@ impl SpaceFilling {
     }
 }
 
+impl sealed::Sealed for SpaceFilling {}
+
 impl Quantizer for SpaceFilling {
     fn spec(&self) -> Spec {
         let (bits, position_bits) = (self.corners.nrows().ilog2(), self.position_bits);
         Spec::new(SpaceFillingSpec { bits, position_bits })
     }
 
-    fn dim(&self) -> usize {
-        self.corners.ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        match self.position_bits {
-            0 => vec![self.corners.nrows()],
-            bits => vec![self.corners.nrows() - 1, 1 << bits],
-        }
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        // A segment and a point on it do not add up.
-        if self.position_bits == 0 { vec![&self.corners] } else { Vec::new() }
-    }
-
-    fn curve(&self) -> Option<&Array2<f32>> {
-        Some(&self.corners)
+    fn layout(&self) -> Layout<'_> {
+        let layout = match self.position_bits {
+            0 => Layout::of([&self.corners]),
+            // A segment and a point on it do not add up.
+            bits => {
+                Layout::without_codebooks(self.corners.ncols(), vec![self.corners.nrows() - 1, 1 << bits])
+            }
+        };
+        Layout { curve: Some(&self.corners), ..layout }
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

@@ -13,7 +13,7 @@ use super::spec::{Needs, Node, Piece};
 use super::stack::{self, Stack};
 use super::training::Fit;
 use super::training::memory::{beside, codebooks, encoding};
-use super::{Coder, Quantizer, Spec};
+use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::grouped_assign::Family;
@@ -315,23 +315,17 @@ fn sampled_codewords(stages: usize, bits: u32) -> usize {
     1_usize.checked_shl(if stages == 1 { bits } else { 2 * bits }).unwrap_or(usize::MAX)
 }
 
+impl sealed::Sealed for TreeResidual {}
+
 impl Quantizer for TreeResidual {
     fn spec(&self) -> Spec {
         // `new` has seen that it is a power of two.
         Spec::new(TreeSpec { stages: self.families.len(), bits: self.k().ilog2() })
     }
 
-    fn dim(&self) -> usize {
-        self.families[0].ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        vec![self.k(); self.families.len()]
-    }
-
-    /// None: which codeword a code stands for depends on the code before.
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        Vec::new()
+    fn layout(&self) -> Layout<'_> {
+        // Which codeword a code stands for depends on the code before.
+        Layout::without_codebooks(self.families[0].ncols(), vec![self.k(); self.families.len()])
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

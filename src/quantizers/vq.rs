@@ -11,7 +11,7 @@ use super::model::Parts;
 use super::scaled::scaled;
 use super::spec::{Needs, Node, Piece};
 use super::training::Fit;
-use super::{Coder, Quantizer, Spec, joint};
+use super::{Coder, Layout, Quantizer, Spec, joint, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
@@ -271,21 +271,15 @@ impl VqBuilder {
     }
 }
 
+impl sealed::Sealed for Vq {}
+
 impl Quantizer for Vq {
     fn spec(&self) -> Spec {
         spec(self.codebook.nrows())
     }
 
-    fn dim(&self) -> usize {
-        self.codebook.ncols()
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        vec![self.codebook.nrows()]
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        vec![&self.codebook]
+    fn layout(&self) -> Layout<'_> {
+        Layout::of([&self.codebook])
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {

@@ -6,7 +6,7 @@ use super::{MOST_NEIGHBOURS, Neighbours, Search};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
-use crate::quantizers::{Coder, Quantizer, Spec};
+use crate::quantizers::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::rng::Rng;
 use crate::selftest::oracle::{U, distance_error};
 use crate::settings::Settings;
@@ -63,29 +63,21 @@ impl Sum {
     }
 }
 
+impl sealed::Sealed for Sum {}
+
 impl Quantizer for Sum {
     fn spec(&self) -> Spec {
         "VQ1".parse().unwrap()
     }
 
-    fn dim(&self) -> usize {
-        self.d
-    }
-
-    fn codebook_sizes(&self) -> Vec<usize> {
-        self.codebooks.iter().map(|codebook| codebook.nrows()).collect()
-    }
-
-    fn codebooks(&self) -> Vec<&Array2<f32>> {
-        if self.hidden { Vec::new() } else { self.codebooks.iter().collect() }
-    }
-
-    fn columns(&self) -> Vec<Range<usize>> {
-        self.columns.clone()
-    }
-
-    fn rotation(&self) -> Option<&Array2<f32>> {
-        self.rotation.as_ref()
+    fn layout(&self) -> Layout<'_> {
+        let sizes = self.codebooks.iter().map(|codebook| codebook.nrows()).collect();
+        Layout {
+            codebooks: if self.hidden { Vec::new() } else { self.codebooks.iter().collect() },
+            columns: self.columns.clone(),
+            rotation: self.rotation.as_ref(),
+            ..Layout::without_codebooks(self.d, sizes)
+        }
     }
 
     fn prepare_with(&self, _: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
