@@ -19,7 +19,7 @@ use std::time::Instant;
 use ndarray::{Array2, s};
 use wgvq::metrics::{self, Metric};
 use wgvq::search::{Search, recall};
-use wgvq::{Engine, GradientTraining, Method, Quantizer, Spec, Training};
+use wgvq::{Engine, GradientTraining, Quantizer, Spec, Trainer, Training};
 
 /// Steps of a run.
 const STEPS: u64 = 2000;
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let begin = Instant::now();
         let steps = if full { 4 * STEPS } else { STEPS };
-        let training = GradientTraining::new(spec.clone(), Method::Nsvq).steps(steps).seed(1);
+        let training = GradientTraining::new(spec.clone(), Trainer::NSVQ).steps(steps).seed(1);
         let mut run = training.start(&engine, &train)?;
         let mut points = Vec::new();
         while run.step() < steps {

@@ -15,7 +15,7 @@ use std::path::Path;
 use ndarray::{Array2, s};
 use plotters::prelude::*;
 use wgvq::privacy::Occurrence;
-use wgvq::{By, Engine, Equalized, Evaluation, GradientTraining, Method, Quantizer, Vq};
+use wgvq::{By, Engine, Equalized, Evaluation, GradientTraining, Quantizer, Trainer, Vq};
 
 /// Steps of an SFVQ for each of its stages.
 const STEPS: u64 = 600;
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for bits in [4_u32, 5, 6] {
         let k = 1 << bits;
         let vq = Vq::builder().k(k).seed(1).fit(&engine, &train)?;
-        let training = GradientTraining::new(format!("SFVQ{bits}").parse()?, Method::Nsvq);
+        let training = GradientTraining::new(format!("SFVQ{bits}").parse()?, Trainer::NSVQ);
         let sfvq = training.steps(STEPS * u64::from(bits - 1)).seed(1).fit(&engine, &train)?;
         let corners = sfvq.curve().ok_or("a curve")?;
         let equalized = Equalized::of(&engine, corners, &train, k)?;

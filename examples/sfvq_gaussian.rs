@@ -16,7 +16,7 @@ use ndarray::Array2;
 use plotters::prelude::*;
 use wgvq::curves::Tour;
 use wgvq::interpret::OrderedCodebook;
-use wgvq::{Engine, Evaluation, GradientTraining, Method, Projection, Quantizer, Rng, Vq};
+use wgvq::{Engine, Evaluation, GradientTraining, Projection, Quantizer, Rng, Trainer, Vq};
 
 const BITS: u32 = 6;
 const VECTORS: usize = 20_000;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     for (name, points) in shapes() {
         let vq = Vq::builder().k(1 << BITS).seed(1).fit(&engine, &points)?;
-        let training = GradientTraining::new(format!("SFVQ{BITS}").parse()?, Method::Nsvq);
+        let training = GradientTraining::new(format!("SFVQ{BITS}").parse()?, Trainer::NSVQ);
         let sfvq = training.steps(15_000).batch(256).seed(1).fit(&engine, &points)?;
         let curve = sfvq.curve().ok_or("a curve")?.clone();
         for (label, quantizer, corners) in

@@ -16,7 +16,7 @@ use plotters::prelude::*;
 use wgvq::curves::Tour;
 use wgvq::interpret::{LabelHistogram, OrderedCodebook};
 use wgvq::io::IndexFile;
-use wgvq::{Engine, GradientTraining, Method, Quantizer, Vq, metrics};
+use wgvq::{Engine, GradientTraining, Quantizer, Trainer, Vq, metrics};
 
 const BITS: u32 = 5;
 
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let labels: Vec<u32> = IndexFile::open_column(labels)?.to_array()?.into_iter().collect();
     let (engine, k) = (Engine::auto()?, 1 << BITS);
 
-    let training = GradientTraining::new(format!("SFVQ{BITS}").parse()?, Method::Nsvq);
+    let training = GradientTraining::new(format!("SFVQ{BITS}").parse()?, Trainer::NSVQ);
     let sfvq = training.steps(6000).batch(256).seed(1).fit(&engine, &x)?;
     let vq = Vq::builder().k(k).seed(1).fit(&engine, &x)?;
     let tour = Tour::nearest_neighbour(vq.codebook().view())?.two_opt(vq.codebook().view())?;

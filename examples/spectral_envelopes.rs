@@ -18,8 +18,7 @@ use std::path::Path;
 
 use ndarray::{Array2, Axis};
 use realfft::RealFftPlanner;
-use wgvq::train::estimators::Temperature;
-use wgvq::{Engine, GradientTraining, Method, Quantizer, Scalar, Training};
+use wgvq::{Engine, GradientTraining, Quantizer, Scalar, Spec, Trainer, Training};
 
 const BANDS: usize = 40;
 /// Points of the Fourier transform.
@@ -44,14 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let variance = train.var_axis(Axis(0), 0.0).sum();
     // Squared distances count in units of the variance there.
-    let soft = Method::Soft { temperature: Temperature::fixed(TAU * variance)? };
-    let by =
-        |method| GradientTraining::new(SPEC.parse()?, method).steps(steps).batch(256).fit(&engine, &train);
+    let spec: Spec = SPEC.parse()?;
+    let by = |trainer| GradientTraining::new(spec.clone(), trainer).steps(steps).batch(256);
+    let soft = by(Trainer::SOFT).set("tau", TAU * variance);
     let quantizers: [(&str, Box<dyn Quantizer>); 4] = [
         ("scalar, 1 bit per band", Box::new(Scalar::builder().bits(1).fit(&engine, &train)?)),
         ("multi-stage, classical", Training::new(SPEC.parse()?).fit(&engine, &train, &mut ())?.quantizer),
-        ("multi-stage, soft, tau 0.1", by(soft)?),
-        ("multi-stage, NSVQ", by(Method::Nsvq)?),
+        ("multi-stage, soft, tau 0.1", soft.fit(&engine, &train)?),
+        ("multi-stage, NSVQ", by(Trainer::NSVQ).fit(&engine, &train)?),
     ];
     println!(
         "{:<28} {:>5} {:>8} {:>8} {:>8} {:>8}",

@@ -61,9 +61,9 @@ pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
-    GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Method, Model, Place,
-    Product, ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar,
-    ScalarBuilder, ScalarLevels, SpaceFilling, Spec, Trained, Training, TrainingWindow, TreeResidual,
+    GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Model, Place, Product,
+    ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
+    ScalarLevels, SpaceFilling, Spec, TRAINERS, Trained, Trainer, Training, TrainingWindow, TreeResidual,
     TreeResidualBuilder, Vq, VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
 };
 pub use rng::Rng;

@@ -43,6 +43,8 @@ pub enum Values {
     NotNegative,
     /// A squared distance in the units of the data: a finite number of 0 or more.
     SquaredDistance,
+    /// A number above 0, or two with a colon between them, to go from the first to the last: `"20:1000"`.
+    Temperature,
     /// On or off.
     Switch,
     /// One of these words.
@@ -132,6 +134,7 @@ impl Setting {
             Values::NotNegative | Values::SquaredDistance => {
                 value.as_f64().is_some_and(|number| number >= 0.0 && number.is_finite())
             }
+            Values::Temperature => ends(value).is_some(),
             Values::Switch => value.is_boolean(),
             Values::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
@@ -162,7 +165,7 @@ impl Setting {
                 text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
             }
             Values::Switch => text.parse::<bool>().map(Value::from).ok(),
-            Values::Choice(_) => None,
+            Values::Temperature | Values::Choice(_) => None,
         };
         let value = value.unwrap_or_else(|| Value::from(text));
         match self.check(&value, Spelling::Key) {
@@ -180,6 +183,7 @@ impl fmt::Display for Values {
             Values::Positive(most) => write!(f, "a number above 0, at most {most}"),
             Values::NotNegative => f.write_str("a finite number of 0 or more"),
             Values::SquaredDistance => f.write_str("a squared distance: a finite number of 0 or more"),
+            Values::Temperature => f.write_str("a number above 0, or two such as 20:1000"),
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),
         }
@@ -205,6 +209,32 @@ impl Spelling {
             Spelling::Flag => format!("--{}", name.replace('_', "-")),
         }
     }
+}
+
+/// The ends of a temperature: of one number, the same.
+fn ends(value: &Value) -> Option<[f64; 2]> {
+    let text = value.as_str().map_or_else(|| value.to_string(), String::from);
+    let (first, last) = text.split_once(':').unwrap_or((&text, &text));
+    let ends = [first.parse().ok()?, last.parse().ok()?];
+    ends.iter().all(|&tau: &f64| tau > 0.0 && tau.is_finite()).then_some(ends)
+}
+
+/// The error for a setting that belongs to others.
+pub(crate) fn not_here(
+    name: &str,
+    spelling: Spelling,
+    owners: &[&str],
+    this: impl fmt::Display,
+    here: impl Iterator<Item = &'static Setting>,
+    when: &str,
+) -> Error {
+    let here: Vec<String> = here.map(|setting| spelling.of(setting.name)).collect();
+    let has = if here.is_empty() { "none".to_string() } else { listed(&here, "and") };
+    let name = spelling.of(name);
+    if owners.is_empty() {
+        return Error::input(format!("there is no setting {name}; {this} has {has}{when}"));
+    }
+    Error::input(format!("{name} belongs to {}; leave it out, {this} has {has}{when}", listed(owners, "and")))
 }
 
 /// "a, b and c", with the given word before the last.
@@ -239,6 +269,18 @@ impl Settings {
         &self.given
     }
 
+    /// All settings as text, at their defaults where nothing was given.
+    pub(crate) fn in_words(&self) -> Map<String, Value> {
+        let word = |setting: &&Setting| {
+            let given = self
+                .given
+                .get(setting.name)
+                .map(|value| value.as_str().map_or(value.to_string(), String::from));
+            (setting.name.to_string(), given.unwrap_or_else(|| setting.default.to_string()).into())
+        };
+        self.known.iter().copied().map(|setting| word(&setting)).collect()
+    }
+
     /// The whole number that was given.
     pub(crate) fn given_count(&self, setting: &Setting) -> Option<usize> {
         self.given.get(setting.name).and_then(Value::as_u64).map(|count| count as usize)
@@ -270,6 +312,13 @@ impl Settings {
             DefaultValue::Word(word) => Some(word),
             _ => None,
         })
+    }
+
+    /// The two ends of a temperature, or of the default.
+    pub(crate) fn ends(&self, setting: &Setting) -> [f64; 2] {
+        let default = self.own(setting).default.to_string().into();
+        let value = self.given.get(setting.name).unwrap_or(&default);
+        ends(value).unwrap_or_else(|| unreachable!("{} is no temperature: {value}", setting.name))
     }
 
     /// Whether it was switched on.

@@ -39,7 +39,7 @@ pub(crate) use codes::check_codes;
 pub use encoder::Encoder;
 pub use equalized::{By, Equalized};
 pub use evaluation::Evaluation;
-pub use gradient::{GradientRun, GradientTraining, Method, TrainingWindow};
+pub use gradient::{GradientRun, GradientTraining, TRAINERS, Trainer, TrainingWindow};
 pub use kinds::{KINDS, Kind, Place};
 pub use lattice::{LatticeVq, LatticeVqBuilder};
 pub use layout::Layout;

@@ -5,13 +5,13 @@ use std::fmt;
 use ndarray::{Array2, ArrayViewD};
 
 use super::codes::check_recorded;
-use super::gradient::{self, ByGradient, GradientTraining};
+use super::gradient::{self, ByGradient, GradientTraining, Trainer};
 use super::kinds::{Kind, Place};
 use super::model::Parts;
 use super::spec::{Needs, Node, Piece, whole};
 use super::training::Fit;
 use super::vq::{Vq, check_codebook};
-use super::{Coder, Layout, Method, Quantizer, Spec, joint, sealed};
+use super::{Coder, Layout, Quantizer, Spec, joint, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::kernels::curve_project::Polyline;
@@ -106,7 +106,7 @@ impl Node for SpaceFillingSpec {
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
         let spec = Spec::new(Self { bits: self.bits, position_bits: self.position_bits });
-        GradientTraining::new(spec, Method::Nsvq).seed(fit.seed).fit(fit.engine, x)
+        GradientTraining::new(spec, Trainer::NSVQ).seed(fit.seed).fit(fit.engine, x)
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {

@@ -14,7 +14,7 @@ use super::model::Parts;
 use super::training::Fit;
 use super::{Quantizer, joint};
 use crate::error::{Error, Result};
-use crate::settings::{Setting, Settings, Spelling, Stage, listed};
+use crate::settings::{Setting, Settings, Spelling, Stage, listed, not_here};
 use crate::train::{Holds, KMeans};
 use crate::vectors::Vectors;
 
@@ -212,17 +212,10 @@ impl Spec {
     fn has_no(&self, name: &str, stage: Stage, spelling: Spelling) -> Error {
         let owners = KINDS.iter().filter(|kind| kind.settings.iter().any(|setting| setting.name == name));
         let owners: Vec<&str> = owners.map(|kind| kind.name).collect();
-        let here = self.settings();
-        let here = here.iter().filter(|setting| stage == Stage::Train || setting.stage == stage);
-        let here: Vec<String> = here.map(|setting| spelling.of(setting.name)).collect();
+        let here = self.settings().into_iter();
+        let here = here.filter(|setting| stage == Stage::Train || setting.stage == stage);
         let when = if stage == Stage::Encode { " in encoding" } else { "" };
-        let has = if here.is_empty() { "none".to_string() } else { listed(&here, "and") };
-        let name = spelling.of(name);
-        if owners.is_empty() {
-            return Error::input(format!("no quantizer has a setting {name}; {self} has {has}{when}"));
-        }
-        let owners = listed(&owners, "and");
-        Error::input(format!("{name} belongs to {owners}; leave it out, {self} has {has}{when}"))
+        not_here(name, spelling, &owners, self, here, when)
     }
 }
 

@@ -282,7 +282,7 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
     assert!(why("PQ2x4", |t| t.set("beam", 5)).contains("beam belongs to RQ, PRQ, AQ and LSQ; leave it out"));
     assert!(why("SQ4", |t| t.set("init", "random")).contains("SQ4 has levels and shared"));
     assert!(why("E8:0.5", |t| t.set("rate", 3)).contains("E8:0.5 has none"));
-    assert!(why("RQ2x4", |t| t.set("width", 3)).contains("no quantizer has a setting width"));
+    assert!(why("RQ2x4", |t| t.set("width", 3)).contains("there is no setting width"));
     assert!(why("OPQ2,PQ2x4", |t| t.set("refine", 3).set("rotations", 3)).contains("leave one out"));
     let book = |k, d| Array2::<f32>::zeros((k, d));
     assert!(Residual::new(vec![book(4, 2), book(4, 3)], 1).unwrap_err().to_string().contains("codebook 1"));
@@ -315,8 +315,8 @@ fn a_model_is_loaded_with_settings_of_its_search_alone() {
         // The codes of other levels stand for something else, whether or not the file says how its own lie.
         for (name, value, why) in [
             ("levels", json!(other), "levels decides what SQ3 learns; train again"),
-            ("dim", json!(4), "no quantizer has a setting dim"),
-            ("spec", json!("SQ3"), "no quantizer has a setting spec"),
+            ("dim", json!(4), "there is no setting dim"),
+            ("spec", json!("SQ3"), "there is no setting spec"),
             ("beam", json!(2), "beam belongs to RQ, PRQ, AQ and LSQ"),
         ] {
             let error = with(name, value).err().expect("is refused").to_string();

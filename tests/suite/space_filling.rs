@@ -3,7 +3,8 @@
 use crate::common::engines;
 use wgvq::ndarray::{Array2, array};
 use wgvq::{
-    By, Engine, Equalized, Evaluation, GradientTraining, Method, Projection, Quantizer, Rng, SpaceFilling, Vq,
+    By, Engine, Equalized, Evaluation, GradientTraining, Projection, Quantizer, Rng, SpaceFilling, Trainer,
+    Vq,
 };
 
 fn gaussian(n: usize, d: usize, seed: u64) -> Array2<f32> {
@@ -11,8 +12,14 @@ fn gaussian(n: usize, d: usize, seed: u64) -> Array2<f32> {
     Array2::from_shape_simple_fn((n, d), || rng.normal())
 }
 
-fn trained(engine: &Engine, spec: &str, method: Method, steps: u64, x: &Array2<f32>) -> Box<dyn Quantizer> {
-    let training = GradientTraining::new(spec.parse().unwrap(), method);
+fn trained(
+    engine: &Engine,
+    spec: &str,
+    trainer: &'static Trainer,
+    steps: u64,
+    x: &Array2<f32>,
+) -> Box<dyn Quantizer> {
+    let training = GradientTraining::new(spec.parse().unwrap(), trainer);
     training.steps(steps).batch(256).window(50).seed(1).fit(engine, x).unwrap()
 }
 
@@ -34,15 +41,15 @@ fn a_curve_fills_the_plane_in_order() {
     let x = gaussian(6000, 2, 3);
     for engine in engines() {
         let vq = Vq::builder().k(32).seed(1).fit(&engine, &x).unwrap();
-        for method in [Method::Nsvq, Method::Diveq { deviation: 1e-3 }] {
-            let sfvq = trained(&engine, "SFVQ5", method, 2000, &x);
+        for trainer in [Trainer::NSVQ, Trainer::DIVEQ] {
+            let sfvq = trained(&engine, "SFVQ5", trainer, 2000, &x);
             let corners = sfvq.curve().unwrap();
             assert_eq!(corners.dim(), (32, 2));
             let along = Projection::of(&engine, corners, &x).unwrap().mse;
             let plain = mse(&engine, &vq, &x);
-            assert!(along < plain, "{} on {}: {along}, VQ {plain}", method.name(), engine.name());
+            assert!(along < plain, "{} on {}: {along}, VQ {plain}", trainer.name, engine.name());
             let share = mean_jump(corners) / mean_jump(vq.codebook());
-            assert!(share < 0.5, "{} on {}: jumps of {share}", method.name(), engine.name());
+            assert!(share < 0.5, "{} on {}: jumps of {share}", trainer.name, engine.name());
         }
     }
 }
@@ -112,20 +119,23 @@ fn degenerate_data_and_settings() {
     let engine = Engine::cpu();
     // Constant vectors: a curve without length, and no loss.
     let constant = Array2::from_elem((300, 3), 7.5_f32);
-    let sfvq = trained(&engine, "SFVQ3", Method::Nsvq, 20, &constant);
+    let sfvq = trained(&engine, "SFVQ3", Trainer::NSVQ, 20, &constant);
     assert!(mse(&engine, &*sfvq, &constant) < 1e-9);
     let equalized = Equalized::of(&engine, sfvq.curve().unwrap(), &constant, 4).unwrap();
     assert!(mse(&engine, &equalized, &constant) < 1e-9);
     // One bit is two corners.
-    assert_eq!(trained(&engine, "SFVQ1", Method::Nsvq, 20, &gaussian(300, 2, 1)).curve().unwrap().nrows(), 2);
+    assert_eq!(
+        trained(&engine, "SFVQ1", Trainer::NSVQ, 20, &gaussian(300, 2, 1)).curve().unwrap().nrows(),
+        2
+    );
 
-    let refuse = |spec: &str, method, steps, n| {
-        let training = GradientTraining::new(spec.parse().unwrap(), method).steps(steps).batch(8);
+    let refuse = |spec: &str, trainer, steps, n| {
+        let training = GradientTraining::new(spec.parse().unwrap(), trainer).steps(steps).batch(8);
         training.fit(&engine, &gaussian(n, 2, 1)).err().expect("is refused").to_string()
     };
-    assert!(refuse("SFVQ6", Method::Nsvq, 100, 63).contains("64"));
-    assert!(refuse("SFVQ6", Method::Nsvq, 4, 100).contains("5 stages"));
-    assert!(refuse("SFVQ6", Method::Ste { commitment: 0.25 }, 100, 100).contains("nsvq or diveq"));
+    assert!(refuse("SFVQ6", Trainer::NSVQ, 100, 63).contains("64"));
+    assert!(refuse("SFVQ6", Trainer::NSVQ, 4, 100).contains("5 stages"));
+    assert!(refuse("SFVQ6", Trainer::STE, 100, 100).contains("nsvq or diveq"));
     assert!(SpaceFilling::new(gaussian(5, 2, 1), 0).unwrap_err().to_string().contains("power of two"));
     let of = |n, k| Equalized::of(&engine, &gaussian(4, 2, 1), &gaussian(n, 2, 2), k);
     assert!(of(10, 11).unwrap_err().to_string().contains("11 runs of 10 vectors"));

@@ -130,7 +130,7 @@ fn the_limit_is_kept_in_the_model_and_can_be_another_for_encoding() {
         ("max_error", json!(-1.0), "0 or more"),
         ("max_error", json!("much"), "must be a squared distance"),
         ("local_search", json!(4), "local_search belongs to LSQ"),
-        ("dim", json!(4), "no quantizer has a setting dim"),
+        ("dim", json!(4), "there is no setting dim"),
     ] {
         let error = with(name, value).err().expect("is refused").to_string();
         assert!(error.contains(why) && error.contains("rq.safetensors"), "{error}");

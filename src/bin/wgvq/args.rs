@@ -3,8 +3,8 @@
 mod settings;
 mod training;
 
-pub use settings::{ENCODE_SETTINGS, EncodeSettings, KMeansSettings, TrainSettings};
-pub use training::{Train, TrainerName};
+pub use settings::{ENCODE_SETTINGS, EncodeSettings, KMeansSettings, TrainSettings, TrainerSettings};
+pub use training::{Train, TrainerChoice};
 
 use std::path::{Path, PathBuf};
 

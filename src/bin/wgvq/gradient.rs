@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
-use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Spelling, TrainingWindow, Vectors};
+use wgvq::{
+    Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Spelling, Trainer, TrainingWindow, Vectors,
+};
 
-use crate::args::{Common, Train, TrainerName};
+use crate::args::{Common, Train};
 use crate::figures::{Figures, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
@@ -19,7 +21,7 @@ pub fn run(
     common: &Common,
     mut claims: Claims,
     data: &dyn Vectors,
-    trainer: TrainerName,
+    trainer: &'static Trainer,
     spec: Spec,
 ) -> Result<Verdict> {
     refuse_other_settings(command)?;
@@ -135,7 +137,7 @@ fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun) -
     let options = &command.gradient;
     json!({
         "spec": command.spec.to_string(),
-        "trainer": run.method().name(),
+        "trainer": run.trainer().name,
         "steps": options.steps(),
         "batch": run.batch(),
         "lr": options.rate(),

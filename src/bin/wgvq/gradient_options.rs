@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use wgvq::train::estimators::Temperature;
 use wgvq::train::{Replacement, Rule, Schedule};
-use wgvq::{Error, GradientTraining, Method, Result, Spec};
+use wgvq::{Error, GradientTraining, Result, Spec, Spelling, Trainer};
 
-use crate::args::TrainerName;
+use crate::args::TrainerSettings;
 
 /// Settings of `--trainer ste|ema|soft|gumbel|nsvq|diveq|rotation`.
 #[derive(Args, Debug)]
@@ -44,13 +43,8 @@ pub struct GradientOptions {
     /// The last step at which codewords are replaced [default: nine tenths of all]
     #[arg(long, value_name = "STEP")]
     pub replace_last: Option<u64>,
-    /// Inverse temperature τ of soft and gumbel, or FIRST:LAST to anneal it; for soft per squared distance in units of the
-    /// data's variance [default: 20:1000 for soft, 1 for gumbel]
-    #[arg(long, value_name = "TAU|FIRST:LAST")]
-    pub tau: Option<Tau>,
-    /// Decay of the moving averages of ema [default: 0.99]
-    #[arg(long)]
-    pub decay: Option<f32>,
+    #[command(flatten)]
+    pub trainer: TrainerSettings,
     /// Write a line of JSON every so many steps to this file, for `wgvq plot`
     #[arg(long, value_name = "RUN.jsonl")]
     pub log: Option<PathBuf>,
@@ -116,46 +110,9 @@ impl FromStr for ScheduleName {
     }
 }
 
-/// τ, fixed or from one to another.
-#[derive(Clone, Copy, Debug)]
-pub struct Tau(f32, f32);
-
-impl FromStr for Tau {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let (first, last) = text.split_once(':').unwrap_or((text, text));
-        match (first.parse(), last.parse()) {
-            (Ok(first), Ok(last)) => Ok(Self(first, last)),
-            _ => Err(format!("'{text}' is no τ; such are 0.1, or 20:1000 to anneal it")),
-        }
-    }
-}
-
-/// Steps of a run.
-const STEPS: u64 = 20_000;
-
-/// The first learning rate.
-const RATE: f64 = 0.02;
-
-/// Steps between two reports.
-const LOG_EVERY: u64 = 100;
-
-/// Steps between two replacements.
-const REPLACE_EVERY: u64 = 500;
-
-/// The sharpness of [`Method::Gumbel`]: nearly hard draws, which train best.
-const SHARPNESS: f32 = 500.0;
-
-/// β₂ of the VQ-VAE.
-const COMMITMENT: f32 = 0.25;
-
-/// σ of the published code of DiVeQ.
-const DEVIATION: f32 = 1e-3;
-
 impl GradientOptions {
     /// The first setting that was given.
-    pub fn given(&self) -> Option<&'static str> {
+    pub fn given(&self) -> Option<String> {
         let given = [
             (self.steps.is_some(), "--steps"),
             (self.batch.is_some(), "--batch"),
@@ -167,39 +124,40 @@ impl GradientOptions {
             (self.replace_every.is_some(), "--replace-every"),
             (self.replace_share.is_some(), "--replace-share"),
             (self.replace_last.is_some(), "--replace-last"),
-            (self.tau.is_some(), "--tau"),
-            (self.decay.is_some(), "--decay"),
             (self.log.is_some(), "--log"),
             (self.log_every.is_some(), "--log-every"),
             (self.checkpoint_every.is_some(), "--checkpoint-every"),
             (self.resume, "--resume"),
         ];
-        given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+        let own = given.into_iter().find(|(given, _)| *given).map(|(_, name)| name.to_string());
+        own.or_else(|| self.trainer.0.keys().next().map(|name| Spelling::Flag.of(name)))
     }
 
     pub fn steps(&self) -> u64 {
-        self.steps.unwrap_or(STEPS)
+        self.steps.unwrap_or(GradientTraining::STEPS)
     }
 
     pub fn rate(&self) -> f64 {
-        self.lr.unwrap_or(RATE)
+        self.lr.unwrap_or(GradientTraining::RATE)
     }
 
     pub fn log_every(&self) -> u64 {
-        self.log_every.unwrap_or(LOG_EVERY)
+        self.log_every.unwrap_or(GradientTraining::WINDOW)
     }
 
     /// What these settings describe.
     pub fn training(
         &self,
         spec: Spec,
-        trainer: TrainerName,
+        trainer: &'static Trainer,
         beam: Option<usize>,
         seed: u64,
     ) -> Result<GradientTraining> {
         let steps = self.steps();
         let replaced = spec.kind().name != "SFVQ";
-        let mut training = GradientTraining::new(spec, self.method(trainer)?)
+        self.refuse_without_gradient(trainer)?;
+        let mut training = GradientTraining::new(spec, trainer)
+            .set_all(self.trainer.0.clone(), Spelling::Flag)
             .steps(steps)
             .rate(self.rate())
             .window(self.log_every())
@@ -224,8 +182,8 @@ impl GradientOptions {
         };
         training = training.schedule(if warm_up > 0 { schedule.warm_up(warm_up) } else { schedule });
         // The corners of a curve are not replaced.
-        let every = self.replace_every.unwrap_or(if replaced { REPLACE_EVERY } else { 0 });
-        let replacement = if every == 0 {
+        let every = self.replace_every.unwrap_or(if replaced { GradientTraining::REPLACE_EVERY } else { 0 });
+        training = if every == 0 {
             for (given, name) in [
                 (self.replace_share.is_some(), "--replace-share"),
                 (self.replace_last.is_some(), "--replace-last"),
@@ -236,27 +194,23 @@ impl GradientOptions {
                     )));
                 }
             }
-            None
+            training.without_replacement()
         } else {
             let last = self.replace_last.unwrap_or(steps / 10 * 9);
             let replacement = Replacement::new(every, last)?;
-            Some(match self.replace_share {
+            training.replacement(match self.replace_share {
                 Some(share) => replacement.share(share)?,
                 None => replacement,
             })
         };
-        Ok(training.replacement(replacement).clip(self.clip))
+        Ok(match self.clip {
+            Some(norm) => training.clip(norm),
+            None => training,
+        })
     }
 
-    fn method(&self, trainer: TrainerName) -> Result<Method> {
-        for (given, name, of) in [
-            (self.tau.is_some(), "--tau", &[TrainerName::Soft, TrainerName::Gumbel][..]),
-            (self.decay.is_some(), "--decay", &[TrainerName::Ema]),
-        ] {
-            if given && !of.contains(&trainer) {
-                return Err(Error::input(format!("{name} is for other trainers; leave it out")));
-            }
-        }
+    /// Fails for a setting of the optimizer where there is none.
+    fn refuse_without_gradient(&self, trainer: &Trainer) -> Result<()> {
         for (given, name) in [
             (self.lr.is_some(), "--lr"),
             (self.optimizer.is_some(), "--optimizer"),
@@ -264,27 +218,13 @@ impl GradientOptions {
             (self.warm_up.is_some(), "--warm-up"),
             (self.clip.is_some(), "--clip"),
         ] {
-            if given && trainer == TrainerName::Ema {
+            if given && !trainer.follows_gradient {
                 return Err(Error::input(format!(
-                    "{name}: moving averages follow no gradient; leave it out with ema"
+                    "{name}: {} follows no gradient; leave it out",
+                    trainer.name
                 )));
             }
         }
-        let temperature = |first, last| {
-            let Tau(first, last) = self.tau.unwrap_or(Tau(first, last));
-            Temperature::annealed(first, last, self.steps().max(1))
-        };
-        Ok(match trainer {
-            TrainerName::Ste => Method::Ste { commitment: COMMITMENT },
-            TrainerName::Ema => Method::Ema { decay: self.decay.unwrap_or(0.99) },
-            TrainerName::Soft => Method::Soft { temperature: temperature(20.0, 1000.0)? },
-            TrainerName::Gumbel => {
-                Method::Gumbel { sharpness: SHARPNESS, temperature: temperature(1.0, 1.0)? }
-            }
-            TrainerName::Nsvq => Method::Nsvq,
-            TrainerName::Diveq => Method::Diveq { deviation: DEVIATION },
-            TrainerName::Rotation => Method::Rotation { commitment: COMMITMENT },
-            TrainerName::Kmeans | TrainerName::Em => unreachable!("these do not train by gradient"),
-        })
+        Ok(())
     }
 }

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::train::{Ended, Holds, Init, Iteration, Observer};
-use wgvq::{Context, Error, Result, Spec, Spelling, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, Result, Spec, Spelling, Trainer, Training, Vectors, Vq, io};
 
-use crate::args::{Common, NamedOutputs, Train, TrainerName};
+use crate::args::{Common, NamedOutputs, Train, TrainerChoice};
 use crate::figures::{Figures, Loss, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
@@ -22,24 +22,24 @@ pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     let spec = command.spec.clone();
     let spec = if command.tree { spec.into_tree().context(|| "--tree")? } else { spec };
     let is_curve = spec.kind().name == "SFVQ";
-    let by_default = if is_curve { TrainerName::Nsvq } else { TrainerName::Kmeans };
+    let by_default = if is_curve { TrainerChoice::Gradient(Trainer::NSVQ) } else { TrainerChoice::KMeans };
     match command.trainer.unwrap_or(by_default) {
-        TrainerName::Kmeans | TrainerName::Em if command.gradient.given().is_some() => {
+        TrainerChoice::KMeans | TrainerChoice::Em if command.gradient.given().is_some() => {
             let name = command.gradient.given().unwrap_or_default();
             Err(Error::input(format!(
                 "{name} is for training by gradient, such as --trainer nsvq; leave it out"
             )))
         }
-        TrainerName::Em => mixture::run(command, common, &data),
-        TrainerName::Kmeans if command.covariance.is_some() => {
+        TrainerChoice::Em => mixture::run(command, common, &data),
+        TrainerChoice::KMeans if command.covariance.is_some() => {
             Err(Error::input("--covariance is for --trainer em; leave it out with kmeans"))
         }
-        TrainerName::Kmeans if is_curve => {
+        TrainerChoice::KMeans if is_curve => {
             Err(Error::input(format!("{spec} is trained by nsvq or diveq, not by kmeans")))
         }
-        TrainerName::Kmeans if spec.one_codebook().is_some() => train_vq(command, common, &data, spec),
-        TrainerName::Kmeans => train_any(command, common, &data, spec),
-        trainer => gradient::run(command, common, claims, &data, trainer, spec),
+        TrainerChoice::KMeans if spec.one_codebook().is_some() => train_vq(command, common, &data, spec),
+        TrainerChoice::KMeans => train_any(command, common, &data, spec),
+        TrainerChoice::Gradient(trainer) => gradient::run(command, common, claims, &data, trainer, spec),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Computed, Gradients, Operation};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source, Var};
-use crate::train::estimators::{Estimator, Forward};
+use crate::train::estimators::{Backward, Estimator, Forward};
 
 impl Graph {
     /// What goes on in the place of the nearest codewords of `x`, and the gradients that come back, as `estimator` has
@@ -146,7 +146,9 @@ impl Operation for Quantize {
     ) -> Result<()> {
         let (x, codebook) = (inputs[0], inputs[1]);
         let Self { estimator, pass, dx, dcodebook } = self;
-        estimator.record_backward(recorder, x, codebook, pass, result.gradient, dx, dcodebook)?;
+        let gradient = result.gradient;
+        let backward = Backward { x, codebook, forward: pass, gradient, dx, dcodebook };
+        estimator.record_backward(recorder, backward)?;
         into.add(recorder, 0, x.shape(), |recorder, target| recorder.copy(dx, target))?;
         into.add(recorder, 1, codebook.shape(), |recorder, target| recorder.copy(dcodebook, target))
     }

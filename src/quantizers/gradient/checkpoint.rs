@@ -104,14 +104,15 @@ impl GradientRun {
         let training = &self.training;
         json!({
             "spec": training.spec.to_string(),
-            "method": format!("{:?}", training.method),
+            "trainer": training.trainer.name,
+            "trainer settings": training.settings().map(|settings| settings.in_words()).unwrap_or_default(),
             "steps": training.steps,
             "batch": self.batch(),
             "optimizer": format!("{:?}", training.rule),
             "lr": training.rate,
-            "schedule": format!("{:?}", training.schedule),
+            "schedule": format!("{:?}", training.schedule_in_use()),
             "clip": training.clip,
-            "replacement": format!("{:?}", training.replacement),
+            "replacement": format!("{:?}", training.replacement_in_use()),
             "beam": training.beam,
             "window": training.window,
             "seed": training.seed,

@@ -5,108 +5,28 @@ mod curve;
 mod joint_noise;
 mod model;
 mod run;
+mod trainers;
 
 #[cfg(test)]
 mod tests;
 
 pub use run::{GradientRun, TrainingWindow};
+pub use trainers::{TRAINERS, Trainer};
 
 use ndarray::Array2;
+use serde_json::{Map, Value};
 
 use self::curve::Stages;
 pub(super) use self::model::Layout;
+use super::residual::BEAM;
 use super::scaled::scaled;
 use super::{Quantizer, Spec};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::scale::Scale;
-use crate::train::estimators::{
-    Diveq, Ema, Estimator, Gumbel, Nsvq, Rotation, SfDiveq, SfNsvq, Soft, Ste, Temperature,
-};
+use crate::settings::{Settings, Spelling, not_here};
 use crate::train::{Holds, Optimizer, Replacement, Rule, Schedule};
 use crate::vectors::Vectors;
-
-/// How the gradient gets through the quantizer: an estimator, with its own numbers.
-///
-/// Squared distances are counted in units of the data's variance (the mean squared distance of a vector from the mean of
-/// all), so that τ and sharpness mean the same for all data.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Method {
-    /// [`Ste`], with this weight β₂ of the commitment loss.
-    Ste {
-        /// β₂
-        commitment: f32,
-    },
-    /// [`Ema`]: moving averages, without an optimizer.
-    Ema {
-        /// γ
-        decay: f32,
-    },
-    /// [`Soft`] of this temperature.
-    Soft {
-        /// τ
-        temperature: Temperature,
-    },
-    /// [`Gumbel`] of this sharpness and temperature.
-    Gumbel {
-        /// What distances are multiplied with in the probabilities.
-        sharpness: f32,
-        /// τ
-        temperature: Temperature,
-    },
-    /// [`Nsvq`]; with several codebooks one noise term for the whole error.
-    Nsvq,
-    /// [`Diveq`]; with several codebooks one noise term for the whole error.
-    Diveq {
-        /// σ, in units of the data's standard deviation.
-        deviation: f32,
-    },
-    /// [`Rotation`], with this weight β₂ of the commitment loss.
-    Rotation {
-        /// β₂
-        commitment: f32,
-    },
-}
-
-impl Method {
-    /// What the estimator is called.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Method::Ste { .. } => "ste",
-            Method::Ema { .. } => "ema",
-            Method::Soft { .. } => "soft",
-            Method::Gumbel { .. } => "gumbel",
-            Method::Nsvq => "nsvq",
-            Method::Diveq { .. } => "diveq",
-            Method::Rotation { .. } => "rotation",
-        }
-    }
-
-    /// An estimator for vectors of `d` dimensions of unit variance each.
-    fn estimator(&self, d: usize, seed: u64) -> Result<Box<dyn Estimator>> {
-        // The variance of a vector is d.
-        let scaled = |temperature: &Temperature, by: f32| temperature.scaled(1.0 / by);
-        Ok(match self {
-            Method::Ste { commitment } => Box::new(Ste::new(1.0, *commitment)?),
-            Method::Ema { decay } => Box::new(Ema::new(*decay, 0.25)?),
-            Method::Soft { temperature } => Box::new(Soft::new(scaled(temperature, d as f32)?)),
-            Method::Gumbel { sharpness, temperature } => {
-                Box::new(Gumbel::new(sharpness / d as f32, *temperature, seed)?)
-            }
-            Method::Nsvq => Box::new(Nsvq::new(seed)),
-            Method::Diveq { deviation } => Box::new(Diveq::new(*deviation, seed)?),
-            Method::Rotation { commitment } => Box::new(Rotation::new(1.0, *commitment)?),
-        })
-    }
-
-    /// The estimator for a curve.
-    fn curve_estimator(&self, seed: u64) -> Result<Box<dyn Estimator>> {
-        Ok(match self {
-            Method::Diveq { deviation } => Box::new(SfDiveq::new(*deviation, seed)?),
-            _ => Box::new(SfNsvq::new(seed)),
-        })
-    }
-}
 
 /// What training by gradient asks of a kind that can be trained so.
 pub(super) trait ByGradient {
@@ -159,11 +79,8 @@ pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
 /// Steps of a window, at most: each has its loss in memory until the end of the window.
 const MOST_WINDOW: u64 = 1 << 20;
 
-/// Vectors per step, unless said otherwise.
-const BATCH: usize = 1024;
-
-/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every [`Method`], AQ and SFVQ
-/// by NSVQ and DiVeQ.
+/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every
+/// [`Trainer`], AQ and SFVQ by NSVQ and DiVeQ.
 ///
 /// The vectors are moved and scaled to a mean of 0 and a mean variance of 1 per dimension while they are trained on, so
 /// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codewords start as
@@ -174,11 +91,11 @@ const BATCH: usize = 1024;
 ///
 /// ```
 /// use wgvq::train::Rule;
-/// use wgvq::{GradientTraining, Method, Quantizer};
+/// use wgvq::{GradientTraining, Quantizer, Trainer};
 /// # fn main() -> wgvq::Result<()> {
 /// let engine = wgvq::Engine::cpu();
 /// let x = ndarray::Array2::from_shape_fn((500, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
-/// let training = GradientTraining::new("RQ2x3".parse()?, Method::Nsvq).steps(200).batch(100).seed(7);
+/// let training = GradientTraining::new("RQ2x3".parse()?, Trainer::NSVQ).steps(200).batch(100).seed(7);
 /// let mut run = training.start(&engine, &x)?;
 /// let first = run.advance()?;
 /// while run.step() < 200 {
@@ -194,14 +111,18 @@ const BATCH: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct GradientTraining {
     spec: Spec,
-    method: Method,
+    trainer: &'static Trainer,
+    given: Map<String, Value>,
+    spelling: Spelling,
     steps: u64,
     batch: Option<usize>,
     rule: Rule,
     rate: f64,
-    schedule: Schedule,
+    schedule: Option<Schedule>,
     clip: Option<f32>,
     replacement: Option<Replacement>,
+    /// Whether codewords are replaced, if they can be.
+    replaces: bool,
     beam: usize,
     window: u64,
     most_vectors: usize,
@@ -212,35 +133,65 @@ pub struct GradientTraining {
 const MOST_BYTES: usize = 1 << 30;
 
 impl GradientTraining {
-    /// 20,000 steps of 1024 vectors by Adam, from a learning rate of 0.02 down to 0 along a cosine; codewords are replaced
-    /// every 500 steps until nine tenths of the way; a beam of 5; seed 0.
-    pub fn new(spec: Spec, method: Method) -> Self {
+    /// Steps, unless said otherwise.
+    pub const STEPS: u64 = 20_000;
+    /// Vectors per step, unless said otherwise.
+    pub const BATCH: usize = 1024;
+    /// The first learning rate, unless said otherwise.
+    pub const RATE: f64 = 0.02;
+    /// Steps between two reports, unless said otherwise.
+    pub const WINDOW: u64 = 100;
+    /// Steps between two replacements of codewords, unless said otherwise.
+    pub const REPLACE_EVERY: u64 = 500;
+
+    /// Adam, from the first learning rate down to 0 along a cosine; codewords are replaced until nine tenths of the way;
+    /// a beam of 5; the settings of the trainer at their defaults; seed 0.
+    pub fn new(spec: Spec, trainer: &'static Trainer) -> Self {
         Self {
             spec,
-            method,
-            steps: 0,
+            trainer,
+            given: Map::new(),
+            spelling: Spelling::Key,
+            steps: Self::STEPS,
             batch: None,
             rule: Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 },
-            rate: 0.02,
-            schedule: Schedule::Constant,
+            rate: Self::RATE,
+            schedule: None,
             clip: None,
             replacement: None,
-            beam: 5,
-            window: 100,
+            replaces: true,
+            beam: BEAM.default_count(),
+            window: Self::WINDOW,
             most_vectors: usize::MAX,
             seed: 0,
         }
-        .steps(20_000)
     }
 
-    /// How many steps. Sets the [schedule](Self::schedule) and the [replacement](Self::replacement) to the defaults for so
-    /// many, so it comes before them.
+    /// Sets a setting of the trainer, by name.
+    ///
+    /// ```
+    /// use wgvq::{GradientTraining, Trainer};
+    /// let training = GradientTraining::new("VQ8".parse()?, Trainer::SOFT).set("tau", "5:500");
+    /// # let x = ndarray::Array2::from_shape_fn((100, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
+    /// let error = training.set("decay", 0.9).start(&wgvq::Engine::cpu(), &x).err().unwrap();
+    /// assert_eq!(error.to_string(), "decay belongs to ema; leave it out, soft has tau");
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.given.insert(name.to_string(), value.into());
+        self
+    }
+
+    /// Sets settings of the trainer, which messages then spell in this way.
+    pub fn set_all(mut self, given: Map<String, Value>, spelling: Spelling) -> Self {
+        self.given.extend(given);
+        self.spelling = spelling;
+        self
+    }
+
+    /// How many steps.
     pub fn steps(mut self, steps: u64) -> Self {
         self.steps = steps;
-        self.schedule = Schedule::Cosine { steps: self.schedule_steps().max(1), floor: 0.0 };
-        // A curve has no codewords to spare: its segments would be torn.
-        self.replacement =
-            if self.stages().is_some() { None } else { Replacement::new(500, steps / 10 * 9).ok() };
         self
     }
 
@@ -264,19 +215,27 @@ impl GradientTraining {
 
     /// How the learning rate changes: over all steps, or over those of each stage of an SFVQ.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
+        self.schedule = Some(schedule);
         self
     }
 
     /// The most that the norm of all gradients may be.
-    pub fn clip(mut self, clip: Option<f32>) -> Self {
-        self.clip = clip;
+    pub fn clip(mut self, clip: f32) -> Self {
+        self.clip = Some(clip);
         self
     }
 
-    /// When codewords are replaced, if they are.
-    pub fn replacement(mut self, replacement: Option<Replacement>) -> Self {
-        self.replacement = replacement;
+    /// When codewords are replaced.
+    pub fn replacement(mut self, replacement: Replacement) -> Self {
+        self.replacement = Some(replacement);
+        self.replaces = true;
+        self
+    }
+
+    /// Replaces no codewords.
+    pub fn without_replacement(mut self) -> Self {
+        self.replacement = None;
+        self.replaces = false;
         self
     }
 
@@ -322,11 +281,8 @@ impl GradientTraining {
             layout.sizes.iter().zip(&layout.columns).map(|(k, columns)| k * columns.len()).sum();
         // Of each vector of a batch: what the operations between it and the loss hold, and a score of every codeword where
         // all of them have a part in it.
-        let scores = match self.method {
-            Method::Soft { .. } | Method::Gumbel { .. } => 6 * codewords,
-            _ => codewords,
-        };
-        let batch = self.batch.unwrap_or(BATCH) * (12 * d * layout.sizes.len() + scores);
+        let scores = if self.trainer.weighs_all { 6 * codewords } else { codewords };
+        let batch = self.batch.unwrap_or(Self::BATCH) * (12 * d * layout.sizes.len() + scores);
         Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10 * numbers + batch) as f64 })
     }
 
@@ -362,7 +318,7 @@ impl GradientTraining {
     fn check(&self) -> Result<()> {
         for (number, what) in [
             (self.steps, "steps"),
-            (self.batch.unwrap_or(BATCH) as u64, "vectors per batch"),
+            (self.batch.unwrap_or(Self::BATCH) as u64, "vectors per batch"),
             (self.window, "steps per window"),
         ] {
             if number == 0 {
@@ -376,12 +332,11 @@ impl GradientTraining {
             )));
         }
         let kind = self.kind()?;
-        let by_noise = matches!(self.method, Method::Nsvq | Method::Diveq { .. });
-        if let (Some(why), false) = (kind.by_noise_alone(), by_noise) {
+        self.settings()?;
+        if let (Some(why), None) = (kind.by_noise_alone(), &self.trainer.noise) {
             return Err(Error::input(format!(
                 "{} is trained by nsvq or diveq, not by {}{why}",
-                self.spec,
-                self.method.name()
+                self.spec, self.trainer.name
             )));
         }
         let Some(stages) = self.stages() else { return Ok(()) };
@@ -401,6 +356,33 @@ impl GradientTraining {
         Ok(())
     }
 
+    /// The settings of the trainer.
+    fn settings(&self) -> Result<Settings> {
+        let known = self.trainer.settings;
+        for (name, value) in &self.given {
+            let Some(setting) = known.iter().find(|setting| setting.name == name) else {
+                let has = |trainer: &&&Trainer| trainer.settings.iter().any(|setting| setting.name == name);
+                let owners: Vec<&str> = TRAINERS.iter().filter(has).map(|trainer| trainer.name).collect();
+                let here = known.iter().copied();
+                return Err(not_here(name, self.spelling, &owners, self.trainer.name, here, ""));
+            };
+            setting.check(value, self.spelling)?;
+        }
+        Ok(Settings::new(known.to_vec(), self.given.clone()))
+    }
+
+    /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn.
+    fn replacement_in_use(&self) -> Option<Replacement> {
+        let default = || Replacement::new(Self::REPLACE_EVERY, self.steps / 10 * 9).ok();
+        let replaces = self.replaces && self.stages().is_none();
+        self.replacement.or_else(|| if replaces { default() } else { None })
+    }
+
+    fn schedule_in_use(&self) -> Schedule {
+        let default = || Schedule::Cosine { steps: self.schedule_steps().max(1), floor: 0.0 };
+        self.schedule.clone().unwrap_or_else(default)
+    }
+
     /// The kind, as one that is trained by gradient.
     fn kind(&self) -> Result<&dyn ByGradient> {
         self.spec.node().by_gradient().ok_or_else(|| {
@@ -417,7 +399,7 @@ impl GradientTraining {
             Some(batch) if batch > n => {
                 Err(Error::input(format!("batches of {batch} vectors of {n}; a batch can have {n} at most")))
             }
-            batch => Ok(batch.unwrap_or(BATCH.min(n))),
+            batch => Ok(batch.unwrap_or(Self::BATCH.min(n))),
         }
     }
 
@@ -432,6 +414,6 @@ impl GradientTraining {
     }
 
     fn optimizer(&self) -> Optimizer {
-        Optimizer::new(self.rule, self.rate).schedule(self.schedule.clone()).clip(self.clip)
+        Optimizer::new(self.rule, self.rate).schedule(self.schedule_in_use()).clip(self.clip)
     }
 }

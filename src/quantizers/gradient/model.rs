@@ -4,16 +4,17 @@ use std::ops::Range;
 
 use ndarray::{Array2, s};
 
+use super::GradientTraining;
 use super::curve::{self, Stages};
 use super::joint_noise::JointNoise;
-use super::{GradientTraining, Method};
+use super::trainers::Numbers;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::rng::Rng;
-use crate::train::estimators::displacement::{Direction, Noise};
+use crate::train::estimators::displacement::Noise;
 
 /// A graph from a batch to the error of the quantizer.
 pub(super) struct Model {
@@ -110,11 +111,9 @@ impl Model {
         let codebooks = start.iter().enumerate();
         let codebooks = codebooks.map(|(j, start)| graph.parameter(&format!("codebook.{j}"), start.view()));
         let codebooks = codebooks.collect::<Result<Vec<_>>>()?;
-        let direction = match training.method {
-            Method::Nsvq if codebooks.len() > 1 => Some(Direction::Random),
-            Method::Diveq { deviation } if codebooks.len() > 1 => Some(Direction::Codeword { deviation }),
-            _ => None,
-        };
+        let settings = training.settings()?;
+        let noise = training.trainer.noise.as_ref().filter(|_| codebooks.len() > 1);
+        let direction = noise.map(|noise| (noise.direction)(&settings));
         let (output, quantized) = if let Some(direction) = direction {
             let kind = training.kind()?;
             let coder = kind.quantizer(start.to_vec(), training.beam)?.prepare(engine)?;
@@ -148,9 +147,10 @@ impl Model {
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let seed = training.seed.wrapping_add((j as u64) << 32);
-            let estimator = match training.kind()?.curve_bits() {
-                Some(_) => training.method.curve_estimator(seed)?,
-                None => training.method.estimator(d, seed)?,
+            let numbers = Numbers { settings: &training.settings()?, d, steps: training.steps, seed };
+            let estimator = match (training.kind()?.curve_bits(), &training.trainer.noise) {
+                (Some(_), Some(noise)) => (noise.curve)(&numbers)?,
+                _ => (training.trainer.estimator)(&numbers)?,
             };
             let result = graph.quantize(part, codebook, estimator)?;
             if layout.residual && j + 1 < codebooks.len() {

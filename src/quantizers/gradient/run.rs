@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::curve;
 use super::model::Model;
-use super::{GradientTraining, Method};
+use super::{GradientTraining, Trainer};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::metrics::Usage;
@@ -123,8 +123,8 @@ impl GradientRun {
     }
 
     /// How the gradient gets through the quantizer.
-    pub fn method(&self) -> &Method {
-        &self.training.method
+    pub fn trainer(&self) -> &'static Trainer {
+        self.training.trainer
     }
 
     /// Vectors that it trains on.
@@ -173,7 +173,7 @@ impl GradientRun {
             rate = self.optimizer.rate();
             self.record_step((self.step - first) as usize)?;
             self.step += 1;
-            if let Some(replacement) = self.training.replacement.filter(|r| r.is_due(self.step)) {
+            if let Some(replacement) = self.training.replacement_in_use().filter(|r| r.is_due(self.step)) {
                 // What is not finite cannot be copied either.
                 self.check_losses(first)?;
                 let mut counts = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs of every method on every spec it can train.
+//! Runs of every trainer on every spec it can train.
 
 use std::cell::Cell;
 
@@ -20,21 +20,16 @@ fn vectors() -> Array2<f32> {
     Array2::from_shape_fn((600, 6), |(row, column)| places[[row % 12, column]] + 3.0 * rng.normal())
 }
 
-fn methods() -> [Method; 7] {
-    let temperature = Temperature::annealed(20.0, 400.0, 300).unwrap();
-    [
-        Method::Ste { commitment: 0.25 },
-        Method::Ema { decay: 0.9 },
-        Method::Soft { temperature },
-        Method::Gumbel { sharpness: 200.0, temperature: Temperature::fixed(1.0).unwrap() },
-        Method::Nsvq,
-        Method::Diveq { deviation: 1e-3 },
-        Method::Rotation { commitment: 0.25 },
-    ]
-}
-
-fn training(spec: &str, method: Method) -> GradientTraining {
-    GradientTraining::new(spec.parse().unwrap(), method).steps(300).batch(64).rate(0.03).window(50).seed(5)
+/// Softer than by default, as these runs are short.
+fn training(spec: &str, trainer: &'static Trainer) -> GradientTraining {
+    let training = GradientTraining::new(spec.parse().unwrap(), trainer);
+    let training = training.steps(300).batch(64).rate(0.03).window(50).seed(5);
+    match trainer.name {
+        "ema" => training.set("decay", 0.9),
+        "soft" => training.set("tau", "20:400"),
+        "gumbel" => training.set("sharpness", 200),
+        _ => training,
+    }
 }
 
 fn mse(engine: &Engine, quantizer: &dyn Quantizer, x: &Array2<f32>) -> f64 {
@@ -42,20 +37,19 @@ fn mse(engine: &Engine, quantizer: &dyn Quantizer, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-/// All pairs on the CPU; on the GPU, which runs the same graphs by kernels that are tested by themselves, each method once.
+/// All pairs on the CPU; on the GPU, which runs the same graphs by kernels that are tested by themselves, each trainer once.
 #[test]
-fn every_method_trains_every_spec_it_can() {
+fn every_trainer_trains_every_spec_it_can() {
     let (x, specs) = (vectors(), ["VQ8", "RQ2x3", "PQ2x3", "AQ2x3"]);
     for engine in engines() {
-        for (at, method) in methods().into_iter().enumerate() {
-            let by_noise = matches!(method, Method::Nsvq | Method::Diveq { .. });
-            let specs = if by_noise { &specs[..] } else { &specs[..3] };
+        for (at, trainer) in TRAINERS.iter().copied().enumerate() {
+            let specs = if trainer.noise.is_some() { &specs[..] } else { &specs[..3] };
             let specs = if engine.is_gpu() { &specs[at % specs.len()..][..1] } else { specs };
             for spec in specs {
-                let start = training(spec, method).start(&engine, &x).unwrap().quantizer().unwrap();
-                let trained = training(spec, method).fit(&engine, &x).unwrap();
+                let start = training(spec, trainer).start(&engine, &x).unwrap().quantizer().unwrap();
+                let trained = training(spec, trainer).fit(&engine, &x).unwrap();
                 let (before, after) = (mse(&engine, &*start, &x), mse(&engine, &*trained, &x));
-                let name = method.name();
+                let name = trainer.name;
                 assert!(after < 0.9 * before, "{spec} by {name} on {}: {before} to {after}", engine.name());
             }
         }
@@ -67,7 +61,7 @@ fn noise_ends_where_k_means_does() {
     let mut rng = Rng::new(4, 0);
     // Not in clusters: where there are some, all depends on the start.
     let (engine, x) = (Engine::cpu(), Array2::from_shape_simple_fn((600, 4), || rng.normal()));
-    let trained = training("VQ16", Method::Nsvq).steps(1000).fit(&engine, &x).unwrap();
+    let trained = training("VQ16", Trainer::NSVQ).steps(1000).fit(&engine, &x).unwrap();
     let classical = KMeans::new(16).fit(&engine, &x).unwrap();
     let found = mse(&engine, &*trained, &x);
     assert!(found < 1.02 * classical.mse, "{found}, {} by k-means", classical.mse);
@@ -80,7 +74,7 @@ fn the_loss_of_noise_is_the_error_of_the_quantizer() {
         let x = vectors();
         for spec in ["RQ2x3", "PQ3x2", "AQ2x3"] {
             // A run of one step: AQ searches in its own way in the second half, which begins at once then.
-            let training = training(spec, Method::Nsvq).steps(1).batch(600).window(1);
+            let training = training(spec, Trainer::NSVQ).steps(1).batch(600).window(1);
             let mut run = training.start(&engine, &x).unwrap();
             let start = run.quantizer().unwrap();
             let loss = run.advance().unwrap().losses[0];
@@ -99,9 +93,9 @@ fn a_run_is_the_same_each_time_and_when_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     for engine in engines() {
-        for (spec, method) in [("VQ32", methods()[1]), ("VQ32", methods()[0]), ("RQ2x4", methods()[4])] {
+        for (spec, trainer) in [("VQ32", Trainer::EMA), ("VQ32", Trainer::STE), ("RQ2x4", Trainer::NSVQ)] {
             let replacement = Replacement::new(60, 250).unwrap().share(0.9).unwrap();
-            let training = training(spec, method).replacement(Some(replacement));
+            let training = training(spec, trainer).replacement(replacement);
             let curve = |run: &mut GradientRun| {
                 let mut losses = Vec::new();
                 while run.step() < 300 {
@@ -125,7 +119,7 @@ fn a_run_is_the_same_each_time_and_when_resumed() {
             half.save_checkpoint(&path).unwrap();
             let mut resumed = training.start(&engine, &x).unwrap();
             resumed.resume(&path).unwrap();
-            assert_eq!(curve(&mut resumed), losses[130..], "{spec} by {}", method.name());
+            assert_eq!(curve(&mut resumed), losses[130..], "{spec} by {}", trainer.name);
             let codebooks = |run: &GradientRun| {
                 let quantizer = run.quantizer().unwrap();
                 quantizer.codebooks().into_iter().cloned().collect::<Vec<_>>()
@@ -149,24 +143,24 @@ fn what_makes_no_sense_is_refused() {
         };
         assert!(error.contains(text), "{error}");
     };
-    says(training("VQ8", Method::Nsvq).batch(0), "0 vectors per batch");
-    says(training("VQ8", Method::Nsvq).batch(601), "batches of 601 vectors of 600");
-    says(training("VQ8", Method::Nsvq).steps(0), "0 steps");
-    says(training("VQ8", Method::Nsvq).rate(-1.0), "a learning rate of -1");
-    says(training("VQ8", Method::Nsvq).rate(f64::NAN), "a learning rate of NaN");
-    says(training("AQ2x3", Method::Ema { decay: 0.9 }), "AQ2x3 is trained by nsvq or diveq, not by ema");
-    says(training("LSQ2x3", Method::Nsvq), "LSQ2x3 cannot be trained by gradient");
-    says(training("VQ8", Method::Ema { decay: 1.0 }), "the decay is 1");
-    says(training("VQ1024", Method::Nsvq), "1024");
+    says(training("VQ8", Trainer::NSVQ).batch(0), "0 vectors per batch");
+    says(training("VQ8", Trainer::NSVQ).batch(601), "batches of 601 vectors of 600");
+    says(training("VQ8", Trainer::NSVQ).steps(0), "0 steps");
+    says(training("VQ8", Trainer::NSVQ).rate(-1.0), "a learning rate of -1");
+    says(training("VQ8", Trainer::NSVQ).rate(f64::NAN), "a learning rate of NaN");
+    says(training("AQ2x3", Trainer::EMA), "AQ2x3 is trained by nsvq or diveq, not by ema");
+    says(training("LSQ2x3", Trainer::NSVQ), "LSQ2x3 cannot be trained by gradient");
+    says(training("VQ8", Trainer::EMA).set("decay", 1.0), "the decay is 1");
+    says(training("VQ1024", Trainer::NSVQ), "1024");
 }
 
 #[test]
 fn a_batch_is_all_there_are_where_there_are_few() {
     let (engine, few) = (Engine::cpu(), vectors().slice(ndarray::s![..40, ..]).to_owned());
-    let mut run = GradientTraining::new("VQ8".parse().unwrap(), Method::Nsvq).start(&engine, &few).unwrap();
+    let mut run = GradientTraining::new("VQ8".parse().unwrap(), Trainer::NSVQ).start(&engine, &few).unwrap();
     assert_eq!(run.batch(), 40);
     assert!(run.advance().unwrap().mse().is_finite());
-    let asked = training("VQ8", Method::Nsvq).batch(41).start(&engine, &few);
+    let asked = training("VQ8", Trainer::NSVQ).batch(41).start(&engine, &few);
     assert!(asked.is_err_and(|error| error.to_string().contains("batches of 41 vectors of 40")));
 }
 
@@ -174,7 +168,7 @@ fn a_batch_is_all_there_are_where_there_are_few() {
 fn a_loss_that_is_not_finite_stops_the_run() {
     let (engine, x) = (Engine::cpu(), vectors());
     let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
-    let training = training("VQ8", Method::Nsvq).rule(rule).rate(1e30).schedule(Schedule::Constant);
+    let training = training("VQ8", Trainer::NSVQ).rule(rule).rate(1e30).schedule(Schedule::Constant);
     let mut run = training.start(&engine, &x).unwrap();
     let error = loop {
         match run.advance() {

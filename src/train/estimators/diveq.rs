@@ -6,7 +6,7 @@
 //! As σ goes to 0, x' goes to c.
 
 use super::displacement::{Direction, Displacement};
-use super::{Estimator, Forward, check_weight};
+use super::{Backward, Estimator, Forward, check_weight};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -48,16 +48,8 @@ impl Estimator for Diveq {
         self.0.record_forward(recorder, x, codebook, step, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        _: &Matrix<f32>,
-        _: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { forward, gradient, dx, dcodebook, .. } = pass;
         self.0.record_backward(recorder, forward, gradient, dx, dcodebook)
     }
 }

@@ -17,7 +17,7 @@ use super::nearest::Nearest;
 use super::pull::Pull;
 use super::scatter::Scatter;
 use super::scratch::Scratch;
-use super::{Estimator, Forward};
+use super::{Backward, Estimator, Forward};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape};
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -122,16 +122,8 @@ impl Estimator for Ema {
         self.pull.record_loss(recorder, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         recorder.copy(gradient, dx)?;
         self.pull.record_gradients(recorder, x, codebook, &forward.codes, dx, dcodebook)
     }

@@ -11,7 +11,7 @@
 use super::nearest::Nearest;
 use super::scatter::Scatter;
 use super::softmin::Softmin;
-use super::{Estimator, Forward, Temperature, noise_seed};
+use super::{Backward, Estimator, Forward, Temperature, noise_seed};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::{Distribution, Op};
@@ -104,16 +104,8 @@ impl Estimator for Gumbel {
         recorder.fill(loss, 0.0)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         let [weights, _, _] = forward.saved.get("gumbel")?;
         self.scatter.record(recorder, &forward.codes, gradient, dcodebook)?;
         let slope = forward.saved.number;

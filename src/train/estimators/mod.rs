@@ -21,7 +21,7 @@
 //! ```
 //! use ndarray::array;
 //! use wgvq::ops::Op;
-//! use wgvq::train::estimators::{Estimator, Forward, Nsvq};
+//! use wgvq::train::estimators::{Backward, Estimator, Forward, Nsvq};
 //! # fn main() -> wgvq::Result<()> {
 //! let engine = wgvq::Engine::cpu();
 //! let x = engine.upload(array![[0.0_f32, 0.1], [0.1, 0.0], [1.0, 0.9], [0.9, 1.0]].view())?;
@@ -37,7 +37,9 @@
 //!     // The loss is the mean squared error of the output; a decoder would go in between.
 //!     recorder.elementwise(Op::Sub, &forward.output, &x, &mut gradient)?;
 //!     recorder.update(Op::Mul, &mut gradient, 2.0 / (n * d) as f32)?;
-//!     nsvq.record_backward(&mut recorder, &x, &codebook, &forward, &gradient, &mut dx, &mut dcodebook)?;
+//!     let (forward, dx, dcodebook) = (&forward, &mut dx, &mut dcodebook);
+//!     let pass = Backward { x: &x, codebook: &codebook, forward, gradient: &gradient, dx, dcodebook };
+//!     nsvq.record_backward(&mut recorder, pass)?;
 //!     recorder.update(Op::Mul, &mut dcodebook, 0.5)?;
 //!     recorder.update(Op::Sub, &mut codebook, &dcodebook)?;
 //!     recorder.submit()?;
@@ -91,6 +93,22 @@ use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
+/// What a backward pass goes from, and where its gradients go.
+pub struct Backward<'a> {
+    /// The vectors (n, d) that `forward` was computed from.
+    pub x: &'a Matrix<f32>,
+    /// The codebook (k, d) that `forward` was computed from.
+    pub codebook: &'a Matrix<f32>,
+    /// The forward pass.
+    pub forward: &'a Forward,
+    /// The gradient of the loss by `forward.output`, (n, d).
+    pub gradient: &'a Matrix<f32>,
+    /// The gradient of the loss by x, (n, d), which is overwritten.
+    pub dx: &'a mut Matrix<f32>,
+    /// The gradient of the loss by the codebook, (k, d), which is overwritten.
+    pub dcodebook: &'a mut Matrix<f32>,
+}
+
 /// What stands for "the nearest codeword" while a codebook is trained by gradient.
 ///
 /// An estimator is for one quantizer of a model: the buffers that it keeps are of that quantizer's shapes.
@@ -115,26 +133,12 @@ pub trait Estimator: Send {
         forward: &mut Forward,
     ) -> Result<()>;
 
-    /// Records the backward pass: from the `gradient` (n, d) of the loss by `forward.output` to those by x, `dx` (n, d), and
-    /// by the codebook, `dcodebook` (k, d), which are overwritten. The gradient of `forward.loss`, with weight 1, is
-    /// in them.
-    ///
-    /// `x` and `codebook` have to be what `forward` was computed from.
+    /// Records the backward pass. The gradient of `forward.loss`, with weight 1, is in what it computes.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit, or if `forward` does not come from this kind of
     /// estimator; [`Device`](crate::ErrorKind::Device) if the device has no room.
-    #[expect(clippy::too_many_arguments, reason = "a forward pass, a gradient, and where two gradients go")]
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()>;
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()>;
 
     /// Records a change of the codebook that is not by gradient, behind the backward pass. Nothing, but for
     /// [`Ema`].
@@ -203,17 +207,8 @@ impl Estimator for Box<dyn Estimator> {
         (**self).record_forward(recorder, x, codebook, step, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
-        (**self).record_backward(recorder, x, codebook, forward, gradient, dx, dcodebook)
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        (**self).record_backward(recorder, pass)
     }
 
     fn record_update(

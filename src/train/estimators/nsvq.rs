@@ -9,7 +9,7 @@
 //! and one shorter than 2⁻⁵⁰ displaces nothing here.
 
 use super::displacement::{Direction, Displacement};
-use super::{Estimator, Forward};
+use super::{Backward, Estimator, Forward};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -43,16 +43,8 @@ impl Estimator for Nsvq {
         self.0.record_forward(recorder, x, codebook, step, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        _: &Matrix<f32>,
-        _: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { forward, gradient, dx, dcodebook, .. } = pass;
         self.0.record_backward(recorder, forward, gradient, dx, dcodebook)
     }
 }

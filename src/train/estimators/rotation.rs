@@ -8,7 +8,7 @@
 
 use super::nearest::Nearest;
 use super::pull::Pull;
-use super::{Estimator, Forward};
+use super::{Backward, Estimator, Forward};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ use crate::error::Result;
 ///
 /// ```
 /// use ndarray::array;
-/// use wgvq::train::estimators::{Estimator, Forward, Rotation};
+/// use wgvq::train::estimators::{Backward, Estimator, Forward, Rotation};
 /// # fn main() -> wgvq::Result<()> {
 /// let engine = wgvq::Engine::cpu();
 /// let x = engine.upload(array![[2.0_f32, 0.0]].view())?;
@@ -28,7 +28,9 @@ use crate::error::Result;
 /// let mut rotation = Rotation::new(0.0, 0.0)?;
 /// let mut recorder = engine.recorder();
 /// rotation.record_forward(&mut recorder, &x, &codebook, 0, &mut forward)?;
-/// rotation.record_backward(&mut recorder, &x, &codebook, &forward, &gradient, &mut dx, &mut dcodebook)?;
+/// let (forward, dx, dcodebook) = (&forward, &mut dx, &mut dcodebook);
+/// let pass = Backward { x: &x, codebook: &codebook, forward, gradient: &gradient, dx, dcodebook };
+/// rotation.record_backward(&mut recorder, pass)?;
 /// recorder.submit()?;
 /// // What pointed along the codeword points along the vector, and is half as long, as the codeword is.
 /// let dx = dx.download()?;
@@ -68,16 +70,8 @@ impl Estimator for Rotation {
         self.pull.record_loss(recorder, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         recorder.rotation_grad(x, &forward.output, gradient, dx)?;
         self.pull.record_gradients(recorder, x, codebook, &forward.codes, dx, dcodebook)
     }

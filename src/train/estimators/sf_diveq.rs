@@ -12,7 +12,7 @@ use super::dither::Dither;
 use super::nearest::Nearest;
 use super::scatter::Scatter;
 use super::scratch::Scratch;
-use super::{Estimator, Forward, check_weight};
+use super::{Backward, Estimator, Forward, check_weight};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::ops::Op;
@@ -99,16 +99,8 @@ impl Estimator for SfDiveq {
         recorder.fill(loss, 0.0)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         let [shares, residuals, directions, other_residuals, other_directions] = forward.saved.get(NAME)?;
         let engine = recorder.engine().clone();
         let ends = (codebook.rows().saturating_sub(1), codebook.cols());

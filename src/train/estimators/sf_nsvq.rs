@@ -8,7 +8,7 @@
 use super::displacement::{Direction, Displacement};
 use super::dither::Dither;
 use super::scratch::Scratch;
-use super::{Estimator, Forward};
+use super::{Backward, Estimator, Forward};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -57,16 +57,8 @@ impl Estimator for SfNsvq {
         self.displacement.record_forward(recorder, x, drawn.points, step, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        _: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { codebook, forward, gradient, dx, dcodebook, .. } = pass;
         let segments = codebook.rows().saturating_sub(1);
         let dpoints = self.dpoints.room(recorder.engine(), (segments, codebook.cols()))?;
         self.displacement.record_backward(recorder, forward, gradient, dx, dpoints)?;

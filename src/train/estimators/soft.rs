@@ -8,7 +8,7 @@
 
 use super::nearest::Nearest;
 use super::softmin::Softmin;
-use super::{Estimator, Forward, Temperature};
+use super::{Backward, Estimator, Forward, Temperature};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -77,16 +77,8 @@ impl Estimator for Soft {
         recorder.fill(loss, 0.0)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         let [weights, _, _] = forward.saved.get("soft")?;
         recorder.transposed_matmul(weights, gradient, dcodebook)?;
         let tau = forward.saved.number;

@@ -7,7 +7,7 @@
 
 use super::nearest::Nearest;
 use super::pull::Pull;
-use super::{Estimator, Forward};
+use super::{Backward, Estimator, Forward};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ use crate::error::Result;
 ///
 /// ```
 /// use ndarray::array;
-/// use wgvq::train::estimators::{Estimator, Forward, Ste};
+/// use wgvq::train::estimators::{Backward, Estimator, Forward, Ste};
 /// # fn main() -> wgvq::Result<()> {
 /// let engine = wgvq::Engine::cpu();
 /// let x = engine.upload(array![[1.0_f32, 2.0]].view())?;
@@ -28,7 +28,9 @@ use crate::error::Result;
 /// let mut ste = Ste::new(1.0, 0.25)?;
 /// let mut recorder = engine.recorder();
 /// ste.record_forward(&mut recorder, &x, &codebook, 0, &mut forward)?;
-/// ste.record_backward(&mut recorder, &x, &codebook, &forward, &gradient, &mut dx, &mut dcodebook)?;
+/// let (forward, dx, dcodebook) = (&forward, &mut dx, &mut dcodebook);
+/// let pass = Backward { x: &x, codebook: &codebook, forward, gradient: &gradient, dx, dcodebook };
+/// ste.record_backward(&mut recorder, pass)?;
 /// recorder.submit()?;
 /// assert_eq!(forward.output.download()?, array![[1.0, 0.0]]);
 /// assert_eq!(forward.loss.download()?, array![[1.25 * 4.0 / 2.0]]);
@@ -69,16 +71,8 @@ impl Estimator for Ste {
         self.pull.record_loss(recorder, forward)
     }
 
-    fn record_backward(
-        &mut self,
-        recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        forward: &Forward,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
-    ) -> Result<()> {
+    fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
+        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
         recorder.copy(gradient, dx)?;
         self.pull.record_gradients(recorder, x, codebook, &forward.codes, dx, dcodebook)
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use wgvq::serde_json::{Map, Value};
-use wgvq::{DefaultValue, KINDS, Kind, Setting, Stage, Training, Values};
+use wgvq::{DefaultValue, KINDS, Kind, Setting, Stage, TRAINERS, Training, Values};
 
 /// The settings of training that were given, of any kind.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub struct TrainSettings(pub Map<String, Value>);
 /// The settings of encoding that were given. A model remembers what it was trained with; these say otherwise.
 #[derive(Debug)]
 pub struct EncodeSettings(pub Map<String, Value>);
+
+/// The settings of trainers by gradient that were given.
+#[derive(Debug)]
+pub struct TrainerSettings(pub Map<String, Value>);
 
 /// The settings of k-means of one codebook that were given.
 #[derive(Debug)]
@@ -31,14 +35,24 @@ static TRAIN: LazyLock<Vec<Flag>> = LazyLock::new(|| {
         let spec = kind.examples[0].parse();
         spec.is_ok_and(|spec| Training::new(spec).codewords().is_ok())
     };
-    flags(KINDS.iter().filter(can_be_trained).copied(), |_| true)
+    flags(KINDS.iter().filter(can_be_trained).map(of_kind), |_| true)
 });
 
 static ENCODE: LazyLock<Vec<Flag>> =
-    LazyLock::new(|| flags(KINDS.iter().copied(), |setting| setting.stage == Stage::Encode));
+    LazyLock::new(|| flags(KINDS.iter().map(of_kind), |setting| setting.stage == Stage::Encode));
 
 static KMEANS: LazyLock<Vec<Flag>> =
-    LazyLock::new(|| flags(KINDS.iter().copied().filter(|kind| kind.name == "VQ"), |_| true));
+    LazyLock::new(|| flags(KINDS.iter().filter(|kind| kind.name == "VQ").map(of_kind), |_| true));
+
+static TRAINER: LazyLock<Vec<Flag>> =
+    LazyLock::new(|| flags(TRAINERS.iter().map(|trainer| (trainer.name, trainer.settings)), |_| true));
+
+fn of_kind(kind: &&'static Kind) -> Owner {
+    (kind.name, kind.settings)
+}
+
+/// Who has settings, and which.
+type Owner = (&'static str, &'static [&'static Setting]);
 
 /// The options of [`EncodeSettings`] together, for what they conflict with.
 pub const ENCODE_SETTINGS: &str = "encode_settings";
@@ -49,18 +63,18 @@ struct Flag {
     owners: Vec<(&'static Setting, Vec<&'static str>)>,
 }
 
-/// An option for each setting of `kinds` that is `wanted`.
-fn flags(kinds: impl Iterator<Item = &'static Kind>, wanted: impl Fn(&Setting) -> bool) -> Vec<Flag> {
+/// An option for each setting that is `wanted`.
+fn flags(owners: impl Iterator<Item = Owner>, wanted: impl Fn(&Setting) -> bool) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
-    for kind in kinds {
-        for setting in kind.settings.iter().copied().filter(|setting| wanted(setting)) {
+    for (name, settings) in owners {
+        for setting in settings.iter().copied().filter(|setting| wanted(setting)) {
             let Some(flag) = flags.iter_mut().find(|flag| flag.setting().name == setting.name) else {
-                flags.push(Flag { owners: vec![(setting, vec![kind.name])] });
+                flags.push(Flag { owners: vec![(setting, vec![name])] });
                 continue;
             };
             match flag.owners.iter_mut().find(|(known, _)| known.default == setting.default) {
-                Some((_, names)) => names.push(kind.name),
-                None => flag.owners.push((setting, vec![kind.name])),
+                Some((_, names)) => names.push(name),
+                None => flag.owners.push((setting, vec![name])),
             }
         }
     }
@@ -92,8 +106,12 @@ impl Flag {
 
     fn arg(&self) -> Arg {
         let setting = self.setting();
-        let is_of_kmeans = KMEANS.iter().any(|flag| flag.setting().name == setting.name);
-        let heading = if is_of_kmeans { "Settings of k-means" } else { "Settings of quantizers" };
+        let is_among = |flags: &[Flag]| flags.iter().any(|flag| flag.setting().name == setting.name);
+        let heading = match setting.name {
+            _ if is_among(&KMEANS) => "Settings of k-means",
+            _ if is_among(&TRAINER) => "Training by gradient",
+            _ => "Settings of quantizers",
+        };
         let arg = Arg::new(setting.name).long(setting.name.replace('_', "-"));
         let arg = arg.value_name(setting.name.to_uppercase());
         let arg = arg.help(self.help()).help_heading(heading);
@@ -146,4 +164,5 @@ macro_rules! from_flags {
 
 from_flags!(TrainSettings, TRAIN, "train_settings");
 from_flags!(EncodeSettings, ENCODE, ENCODE_SETTINGS);
+from_flags!(TrainerSettings, TRAINER, "trainer_settings");
 from_flags!(KMeansSettings, KMEANS, "kmeans_settings");

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use wgvq::Spec;
 use wgvq::train::Covariance;
+use wgvq::{Spec, TRAINERS, Trainer};
 
 use super::{Data, TrainSettings};
 use crate::gradient_options::GradientOptions;
@@ -23,8 +24,8 @@ pub struct Train {
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub output: PathBuf,
     /// How the codebooks are found [default: kmeans, and nsvq for SFVQ]
-    #[arg(long, value_enum)]
-    pub trainer: Option<TrainerName>,
+    #[arg(long, value_parser = trainers())]
+    pub trainer: Option<TrainerChoice>,
     /// Shape of the mixture's components [default: diagonal]
     #[arg(long, value_enum)]
     pub covariance: Option<CovarianceName>,
@@ -40,26 +41,32 @@ pub struct Train {
     pub gradient: GradientOptions,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum TrainerName {
-    Kmeans,
-    /// A Gaussian mixture by expectation maximization
+/// How codebooks are found.
+#[derive(Clone, Copy, Debug)]
+pub enum TrainerChoice {
+    KMeans,
+    /// A Gaussian mixture by expectation maximization.
     Em,
-    /// Gradient: straight through, with a loss that draws codewords to vectors
-    Ste,
-    /// Gradient: moving averages
-    Ema,
-    /// Gradient: soft quantization
-    Soft,
-    /// Gradient: Gumbel softmax
-    Gumbel,
-    /// Gradient: noise substitution, the one to start with
-    Nsvq,
-    /// Gradient: noise directed at the codeword
-    Diveq,
-    /// Gradient: rotation trick
-    Rotation,
+    Gradient(&'static Trainer),
 }
+
+fn trainers() -> impl TypedValueParser<Value = TrainerChoice> {
+    let own = [
+        PossibleValue::new(KMEANS).help("Clustering"),
+        PossibleValue::new(EM).help("A Gaussian mixture by expectation maximization"),
+    ];
+    let by_gradient = TRAINERS
+        .iter()
+        .map(|trainer| PossibleValue::new(trainer.name).help(format!("Gradient: {}", trainer.title)));
+    PossibleValuesParser::new(own.into_iter().chain(by_gradient)).map(|name| match Trainer::named(&name) {
+        Some(trainer) => TrainerChoice::Gradient(trainer),
+        None if name == EM => TrainerChoice::Em,
+        None => TrainerChoice::KMeans,
+    })
+}
+
+const KMEANS: &str = "kmeans";
+const EM: &str = "em";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum CovarianceName {

@@ -39,9 +39,15 @@ fn passes(engine: &Engine, estimator: &mut dyn Estimator, weight: f32) -> Passed
         recorder.elementwise(Op::Sub, &forward.output, &x, &mut gradient).unwrap();
         recorder.update(Op::Mul, &mut gradient, 2.0 * weight).unwrap();
     }
-    estimator
-        .record_backward(&mut recorder, &x, &corners, &forward, &gradient, &mut dx, &mut dcorners)
-        .unwrap();
+    let pass = Backward {
+        x: &x,
+        codebook: &corners,
+        forward: &forward,
+        gradient: &gradient,
+        dx: &mut dx,
+        dcodebook: &mut dcorners,
+    };
+    estimator.record_backward(&mut recorder, pass).unwrap();
     let mut dither = Dither::new(SEED);
     let drawn = dither.record(&mut recorder, &corners, STEP).unwrap();
     recorder.submit().unwrap();

@@ -173,9 +173,15 @@ fn worst(engine: &Engine, estimator: &mut dyn Estimator, reference: Reference, o
     let mut recorder = engine.recorder();
     estimator.record_forward(&mut recorder, &on_x, &on_codebook, STEP, &mut forward).unwrap();
     let g = there(&gradient);
-    estimator
-        .record_backward(&mut recorder, &on_x, &on_codebook, &forward, &g, &mut dx, &mut dcodebook)
-        .unwrap();
+    let pass = Backward {
+        x: &on_x,
+        codebook: &on_codebook,
+        forward: &forward,
+        gradient: &g,
+        dx: &mut dx,
+        dcodebook: &mut dcodebook,
+    };
+    estimator.record_backward(&mut recorder, pass).unwrap();
     recorder.random_fill(of, noise_seed(SEED), STEP, &mut noise).unwrap();
     recorder.submit().unwrap();
 

@@ -47,9 +47,10 @@ fn speed() {
         for mut estimator in estimators {
             time(estimator.name(), &mut |recorder, step| {
                 estimator.record_forward(recorder, &x, &codebook, step, &mut forward).unwrap();
-                estimator
-                    .record_backward(recorder, &x, &codebook, &forward, &gradient, &mut dx, &mut dcodebook)
-                    .unwrap();
+                let (forward, dx, dcodebook) = (&forward, &mut dx, &mut dcodebook);
+                let pass =
+                    Backward { x: &x, codebook: &codebook, forward, gradient: &gradient, dx, dcodebook };
+                estimator.record_backward(recorder, pass).unwrap();
             });
         }
         let mut packed = crate::kernels::prepare_codebook::Codebook::new(
