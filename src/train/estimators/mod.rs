@@ -37,8 +37,14 @@
 //!     // The loss is the mean squared error of the output; a decoder would go in between.
 //!     recorder.elementwise(Op::Sub, &forward.output, &x, &mut gradient)?;
 //!     recorder.update(Op::Mul, &mut gradient, 2.0 / (n * d) as f32)?;
-//!     let (forward, dx, dcodebook) = (&forward, &mut dx, &mut dcodebook);
-//!     let pass = Backward { x: &x, codebook: &codebook, forward, gradient: &gradient, dx, dcodebook };
+//!     let pass = Backward {
+//!         x: &x,
+//!         codebook: &codebook,
+//!         forward: &forward,
+//!         gradient: &gradient,
+//!         dx: &mut dx,
+//!         dcodebook: &mut dcodebook,
+//!     };
 //!     nsvq.record_backward(&mut recorder, pass)?;
 //!     recorder.update(Op::Mul, &mut dcodebook, 0.5)?;
 //!     recorder.update(Op::Sub, &mut codebook, &dcodebook)?;
