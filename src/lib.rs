@@ -29,7 +29,7 @@
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
 //! - [`selftest`] holds every kernel against float64 on your device.
 
-#![warn(missing_docs)]
+#![deny(missing_docs)]
 
 pub mod coding;
 mod cpu;
@@ -46,6 +46,8 @@ pub mod ops;
 pub mod privacy;
 mod quantizers;
 mod rng;
+#[cfg(feature = "sample")]
+pub mod sample;
 mod scale;
 pub mod search;
 pub mod selftest;

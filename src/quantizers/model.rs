@@ -7,7 +7,8 @@ use ndarray::{Array2, ArrayD};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Quantizer, Spec, scaled};
+use super::scaled::{has_units, scaled};
+use super::{Quantizer, Spec};
 use crate::error::{Context, Error, Result};
 use crate::io;
 use crate::scale::Scale;
@@ -130,7 +131,7 @@ impl Parts<'_> {
         }
         let scaled_spec = spec.times(self.scale.factor());
         let inner = scaled_spec.node().load(self)?;
-        let quantizer = scaled::scaled(inner, self.scale);
+        let quantizer = scaled(inner, self.scale);
         if quantizer.spec() != spec {
             return Err(Error::input(format!("it says it is {spec} and holds {}", quantizer.spec())));
         }
@@ -150,7 +151,7 @@ impl Parts<'_> {
     /// Takes the tensor `name`, of two dimensions, if there is one.
     pub fn optional_tensor(&mut self, name: &str) -> Result<Option<Array2<f32>>> {
         let Some(mut tensor) = self.tensors.remove(name) else { return Ok(None) };
-        if scaled::has_units(name) {
+        if has_units(name) {
             self.scale.apply(&mut tensor);
         }
         let shape = tensor.shape().to_vec();

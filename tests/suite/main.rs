@@ -1,4 +1,4 @@
-//! What users see: the library by its public face, and the program by its commands.
+//! The library by its public face.
 
 mod common;
 
@@ -7,30 +7,6 @@ mod kmeans;
 mod mixture;
 mod quantizers;
 mod rooms;
+mod space_filling;
 mod tree_residual;
 mod variable_rate;
-
-#[cfg(feature = "cli")]
-mod cli;
-#[cfg(feature = "cli")]
-mod curves;
-#[cfg(feature = "cli")]
-mod format;
-#[cfg(feature = "cli")]
-mod golden;
-#[cfg(feature = "cli")]
-mod gradient;
-#[cfg(feature = "cli")]
-mod interpret;
-#[cfg(feature = "cli")]
-mod kills;
-#[cfg(feature = "cli")]
-mod limits;
-#[cfg(feature = "cli")]
-mod privacy;
-#[cfg(feature = "cli")]
-mod search;
-#[cfg(feature = "cli")]
-mod space_filling;
-#[cfg(feature = "cli")]
-mod values;

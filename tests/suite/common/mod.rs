@@ -1,9 +1,6 @@
 //! What several integration tests need.
 
-#[cfg(feature = "cli")]
-pub mod cli;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use wgvq::ndarray::Array2;
@@ -37,7 +34,13 @@ pub fn clustered(n: usize, d: usize, centres: usize, seed: u64) -> Array2<f32> {
     x
 }
 
+/// The top of the repository.
+pub fn root() -> &'static Path {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("shaders").is_dir()).expect("the package is in the repository")
+}
+
 /// The bundled sample.
 pub fn sample() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/wordnet.npy")
+    root().join("data/wordnet.npy")
 }

@@ -1,14 +1,12 @@
 //! `wgvq interpret`, end to end.
 
-use std::path::PathBuf;
-
 use crate::common::cli::{Cli, devices};
 use serde_json::{Value, json};
 use wgvq::Quantizer;
 use wgvq::ndarray::{Array2, Axis};
 
 fn bundled(name: &str) -> String {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data").join(name).to_str().unwrap().to_string()
+    crate::common::root().join("data").join(name).to_str().unwrap().to_string()
 }
 
 /// Saves a plain quantizer with these codewords.

@@ -10,7 +10,9 @@ use wgvq::io::{self, Dataset, RowWriter};
 use wgvq::metrics::Metric;
 use wgvq::ndarray::Array2;
 use wgvq::search::{self, Search};
-use wgvq::{Batching, Codes, Context, Engine, Error, Evaluation, Result, Spec, Training, encode_batches};
+use wgvq::{
+    Batching, Codes, Context, Engine, Error, Evaluation, Result, Spec, Training, encode_batches, sample,
+};
 
 use crate::Verdict;
 use crate::args::{Common, Demo};
@@ -18,12 +20,6 @@ use crate::figures::{Figures, Loss, LossOf, print_json};
 use crate::plots::{self, Labels, Series};
 use crate::stdout::say;
 use crate::words::html;
-
-/// Sentence embeddings of dictionary entries: `data/README.md` tells where they come from.
-const SAMPLE: &[u8] = include_bytes!("../../../data/wordnet.npy");
-
-/// More of them, held out.
-const QUERIES: &[u8] = include_bytes!("../../../data/wordnet_queries.npy");
 
 /// The quantizers that are tried, the smallest codes first; the files are those of the last one.
 const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"];
@@ -45,8 +41,8 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         )));
     }
     let (sample, queries) = (folder.join("sample.npy"), folder.join("queries.npy"));
-    io::write_file(&sample, SAMPLE, true)?;
-    io::write_file(&queries, QUERIES, true)?;
+    io::write_file(&sample, sample::VECTORS, true)?;
+    io::write_file(&queries, sample::QUERIES, true)?;
     let (data, queries) = (io::open(&sample)?, io::open(&queries)?);
     common.check_memory(needed(&data)?, "the demo", "train on fewer vectors of your own")?;
     let engine = common.engine()?;

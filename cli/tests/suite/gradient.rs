@@ -84,7 +84,10 @@ fn settings_that_make_no_sense_are_refused() {
         ("--spec VQ32 --trainer nsvq --lr NaN", "a learning rate of NaN"),
         ("--spec VQ32 --trainer soft --tau 0", "must be a number above 0, or two such as 20:1000"),
         ("--spec VQ32 --trainer soft --tau hot", "must be a number above 0, or two such as 20:1000"),
-        ("--spec VQ32 --trainer nsvq --tau 1", "--tau belongs to soft and gumbel; leave it out, nsvq has none"),
+        (
+            "--spec VQ32 --trainer nsvq --tau 1",
+            "--tau belongs to soft and gumbel; leave it out, nsvq has none",
+        ),
         ("--spec VQ32 --trainer nsvq --batch 0", "0 vectors per batch"),
         ("--spec VQ32 --trainer nsvq --batch 100000", "batches of 100000 vectors of 6000"),
         ("--spec VQ32 --trainer nsvq --steps 0", "0 steps"),

@@ -2,7 +2,7 @@
 //!
 //! The system counts what a process had in memory for the processes that it starts, too. So this test has a process of its
 //! own, which stays small.
-#![cfg(all(unix, feature = "cli"))]
+#![cfg(unix)]
 
 #[allow(dead_code)] // most of it is for the other tests
 #[path = "suite/common/mod.rs"]

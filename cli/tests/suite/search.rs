@@ -1,7 +1,5 @@
 //! `wgvq truth` and `wgvq search`, end to end, on real files.
 
-use std::path::PathBuf;
-
 use crate::common::cli::{Cli, devices};
 use serde_json::Value;
 use wgvq::io::IndexFile;
@@ -169,7 +167,7 @@ fn bad_input_is_refused_in_one_line() {
 /// The published neighbours of SIFT vectors, where they are at hand: whole numbers, so not one may differ.
 #[test]
 fn the_published_truth_is_found() {
-    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sift");
+    let data = crate::common::root().join("../shared/data/sift");
     if !data.exists() {
         eprintln!("skipped: no {}", data.display());
         return;

@@ -91,7 +91,7 @@ for at in range(8, len(codes)):
 ";
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
+    crate::common::root().join("scripts")
 }
 
 /// Runs Python in the folder of `cli`.

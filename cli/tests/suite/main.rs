@@ -1,0 +1,16 @@
+//! The program by its commands.
+
+mod common;
+
+mod cli;
+mod curves;
+mod format;
+mod golden;
+mod gradient;
+mod interpret;
+mod kills;
+mod limits;
+mod privacy;
+mod search;
+mod space_filling;
+mod values;
