@@ -1,19 +1,30 @@
-//! The arguments of the command line.
-
-mod settings;
-mod training;
-
-pub use settings::{ENCODE_SETTINGS, EncodeSettings, KMeansSettings, TrainSettings, TrainerSettings};
-pub use training::{Train, TrainerChoice};
+//! The command line: its commands, and what is common to all of them.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use wgvq::coding::Method;
-use wgvq::curves::Curve;
+use clap::{Args, Parser, Subcommand};
 use wgvq::io::Claims;
 use wgvq::search::MOST_NEIGHBOURS;
-use wgvq::{By, Context, Core, Engine, Error, Result};
+use wgvq::{Context, Core, Engine, Error, Result};
+
+use crate::bench::Bench;
+use crate::completions::Completions;
+use crate::decode::Decode;
+use crate::demo::Demo;
+use crate::elbow::Elbow;
+use crate::encode::Encode;
+use crate::equalize::Equalize;
+use crate::eval::Eval;
+use crate::inspect::Inspect;
+use crate::interpret::Interpret;
+use crate::man::Man;
+use crate::order::Order;
+use crate::plot::Plot;
+use crate::privacy::Privacy;
+use crate::selftest::Selftest;
+use crate::test::Test;
+use crate::train::Train;
+use crate::truth::Truth;
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
@@ -42,7 +53,7 @@ pub enum Command {
     /// Find the exact nearest neighbours of queries
     Truth(Truth),
     /// Find nearest neighbours among codes, and measure the recall
-    Search(Search),
+    Search(crate::search::Options),
     /// Resample the curve of an SFVQ so that all codes occur about equally often
     Equalize(Equalize),
     /// Train over a range of codebook sizes and name the knee
@@ -63,6 +74,10 @@ pub enum Command {
     Selftest(Selftest),
     /// Measure throughput against the device's own peaks
     Bench(Bench),
+    /// Print what a shell needs to complete commands and options
+    Completions(Completions),
+    /// Write the manual pages of all commands
+    Man(Man),
 }
 
 /// Options of every command.
@@ -101,295 +116,6 @@ pub struct Data {
     /// .safetensors[:tensor] .parquet[:column]
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct Interpret {
-    /// The model file, of one codebook
-    #[arg(value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    #[command(flatten)]
-    pub data: Data,
-    /// Labels of the vectors, one whole number each
-    #[arg(long, value_name = "LABELS.npy")]
-    pub labels: Option<PathBuf>,
-    /// Draw the histogram of the labels along the codebook
-    #[arg(long, value_name = "MAP.svg", requires = "labels")]
-    pub heat_map: Option<PathBuf>,
-    /// List the R vectors nearest to codewords along the codebook
-    #[arg(long, value_name = "R", value_parser = parse_neighbours)]
-    pub nearest: Option<usize>,
-    /// Move the vectors by ALPHA times the step from codeword S to the next
-    #[arg(long, value_name = "S,ALPHA", value_parser = parse_shift, requires = "output")]
-    pub shift: Option<(usize, f32)>,
-    /// The file to write the moved vectors to: .npy or .fvecs, f32
-    #[arg(short, long, value_name = "SHIFTED.npy", requires = "shift")]
-    pub output: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct Privacy {
-    /// The model file, of one codebook
-    #[arg(value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    #[command(flatten)]
-    pub data: Data,
-    #[command(flatten)]
-    pub settings: EncodeSettings,
-    /// Draw the counts of the codewords and how these are distributed
-    #[arg(long, value_name = "PRIVACY.svg")]
-    pub plot: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-#[command(subcommand_negates_reqs = true)]
-pub struct Plot {
-    #[command(subcommand)]
-    pub picture: Option<Picture>,
-    /// Logs of training by gradient, of `wgvq train --log`
-    #[arg(required = true, value_name = "RUN.jsonl")]
-    pub logs: Vec<PathBuf>,
-    /// The picture to write [default: RUN.svg]
-    #[arg(short, long, value_name = "RUN.svg")]
-    pub output: Option<PathBuf>,
-}
-
-/// What else than training runs there is to draw.
-#[derive(Debug, Subcommand)]
-pub enum Picture {
-    /// Draw a space-filling curve through the unit square, from light to dark along its length
-    Curve(PlotCurve),
-}
-
-#[derive(Args, Debug)]
-pub struct PlotCurve {
-    /// The curve: hilbert, peano, lebesgue or sierpinski
-    #[arg(long)]
-    pub curve: Curve,
-    /// Recursions
-    #[arg(long)]
-    pub depth: u32,
-    /// The picture to write [default: CURVE.svg]
-    #[arg(short, long, value_name = "CURVE.svg")]
-    pub output: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct Order {
-    #[command(flatten)]
-    pub data: Data,
-    /// The vectors file to write: .npy or .fvecs, f32
-    #[arg(short, long, value_name = "ORDERED.npy")]
-    pub output: PathBuf,
-    /// The curve: hilbert or lebesgue, or peano or sierpinski for vectors of two dimensions
-    #[arg(long)]
-    pub curve: Curve,
-    /// Write the numbers of the rows in their new order too, (n, 1)
-    #[arg(long, value_name = "ORDER.npy")]
-    pub indices: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct Encode {
-    #[command(flatten)]
-    pub data: Data,
-    /// The model file
-    #[arg(short, long, value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    /// The codes file to write: (n, m) unsigned integers, or packed if the name ends in .wgvq
-    #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
-    pub output: PathBuf,
-    #[command(flatten)]
-    pub settings: EncodeSettings,
-    /// Pack the codes into a checked container: packed, huffman or range
-    #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
-    pub pack: Option<Method>,
-    /// Go on where an interrupted run of the same command stopped
-    #[arg(long)]
-    pub resume: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct Decode {
-    /// The codes file
-    pub codes: PathBuf,
-    /// The model file
-    #[arg(short, long, value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    /// The vectors file to write: .npy or .fvecs, f32
-    #[arg(short, long, value_name = "OUT.npy")]
-    pub output: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub struct Eval {
-    #[command(flatten)]
-    pub data: Data,
-    /// The model file
-    #[arg(short, long, value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    #[command(flatten)]
-    pub settings: EncodeSettings,
-    /// Judge these codes instead of encoding anew
-    #[arg(long, value_name = "CODES.npy", conflicts_with = ENCODE_SETTINGS)]
-    pub codes: Option<PathBuf>,
-    /// Exit with status 1 if the mean squared error is above this
-    #[arg(long, value_parser = parse_threshold)]
-    pub max_mse: Option<f64>,
-}
-
-#[derive(Args, Debug)]
-pub struct Truth {
-    /// The vectors to search: a file, directory or glob
-    pub base: PathBuf,
-    /// The vectors to search for
-    pub queries: PathBuf,
-    /// Neighbours per query, 1 to 1024
-    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
-    pub k: usize,
-    /// What "near" means
-    #[arg(long, value_enum, default_value_t = MetricName::L2)]
-    pub metric: MetricName,
-    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
-    #[arg(short, long, value_name = "GT.ivecs")]
-    pub output: PathBuf,
-    /// Write the distances too, (queries, k): .fvecs or .npy
-    #[arg(long, value_name = "FILE.fvecs")]
-    pub distances: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum MetricName {
-    /// Squared Euclidean distance
-    L2,
-    /// The largest inner product; its distance is -x.q
-    #[value(name = "ip")]
-    InnerProduct,
-    /// 1 - cosine
-    Cosine,
-}
-
-#[derive(Args, Debug)]
-pub struct Search {
-    /// The vectors to search for
-    pub queries: PathBuf,
-    /// The codes to search
-    #[arg(long, value_name = "CODES.npy")]
-    pub codes: PathBuf,
-    /// The model file
-    #[arg(short, long, value_name = "MODEL.safetensors")]
-    pub model: PathBuf,
-    /// Neighbours per query, 1 to 1024
-    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
-    pub k: usize,
-    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
-    #[arg(short, long, value_name = "IDS.ivecs")]
-    pub output: Option<PathBuf>,
-    /// The true neighbours, as `truth` writes them, to measure the recall against
-    #[arg(long, value_name = "GT.ivecs")]
-    pub truth: Option<PathBuf>,
-    /// Measure the recall at these ranks, up to k [default: those of 1,10,100]
-    #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
-    pub recall_at: Option<Vec<usize>>,
-}
-
-#[derive(Args, Debug)]
-pub struct Demo {
-    /// The folder for the report
-    #[arg(short, long, value_name = "FOLDER", default_value = "wgvq-demo")]
-    pub output: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub struct Elbow {
-    #[command(flatten)]
-    pub data: Data,
-    /// Codebook sizes: a range such as 2..256 (24 sizes at most) or a list such as 2,4,8
-    #[arg(long, value_parser = crate::elbow::parse_ks)]
-    pub k: std::vec::Vec<usize>,
-    /// Draw the curve to this SVG file
-    #[arg(long, value_name = "FILE.svg")]
-    pub plot: Option<PathBuf>,
-    #[command(flatten)]
-    pub settings: KMeansSettings,
-}
-
-#[derive(Args, Debug)]
-pub struct Equalize {
-    /// A model of SFVQ
-    pub model: PathBuf,
-    #[command(flatten)]
-    pub data: Data,
-    /// The model file to write
-    #[arg(short, long, value_name = "EQUALIZED.safetensors")]
-    pub output: PathBuf,
-    /// Codewords [default: as many as the curve has corners]
-    #[arg(long, value_name = "K")]
-    pub codewords: Option<usize>,
-    /// How a vector finds its codeword: the nearest codeword, or the part of the curve it projects to
-    #[arg(long, default_value_t)]
-    pub by: By,
-}
-
-#[derive(Args, Debug)]
-pub struct Bench {
-    /// Only the measurements of this name: assign, project, kmeans, encode, upload or readback
-    #[arg(long)]
-    pub only: Option<crate::bench::Measurement>,
-    /// One shape N,D,K in place of the named ones
-    #[arg(long, value_parser = crate::bench::parse_shape)]
-    pub shape: Option<crate::bench::Shape>,
-    /// Timed runs of each measurement, after one that warms up
-    #[arg(long, default_value_t = 5)]
-    pub repeat: usize,
-}
-
-#[derive(Args, Debug)]
-pub struct Inspect {
-    /// A model, codes or data file
-    pub file: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub struct Test {
-    /// A file of packed codes
-    #[arg(value_name = "CODES.wgvq")]
-    pub file: PathBuf,
-}
-
-/// Ways to run the tiled kernels on a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CoreChoice {
-    /// The one that the engine takes
-    Auto,
-    /// In registers, as on a software rasteriser
-    Direct,
-    /// Staged in workgroup memory, as on a GPU
-    Staged,
-    /// Both, one after the other
-    All,
-}
-
-impl CoreChoice {
-    /// The cores to run; `None` is the engine's own choice.
-    pub fn cores(self) -> &'static [Option<Core>] {
-        match self {
-            CoreChoice::Auto => &[None],
-            CoreChoice::Direct => &[Some(Core::Direct)],
-            CoreChoice::Staged => &[Some(Core::Staged)],
-            CoreChoice::All => &[Some(Core::Direct), Some(Core::Staged)],
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub struct Selftest {
-    /// Only kernels whose name contains this
-    #[arg(default_value = "")]
-    pub filter: String,
-    /// How the tiled kernels run on a GPU
-    #[arg(long, value_enum, default_value_t = CoreChoice::Auto)]
-    pub core: CoreChoice,
 }
 
 impl Common {
@@ -475,25 +201,7 @@ fn check_extension(path: &Path, what: &str, extension: &str) -> Result<()> {
     Err(Error::input(format!("{}: a {what}'s name ends in .{extension}", path.display())))
 }
 
-fn parse_threshold(text: &str) -> Result<f64> {
-    match text.parse::<f64>() {
-        Ok(number) if !number.is_nan() => Ok(number),
-        _ => Err(Error::input(format!("{text:?} is no number to hold an error against"))),
-    }
-}
-
-fn parse_shift(text: &str) -> Result<(usize, f32)> {
-    let parts = text.split_once(',');
-    let shift =
-        parts.and_then(|(s, alpha)| Some((s.trim().parse().ok()?, alpha.trim().parse::<f32>().ok()?)));
-    shift.filter(|(_, alpha)| alpha.is_finite()).ok_or_else(|| {
-        Error::input(format!(
-            "{text:?} is no shift; write the codeword to step from and a factor, as in 12,1.5"
-        ))
-    })
-}
-
-fn parse_neighbours(text: &str) -> Result<usize> {
+pub fn parse_neighbours(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(k @ 1..=MOST_NEIGHBOURS) => Ok(k),
         _ => Err(Error::input(format!("{text} neighbours; give 1 to {MOST_NEIGHBOURS}"))),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use clap::Args;
 use clap::ValueEnum;
 use serde::Serialize;
 use wgvq::kernels::Polyline;
@@ -13,9 +14,22 @@ use wgvq::{
 };
 
 use crate::Verdict;
-use crate::args::{Bench, Common};
+use crate::args::Common;
 use crate::figures::print_json;
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Only the measurements of this name: assign, project, kmeans, encode, upload or readback
+    #[arg(long)]
+    pub only: Option<Measurement>,
+    /// One shape N,D,K in place of the named ones
+    #[arg(long, value_parser = parse_shape)]
+    pub shape: Option<Shape>,
+    /// Timed runs of each measurement, after one that warms up
+    #[arg(long, default_value_t = 5)]
+    pub repeat: usize,
+}
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]

@@ -1,16 +1,30 @@
 //! `wgvq decode`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use wgvq::io::RowWriter;
 use wgvq::{Batching, Error, Result, decode_batches};
 
-use crate::args::{Common, Decode};
+use crate::args::Common;
 use crate::codes::CodesFile;
 use crate::figures::print_json;
 use crate::progress::Progress;
 use crate::stdout::say;
 use crate::{Verdict, interrupt};
+
+#[derive(Args, Debug)]
+pub struct Decode {
+    /// The codes file
+    pub codes: PathBuf,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// The vectors file to write: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "OUT.npy")]
+    pub output: PathBuf,
+}
 
 pub fn run(command: &Decode, common: &Common) -> Result<Verdict> {
     common.reads([&command.codes, &command.model])?.writes(&command.output)?;

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::{Value, json};
 use wgvq::io::{self, Dataset, RowWriter};
 use wgvq::metrics::Metric;
@@ -15,11 +16,18 @@ use wgvq::{
 };
 
 use crate::Verdict;
-use crate::args::{Common, Demo};
+use crate::args::Common;
 use crate::figures::{Figures, Loss, LossOf, print_json};
 use crate::plots::{self, Labels, Series};
 use crate::stdout::say;
 use crate::words::html;
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The folder for the report
+    #[arg(short, long, value_name = "FOLDER", default_value = "wgvq-demo")]
+    pub output: PathBuf,
+}
 
 /// The quantizers that are tried, the smallest codes first; the files are those of the last one.
 const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"];

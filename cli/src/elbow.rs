@@ -1,16 +1,34 @@
 //! `wgvq elbow`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use wgvq::train::{Holds, elbow};
 use wgvq::{Error, Result, Spelling, Training, Vectors, io};
 
 use crate::Verdict;
-use crate::args::{Common, Elbow, NamedOutputs};
+use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{LossOf, print_json};
 use crate::memory::Sample;
 use crate::plots::{self, Labels, Series};
 use crate::progress::Progress;
+use crate::settings::KMeansSettings;
 use crate::stdout::say;
 use crate::train::Watch;
+
+#[derive(Args, Debug)]
+pub struct Elbow {
+    #[command(flatten)]
+    pub data: Data,
+    /// Codebook sizes: a range such as 2..256 (24 sizes at most) or a list such as 2,4,8
+    #[arg(long, value_parser = parse_ks)]
+    pub k: std::vec::Vec<usize>,
+    /// Draw the curve to this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: KMeansSettings,
+}
 
 pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(&command.data.data)?;

@@ -1,16 +1,39 @@
 //! `wgvq encode`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use wgvq::coding::Method;
 use wgvq::io::{self, Output};
 use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Spelling, Vectors, encode_batches};
 
-use crate::args::{Common, Encode};
+use crate::args::{Common, Data};
 use crate::codes::{CodesWriter, Destination, PACKED};
 use crate::figures::{Figures, LossOf};
 use crate::progress::Progress;
+use crate::settings::EncodeSettings;
 use crate::{Verdict, interrupt};
+
+#[derive(Args, Debug)]
+pub struct Encode {
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// The codes file to write: (n, m) unsigned integers, or packed if the name ends in .wgvq
+    #[arg(short, long, value_name = "CODES.npy|CODES.wgvq")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub settings: EncodeSettings,
+    /// Pack the codes into a checked container: packed, huffman or range
+    #[arg(long, value_name = "METHOD", num_args = 0..=1, require_equals = true, default_missing_value = "range")]
+    pub pack: Option<Method>,
+    /// Go on where an interrupted run of the same command stopped
+    #[arg(long)]
+    pub resume: bool,
+}
 
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;

@@ -1,13 +1,32 @@
 //! `wgvq equalize`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::json;
-use wgvq::{Equalized, Error, Projection, Result, Vectors, io};
+use wgvq::{By, Equalized, Error, Projection, Result, Vectors, io};
 
-use crate::args::{Common, Equalize, NamedOutputs};
+use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{Figures, LossOf};
 use crate::{Verdict, eval};
+
+#[derive(Args, Debug)]
+pub struct Equalize {
+    /// A model of SFVQ
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file to write
+    #[arg(short, long, value_name = "EQUALIZED.safetensors")]
+    pub output: PathBuf,
+    /// Codewords [default: as many as the curve has corners]
+    #[arg(long, value_name = "K")]
+    pub codewords: Option<usize>,
+    /// How a vector finds its codeword: the nearest codeword, or the part of the curve it projects to
+    #[arg(long, default_value_t)]
+    pub by: By,
+}
 
 /// Bytes beside each vector: its place on the curve, its number, its run, and what sorting takes.
 const BESIDE: u64 = 28;

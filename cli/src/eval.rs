@@ -1,18 +1,38 @@
 //! `wgvq eval`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use wgvq::coding::{Method, Writer};
 use wgvq::{
     Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Spelling, Vectors,
     decode_batches, encode_batches, io,
 };
 
-use crate::args::{Common, Eval};
+use crate::args::{Common, Data};
 use crate::codes::{self, CodesFile};
 use crate::figures::{Figures, LossOf};
 use crate::progress::Progress;
+use crate::settings::{ENCODE_SETTINGS, EncodeSettings};
 use crate::{Verdict, interrupt, words};
+
+#[derive(Args, Debug)]
+pub struct Eval {
+    #[command(flatten)]
+    pub data: Data,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub settings: EncodeSettings,
+    /// Judge these codes instead of encoding anew
+    #[arg(long, value_name = "CODES.npy", conflicts_with = ENCODE_SETTINGS)]
+    pub codes: Option<PathBuf>,
+    /// Exit with status 1 if the mean squared error is above this
+    #[arg(long, value_parser = parse_threshold)]
+    pub max_mse: Option<f64>,
+}
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let model = wgvq::load_as(&command.model, &command.settings.0, Spelling::Flag)?;
@@ -112,4 +132,11 @@ fn judge_codes(
     })?;
     progress.finish();
     Ok(found)
+}
+
+fn parse_threshold(text: &str) -> Result<f64> {
+    match text.parse::<f64>() {
+        Ok(number) if !number.is_nan() => Ok(number),
+        _ => Err(Error::input(format!("{text:?} is no number to hold an error against"))),
+    }
 }

@@ -9,11 +9,12 @@ use wgvq::{
     Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Spelling, Trainer, TrainingWindow, Vectors,
 };
 
-use crate::args::{Common, Train};
+use crate::args::Common;
 use crate::figures::{Figures, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
 use crate::run_log::Log;
+use crate::train::Train;
 use crate::{Verdict, eval, interrupt};
 
 pub fn run(

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use wgvq::train::{Replacement, Rule, Schedule};
 use wgvq::{Error, GradientTraining, Result, Spec, Spelling, Trainer};
 
-use crate::args::TrainerSettings;
+use crate::settings::TrainerSettings;
 
 /// Settings of `--trainer ste|ema|soft|gumbel|nsvq|diveq|rotation`.
 #[derive(Args, Debug)]

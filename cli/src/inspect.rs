@@ -1,17 +1,24 @@
 //! `wgvq inspect`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::{Value, json};
 use wgvq::coding::Reader;
 use wgvq::{Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, Inspect};
+use crate::args::Common;
 use crate::codes;
 use crate::figures::print_json;
 use crate::stdout::say;
 use crate::words::one_line;
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// A model, codes or data file
+    pub file: PathBuf,
+}
 
 pub fn run(command: &Inspect, common: &Common) -> Result<Verdict> {
     let mut facts = if codes::is_packed(&command.file).unwrap_or(false) {

@@ -1,7 +1,8 @@
 //! `wgvq interpret`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::{Value, json};
 use wgvq::interpret::{LabelHistogram, OrderedCodebook};
 use wgvq::io::{Dataset, IndexFile, RowWriter};
@@ -9,11 +10,35 @@ use wgvq::metrics::Metric;
 use wgvq::search::{Neighbours, Search};
 use wgvq::{Context, Error, Projection, Result, Vectors, io};
 
-use crate::args::{Common, Interpret, NamedOutputs};
+use crate::args::{Common, Data, NamedOutputs, parse_neighbours};
 use crate::figures::{LossOf, print_json};
 use crate::search::watch;
 use crate::stdout::say;
 use crate::{Verdict, eval, heat_map, interrupt, one_codebook};
+
+#[derive(Args, Debug)]
+pub struct Interpret {
+    /// The model file, of one codebook
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    /// Labels of the vectors, one whole number each
+    #[arg(long, value_name = "LABELS.npy")]
+    pub labels: Option<PathBuf>,
+    /// Draw the histogram of the labels along the codebook
+    #[arg(long, value_name = "MAP.svg", requires = "labels")]
+    pub heat_map: Option<PathBuf>,
+    /// List the R vectors nearest to codewords along the codebook
+    #[arg(long, value_name = "R", value_parser = parse_neighbours)]
+    pub nearest: Option<usize>,
+    /// Move the vectors by ALPHA times the step from codeword S to the next
+    #[arg(long, value_name = "S,ALPHA", value_parser = parse_shift, requires = "output")]
+    pub shift: Option<(usize, f32)>,
+    /// The file to write the moved vectors to: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "SHIFTED.npy", requires = "shift")]
+    pub output: Option<PathBuf>,
+}
 
 /// Codewords whose nearest vectors are printed; with `--json`, all are.
 const SHOWN: usize = 32;
@@ -220,4 +245,15 @@ fn nearest_facts(found: &Neighbours, labels: Option<&[u32]>) -> Vec<Value> {
 /// The number with four digits, or "undefined".
 fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".into(), |value| format!("{value:.4}"))
+}
+
+fn parse_shift(text: &str) -> Result<(usize, f32)> {
+    let parts = text.split_once(',');
+    let shift =
+        parts.and_then(|(s, alpha)| Some((s.trim().parse().ok()?, alpha.trim().parse::<f32>().ok()?)));
+    shift.filter(|(_, alpha)| alpha.is_finite()).ok_or_else(|| {
+        Error::input(format!(
+            "{text:?} is no shift; write the codeword to step from and a factor, as in 12,1.5"
+        ))
+    })
 }

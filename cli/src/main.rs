@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod codes;
+mod completions;
 mod decode;
 mod demo;
 mod devices;
@@ -17,6 +18,7 @@ mod heat_map;
 mod inspect;
 mod interpret;
 mod interrupt;
+mod man;
 mod memory;
 mod mixture;
 mod occurrence_plot;
@@ -30,6 +32,7 @@ mod progress;
 mod run_log;
 mod search;
 mod selftest;
+mod settings;
 mod stdout;
 mod test;
 mod train;
@@ -133,6 +136,8 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Order(command) => order::run(command, common),
         Command::Plot(command) => plot::run(command, common),
         Command::Bench(command) => bench::run(command, common),
+        Command::Completions(command) => completions::run(command),
+        Command::Man(command) => man::run(command, common),
     }
 }
 

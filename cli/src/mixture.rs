@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
+use clap::ValueEnum;
 use serde_json::json;
-use wgvq::train::{Ended, GaussianMixture};
+use wgvq::train::{Covariance, Ended, GaussianMixture};
 use wgvq::{Error, Result, Spelling, Training, Vectors, Vq};
 
-use crate::args::{Common, Train};
+use crate::args::Common;
 use crate::figures::{Figures, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
-use crate::train::Watch;
+use crate::train::{Train, Watch};
 use crate::{Verdict, eval};
 
 /// Iterations, unless said otherwise.
@@ -18,6 +19,23 @@ const ITERATIONS: usize = 100;
 
 /// Iterations of the k-means that it starts from.
 const START: usize = 5;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CovarianceName {
+    /// A variance for each dimension
+    Diagonal,
+    /// One variance for all dimensions
+    Spherical,
+}
+
+impl From<CovarianceName> for Covariance {
+    fn from(name: CovarianceName) -> Self {
+        match name {
+            CovarianceName::Diagonal => Covariance::Diagonal,
+            CovarianceName::Spherical => Covariance::Spherical,
+        }
+    }
+}
 
 /// A Gaussian mixture, whose means become the codewords of a VQ.
 pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdict> {

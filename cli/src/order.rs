@@ -1,17 +1,34 @@
 //! `wgvq order`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::json;
-use wgvq::curves::{self, Tour};
+use wgvq::curves::{self, Curve, Tour};
 use wgvq::io::{self, RowWriter};
 use wgvq::ndarray::{ArrayView2, Axis};
 use wgvq::{Context, Error, Result};
 
 use crate::Verdict;
-use crate::args::{Common, Order};
+use crate::args::{Common, Data};
 use crate::figures::print_json;
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct Order {
+    #[command(flatten)]
+    pub data: Data,
+    /// The vectors file to write: .npy or .fvecs, f32
+    #[arg(short, long, value_name = "ORDERED.npy")]
+    pub output: PathBuf,
+    /// The curve: hilbert or lebesgue, or peano or sierpinski for vectors of two dimensions
+    #[arg(long)]
+    pub curve: Curve,
+    /// Write the numbers of the rows in their new order too, (n, 1)
+    #[arg(long, value_name = "ORDER.npy")]
+    pub indices: Option<PathBuf>,
+}
 
 /// Rows that are put together before they are written.
 const CHUNK_ROWS: usize = 4096;

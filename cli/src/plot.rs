@@ -1,14 +1,37 @@
 //! `wgvq plot`
 
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use serde_json::json;
 use wgvq::{Error, Result};
 
-use crate::args::{Common, NamedOutputs, Picture, Plot};
+use crate::args::{Common, NamedOutputs};
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Series};
 use crate::run_log::{self, Point};
 use crate::stdout::say;
 use crate::{Verdict, plot_curve};
+
+#[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true)]
+pub struct Plot {
+    #[command(subcommand)]
+    pub picture: Option<Picture>,
+    /// Logs of training by gradient, of `wgvq train --log`
+    #[arg(required = true, value_name = "RUN.jsonl")]
+    pub logs: Vec<PathBuf>,
+    /// The picture to write [default: RUN.svg]
+    #[arg(short, long, value_name = "RUN.svg")]
+    pub output: Option<PathBuf>,
+}
+
+/// What else than training runs there is to draw.
+#[derive(Debug, Subcommand)]
+pub enum Picture {
+    /// Draw a space-filling curve through the unit square, from light to dark along its length
+    Curve(plot_curve::PlotCurve),
+}
 
 /// Logarithmic where the losses go over more than this factor.
 const DECADE: f64 = 10.0;

@@ -1,15 +1,32 @@
 //! `wgvq plot curve`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde_json::json;
+use wgvq::curves::Curve;
 use wgvq::{Error, Result};
 
 use crate::Verdict;
-use crate::args::{Common, NamedOutputs, PlotCurve};
+use crate::args::{Common, NamedOutputs};
 use crate::figures::print_json;
 use crate::plots::{self, Area, failed};
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct PlotCurve {
+    /// The curve: hilbert, peano, lebesgue or sierpinski
+    #[arg(long)]
+    pub curve: Curve,
+    /// Recursions
+    #[arg(long)]
+    pub depth: u32,
+    /// The picture to write [default: CURVE.svg]
+    #[arg(short, long, value_name = "CURVE.svg")]
+    pub output: Option<PathBuf>,
+}
 
 /// More corners than that are not told apart on a screen.
 const MOST_CORNERS: u64 = 1 << 18;

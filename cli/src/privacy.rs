@@ -1,14 +1,32 @@
 //! `wgvq privacy`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::json;
 use wgvq::privacy::{Measure, Occurrence};
 use wgvq::{Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, NamedOutputs, Privacy};
+use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{LossOf, print_json};
+use crate::settings::EncodeSettings;
 use crate::stdout::say;
 use crate::{eval, occurrence_plot, one_codebook};
+
+#[derive(Args, Debug)]
+pub struct Privacy {
+    /// The model file, of one codebook
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
+    #[command(flatten)]
+    pub settings: EncodeSettings,
+    /// Draw the counts of the codewords and how these are distributed
+    #[arg(long, value_name = "PRIVACY.svg")]
+    pub plot: Option<PathBuf>,
+}
 
 pub fn run(command: &Privacy, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;

@@ -1,20 +1,45 @@
 //! `wgvq search`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::{Map, json};
 use wgvq::io::{IndexFile, RowElement, RowWriter};
 use wgvq::ndarray::Array2;
 use wgvq::search::{self, Search};
 use wgvq::{Error, Result, io};
 
-use crate::args::{Common, Search as Options};
+use crate::args::{Common, parse_neighbours};
 use crate::codes::CodesFile;
 use crate::figures::print_json;
 use crate::progress::Progress;
 use crate::stdout::say;
 use crate::{Verdict, interrupt};
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The vectors to search for
+    pub queries: PathBuf,
+    /// The codes to search
+    #[arg(long, value_name = "CODES.npy")]
+    pub codes: PathBuf,
+    /// The model file
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// Neighbours per query, 1 to 1024
+    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
+    pub k: usize,
+    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
+    #[arg(short, long, value_name = "IDS.ivecs")]
+    pub output: Option<PathBuf>,
+    /// The true neighbours, as `truth` writes them, to measure the recall against
+    #[arg(long, value_name = "GT.ivecs")]
+    pub truth: Option<PathBuf>,
+    /// Measure the recall at these ranks, up to k [default: those of 1,10,100]
+    #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
+    pub recall_at: Option<Vec<usize>>,
+}
 
 pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     let inputs = [&command.queries, &command.codes, &command.model];

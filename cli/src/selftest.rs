@@ -1,13 +1,49 @@
 //! `wgvq selftest`
 
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use wgvq::selftest::Outcome;
 use wgvq::{Core, Error, Result};
 
 use crate::Verdict;
-use crate::args::{Common, Selftest};
+use crate::args::Common;
 use crate::figures::print_json;
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct Selftest {
+    /// Only kernels whose name contains this
+    #[arg(default_value = "")]
+    pub filter: String,
+    /// How the tiled kernels run on a GPU
+    #[arg(long, value_enum, default_value_t = CoreChoice::Auto)]
+    pub core: CoreChoice,
+}
+
+/// Ways to run the tiled kernels on a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CoreChoice {
+    /// The one that the engine takes
+    Auto,
+    /// In registers, as on a software rasteriser
+    Direct,
+    /// Staged in workgroup memory, as on a GPU
+    Staged,
+    /// Both, one after the other
+    All,
+}
+
+impl CoreChoice {
+    /// The cores to run; `None` is the engine's own choice.
+    pub fn cores(self) -> &'static [Option<Core>] {
+        match self {
+            CoreChoice::Auto => &[None],
+            CoreChoice::Direct => &[Some(Core::Direct)],
+            CoreChoice::Staged => &[Some(Core::Staged)],
+            CoreChoice::All => &[Some(Core::Direct), Some(Core::Staged)],
+        }
+    }
+}
 
 /// A kernel's outcome on one core.
 #[derive(Serialize)]

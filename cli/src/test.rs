@@ -1,16 +1,25 @@
 //! `wgvq test`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::json;
 use wgvq::Result;
 use wgvq::coding::Reader;
 
 use crate::Verdict;
-use crate::args::{Common, Test};
+use crate::args::Common;
 use crate::figures::print_json;
 use crate::progress::Progress;
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct Test {
+    /// A file of packed codes
+    #[arg(value_name = "CODES.wgvq")]
+    pub file: PathBuf,
+}
 
 /// Checks every byte of a container of codes, and decodes all of it.
 pub fn run(command: &Test, common: &Common) -> Result<Verdict> {

@@ -1,18 +1,81 @@
 //! `wgvq train`
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 use wgvq::train::{Ended, Holds, Init, Iteration, Observer};
-use wgvq::{Context, Error, Result, Spec, Spelling, Trainer, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, Result, Spec, Spelling, TRAINERS, Trainer, Training, Vectors, Vq, io};
 
-use crate::args::{Common, NamedOutputs, Train, TrainerChoice};
+use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{Figures, Loss, LossOf};
+use crate::gradient_options::GradientOptions;
 use crate::memory::Sample;
+use crate::mixture::CovarianceName;
 use crate::progress::Progress;
+use crate::settings::TrainSettings;
 use crate::{Verdict, eval, gradient, interrupt, mixture};
+
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(flatten)]
+    pub data: Data,
+    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8, SFVQ8 or a lattice such as E8
+    #[arg(long)]
+    pub spec: Spec,
+    /// Let the code of each stage of RQ choose the codebook of the next: RQ4x6 becomes TRQ4x6
+    #[arg(long)]
+    pub tree: bool,
+    /// The model file to write
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    pub output: PathBuf,
+    /// How the codebooks are found [default: kmeans, and nsvq for SFVQ]
+    #[arg(long, value_parser = trainers())]
+    pub trainer: Option<TrainerChoice>,
+    /// Shape of the mixture's components [default: diagonal]
+    #[arg(long, value_enum)]
+    pub covariance: Option<CovarianceName>,
+    #[command(flatten)]
+    pub settings: TrainSettings,
+    /// Weights of the vectors, a file of one column
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Go on from this model's codebook
+    #[arg(long, value_name = "MODEL", conflicts_with = "init")]
+    pub start: Option<PathBuf>,
+    #[command(flatten)]
+    pub gradient: GradientOptions,
+}
+
+/// How codebooks are found.
+#[derive(Clone, Copy, Debug)]
+pub enum TrainerChoice {
+    KMeans,
+    /// A Gaussian mixture by expectation maximization.
+    Em,
+    Gradient(&'static Trainer),
+}
+
+fn trainers() -> impl TypedValueParser<Value = TrainerChoice> {
+    let own = [
+        PossibleValue::new(KMEANS).help("Clustering"),
+        PossibleValue::new(EM).help("A Gaussian mixture by expectation maximization"),
+    ];
+    let by_gradient = TRAINERS
+        .iter()
+        .map(|trainer| PossibleValue::new(trainer.name).help(format!("Gradient: {}", trainer.title)));
+    PossibleValuesParser::new(own.into_iter().chain(by_gradient)).map(|name| match Trainer::named(&name) {
+        Some(trainer) => TrainerChoice::Gradient(trainer),
+        None if name == EM => TrainerChoice::Em,
+        None => TrainerChoice::KMeans,
+    })
+}
+
+const KMEANS: &str = "kmeans";
+const EM: &str = "em";
 
 pub fn run(command: &Train, common: &Common) -> Result<Verdict> {
     let inputs = command.data.data.iter().chain(&command.weights).chain(&command.start);

@@ -1,17 +1,50 @@
 //! `wgvq truth`
 
+use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use wgvq::metrics::Metric;
 use wgvq::search::Search;
 use wgvq::{Context, Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, MetricName, Truth};
+use crate::args::{Common, parse_neighbours};
 use crate::figures::print_json;
 use crate::search::{self, Rows, watch};
 use crate::stdout::say;
+
+#[derive(Args, Debug)]
+pub struct Truth {
+    /// The vectors to search: a file, directory or glob
+    pub base: PathBuf,
+    /// The vectors to search for
+    pub queries: PathBuf,
+    /// Neighbours per query, 1 to 1024
+    #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
+    pub k: usize,
+    /// What "near" means
+    #[arg(long, value_enum, default_value_t = MetricName::L2)]
+    pub metric: MetricName,
+    /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
+    #[arg(short, long, value_name = "GT.ivecs")]
+    pub output: PathBuf,
+    /// Write the distances too, (queries, k): .fvecs or .npy
+    #[arg(long, value_name = "FILE.fvecs")]
+    pub distances: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum MetricName {
+    /// Squared Euclidean distance
+    L2,
+    /// The largest inner product; its distance is -x.q
+    #[value(name = "ip")]
+    InnerProduct,
+    /// 1 - cosine
+    Cosine,
+}
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads([&command.base, &command.queries])?;
