@@ -63,7 +63,7 @@ const PERTURBED: usize = 4;
 pub(super) static AQ: Kind = Kind {
     name: "AQ",
     letters: &["AQ"],
-    title: "the sum of codewords, found by beam search",
+    title: "additive: the sum of one codeword of each codebook, by beam search over all of them",
     examples: &["AQ8x8"],
     place: Place::Anywhere,
     settings: &[&BEAM, &REFINE, &INIT_OF_MANY, &ITERATIONS_BEFORE_JOINT_FITS, &TOLERANCE, &RESTARTS, &SAMPLE],
@@ -73,7 +73,7 @@ pub(super) static AQ: Kind = Kind {
 pub(super) static LSQ: Kind = Kind {
     name: "LSQ",
     letters: &["LSQ"],
-    title: "the sum of codewords, found by local search",
+    title: "additive, with local search after the beam",
     examples: &["LSQ8x8"],
     place: Place::Anywhere,
     settings: &[

@@ -57,7 +57,7 @@ impl FromStr for By {
 pub(super) static KIND: Kind = Kind {
     name: "EVQ",
     letters: &["EVQ"],
-    title: "codewords that are chosen about equally often, of a curve",
+    title: "codewords that occur about equally often, resampled along the curve of an SFVQ",
     examples: &["EVQ64"],
     place: Place::Alone,
     settings: &[&BY],

@@ -60,8 +60,8 @@ pub struct LatticeVq {
 pub(super) static KIND: Kind = Kind {
     name: "lattices",
     letters: &["Z", "A", "D", "E", "Leech"],
-    title: "the points of a lattice",
-    examples: &["Z", "A2", "D4", "E8", "E8:0.5", "Leech24"],
+    title: "lattices; behind : the scale, which otherwise follows from a rate",
+    examples: &["Z", "A2", "D4", "E8", "Leech24", "E8:0.5"],
     place: Place::Anywhere,
     settings: &[&RATE],
     parse,

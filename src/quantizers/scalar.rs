@@ -67,7 +67,7 @@ pub enum ScalarLevels {
 pub(super) static KIND: Kind = Kind {
     name: "SQ",
     letters: &["SQ"],
-    title: "every dimension by itself",
+    title: "every dimension by itself: levels evenly spaced or by Lloyd and Max, of its own or shared by all",
     examples: &["SQ8"],
     place: Place::Anywhere,
     settings: &[&LEVELS, &SHARED],

@@ -55,8 +55,8 @@ pub struct SpaceFilling {
 pub(super) static KIND: Kind = Kind {
     name: "SFVQ",
     letters: &["SFVQ"],
-    title: "an ordered codebook, the corners of a curve",
-    examples: &["SFVQ8", "SFVQ8+4"],
+    title: "space-filling: the corners of a curve in order; behind + the bits of the place between two corners",
+    examples: &["SFVQ6", "SFVQ6+4"],
     place: Place::Alone,
     settings: &[],
     parse,

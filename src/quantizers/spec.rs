@@ -22,18 +22,19 @@ use crate::vectors::Vectors;
 ///
 /// | spec | quantizer |
 /// | --- | --- |
-/// | `VQ1024` | one codebook of 1024 codewords |
-/// | `SQ8` | every dimension by itself, in 8 bits |
-/// | `PQ8x8` | 8 parts of the dimensions, 8 bits each |
-/// | `OPQ8,PQ8x8` | the same after a learned rotation, which can be put before most others too: `OPQ4,RQ4x6` |
-/// | `RR,SQ4` | a random rotation before any other |
-/// | `RQ8x8` | 8 stages of 8 bits, each on the residual of those before; `RQ1x10+7x8` is one of 10 bits and seven of 8 |
-/// | `TRQ4x6` | 4 stages of 6 bits, where the code of a stage chooses the codebook of the next |
-/// | `PRQ2x4x8` | 2 parts, each a residual quantizer of 4 stages of 8 bits |
-/// | `AQ8x8`, `LSQ8x8` | the sum of 8 codewords of 8 bits, found by beam search or by local search |
-/// | `SFVQ8`, `SFVQ8+4` | an ordered codebook of 8 bits, the corners of a curve; with 4 bits for the place between them |
-/// | `EVQ64` | 64 codewords that are chosen about equally often, of a curve; made by [`Equalized`](crate::Equalized) |
-/// | `Z`, `A2`, `D4` (any `Dn`), `E8`, `Leech24` | a lattice, scaled to about 4 bits a dimension; `E8:0.5` has the scale 0.5 |
+/// | `VQ1024` | one codebook of any size |
+/// | `SQ8` | every dimension by itself: levels evenly spaced or by Lloyd and Max, of its own or shared by all |
+/// | `PQ8x8` | product: parts of the dimensions, a codebook each, of uneven length where they have to be |
+/// | `OPQ8,PQ8x8`, `OPQ4,RQ4x6` | a rotation that is learned for so many parts, before a product quantizer or most others |
+/// | `RR,SQ4` | a random rotation, before any but another |
+/// | `RQ8x8`, `RQ1x10+7x8` | residual: stages, each for what those before leave over, by beam search; with a largest error a vector gets only the codes that it needs |
+/// | `TRQ4x6` | residual in a tree: each code chooses the codebook of the next stage; greedy |
+/// | `PRQ2x4x8` | product-residual: parts, each with stages of its own |
+/// | `AQ8x8` | additive: the sum of one codeword of each codebook, by beam search over all of them |
+/// | `LSQ8x8` | additive, with local search after the beam |
+/// | `SFVQ6`, `SFVQ6+4` | space-filling: the corners of a curve in order; behind + the bits of the place between two corners |
+/// | `EVQ64` | codewords that occur about equally often, resampled along the curve of an SFVQ |
+/// | `Z`, `A2`, `D4`, `E8`, `Leech24`, `E8:0.5` | lattices; behind : the scale, which otherwise follows from a rate |
 ///
 /// Two specs are equal if they are written alike.
 ///

@@ -35,7 +35,7 @@ const MOST_TREE_BITS: u32 = 12;
 pub(super) static KIND: Kind = Kind {
     name: "TRQ",
     letters: &["TRQ"],
-    title: "stages, where the code of one chooses the codebook of the next",
+    title: "residual in a tree: each code chooses the codebook of the next stage; greedy",
     examples: &["TRQ4x6"],
     place: Place::Anywhere,
     settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE],

@@ -48,7 +48,7 @@ pub(super) const LARGEST: usize = 1 << 24;
 pub(super) static KIND: Kind = Kind {
     name: "VQ",
     letters: &["VQ"],
-    title: "one codebook",
+    title: "one codebook of any size",
     examples: &["VQ1024"],
     place: Place::Anywhere,
     settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE, &SPHERICAL, &MINI_BATCH],

@@ -3,6 +3,7 @@
 mod common;
 
 mod engine;
+mod kinds;
 mod kmeans;
 mod mixture;
 mod quantizers;

@@ -11,6 +11,7 @@ mod interpret;
 mod kills;
 mod limits;
 mod privacy;
+mod readme;
 mod search;
 mod space_filling;
 mod values;

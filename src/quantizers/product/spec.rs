@@ -26,7 +26,7 @@ use crate::vectors::Vectors;
 pub(in crate::quantizers) static PQ: Kind = Kind {
     name: "PQ",
     letters: &["PQ"],
-    title: "parts of the dimensions, a codebook each",
+    title: "product: parts of the dimensions, a codebook each, of uneven length where they have to be",
     examples: &["PQ8x8"],
     place: Place::Anywhere,
     settings: &[&INIT_OF_MANY, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE],
@@ -39,7 +39,7 @@ pub(in crate::quantizers) static PQ: Kind = Kind {
 pub(in crate::quantizers) static PRQ: Kind = Kind {
     name: "PRQ",
     letters: &["PRQ"],
-    title: "parts of the dimensions, a residual quantizer each",
+    title: "product-residual: parts, each with stages of its own",
     examples: &["PRQ2x4x8"],
     place: Place::Anywhere,
     settings: &[&BEAM, &REFINE, &INIT_OF_MANY, &ITERATIONS_BEFORE_JOINT_FITS, &TOLERANCE, &RESTARTS, &SAMPLE],

@@ -22,7 +22,7 @@ use crate::vectors::Vectors;
 pub(in crate::quantizers) static KIND: Kind = Kind {
     name: "RQ",
     letters: &["RQ"],
-    title: "stages, each on the residual of those before",
+    title: "residual: stages, each for what those before leave over, by beam search; with a largest error a vector gets only the codes that it needs",
     examples: &["RQ8x8", "RQ1x10+7x8"],
     place: Place::Anywhere,
     settings: &[

@@ -24,7 +24,7 @@ use crate::vectors::Vectors;
 pub(in crate::quantizers) static OPQ: Kind = Kind {
     name: "OPQ",
     letters: &["OPQ"],
-    title: "a rotation that is learned for so many parts",
+    title: "a rotation that is learned for so many parts, before a product quantizer or most others",
     examples: &["OPQ8,PQ8x8", "OPQ4,RQ4x6"],
     place: Place::Before,
     settings: &[&ROTATIONS, &REFINE],

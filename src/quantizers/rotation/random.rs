@@ -20,7 +20,7 @@ use crate::vectors::Vectors;
 pub(in crate::quantizers) static RR: Kind = Kind {
     name: "RR",
     letters: &["RR"],
-    title: "a random rotation",
+    title: "a random rotation, before any but another",
     examples: &["RR,SQ4"],
     place: Place::Before,
     settings: &[],

@@ -1,0 +1,44 @@
+//! What README tells people to type.
+
+use std::fs;
+
+use crate::common::cli::Cli;
+use crate::common::root;
+
+/// The lines of the blocks of a shell, without what is said behind `#`.
+fn commands(text: &str) -> Vec<String> {
+    let (mut commands, mut inside) = (Vec::new(), None);
+    for line in text.lines() {
+        match (line.strip_prefix("```"), inside) {
+            (Some(language), None) => inside = Some(language.is_empty()),
+            (Some(_), Some(_)) => inside = None,
+            (None, Some(true)) => {
+                commands.push(line.split(" #").next().unwrap_or_default().trim().to_string())
+            }
+            _ => {}
+        }
+    }
+    commands
+}
+
+/// In the order in which they stand, in a folder that has the data: each works on what those before have written.
+#[test]
+fn every_command_of_readme_works_as_it_stands() {
+    let cli = Cli::new("cpu");
+    fs::create_dir(cli.path("data")).unwrap();
+    for name in ["wordnet.npy", "wordnet_queries.npy", "digits.npy", "digits_labels.npy"] {
+        fs::copy(root().join("data").join(name), cli.path("data").join(name)).unwrap();
+    }
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split("## From the command line").nth(1).unwrap().split("\n## ").next().unwrap();
+    let all = commands(section);
+    let wgvq: Vec<&str> = all.iter().filter_map(|line| line.strip_prefix("wgvq ")).collect();
+    assert!(wgvq.len() > 20, "{all:?}");
+    for arguments in wgvq {
+        // A shell would put these elsewhere.
+        let arguments = arguments.split(" >").next().unwrap_or_default().replace("~/.local/share", "share");
+        let output = cli.run(&format!("{arguments} -q"));
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(cli.path("share/man/man1/wgvq-train.1").exists());
+}
