@@ -28,7 +28,7 @@ use crate::truth::Truth;
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "wgvq", version, max_term_width = 100)]
 pub struct Options {
     #[command(subcommand)]
     pub command: Command,
