@@ -61,8 +61,8 @@ fn main() -> Result<()> {
                 })
             })
             .collect();
-        let mut x = engine.wrap::<f32>(x_buffer.clone(), n, d)?;
-        let mut codewords = engine.wrap::<f32>(codewords_buffer.clone(), k, d)?;
+        let mut x = engine.wrap::<f32>(x_buffer.clone(), 0, n, d)?;
+        let mut codewords = engine.wrap::<f32>(codewords_buffer.clone(), 0, k, d)?;
         let mut recorder = engine.recorder();
         recorder.random_fill(Distribution::Normal, 1, 0, &mut x)?;
         recorder.random_fill(Distribution::Normal, 2, 0, &mut codewords)?;

@@ -67,7 +67,7 @@ fn encode_on(device: wgpu::Device, queue: wgpu::Queue) -> Result<(Array2<f32>, A
     let mut rng = wgvq::Rng::new(1, 0);
     let codewords = Array2::from_shape_simple_fn((K, D), || 2.0 * rng.uniform() - 1.0);
     let codebook = Codebook::new(&engine, codewords.view(), Metric::SquaredL2)?;
-    let vectors = engine.wrap::<f32>(buffer.clone(), N, D)?;
+    let vectors = engine.wrap::<f32>(buffer.clone(), 0, N, D)?;
     let mut codes = engine.uninitialized::<u32>(N, 1)?;
     let mut distances = engine.uninitialized::<f32>(N, 1)?;
     let mut decoded = engine.uninitialized::<f32>(N, D)?;

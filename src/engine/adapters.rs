@@ -190,13 +190,12 @@ pub(super) fn find(name: &str) -> Result<wgpu::Adapter> {
     })
 }
 
-/// Opens an adapter with the features we make use of and the given limits.
-pub(super) fn request(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<(wgpu::Device, wgpu::Queue)> {
-    let descriptor = wgpu::DeviceDescriptor {
+/// What to ask of a device: the features that we make use of, and the adapter's limits.
+pub(super) fn wanted(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
+    wgpu::DeviceDescriptor {
         label: Some("wgvq"),
         required_features: adapter.features() & WANTED,
-        required_limits: limits,
+        required_limits: adapter.limits(),
         ..Default::default()
-    };
-    pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| Error::device(error.to_string()))
+    }
 }

@@ -188,6 +188,7 @@ impl Gpu {
 
     /// Stages `bytes` so that they are in `slab` before the next submission runs.
     pub fn write(&self, slab: &Slab, bytes: &[u8]) -> Result<()> {
+        slab.check_usage(wgpu::BufferUsages::COPY_DST, "writing to it")?;
         // To map a buffer again takes a poll, which on a host app's device is the app's.
         if self.owned && bytes.len() >= upload::SMALL {
             return self.uploads.write(self, slab, bytes);
@@ -210,6 +211,7 @@ impl Gpu {
 
     /// Starts to copy `slab` to the host, behind everything submitted so far.
     pub fn begin_read(self: &Arc<Self>, slab: &Slab) -> Result<Vec<Reading>> {
+        slab.check_usage(wgpu::BufferUsages::COPY_SRC, "reading it back")?;
         let mut readings = Vec::new();
         let mut done = 0;
         while done < slab.size {
@@ -372,8 +374,17 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    pub fn foreign(buffer: wgpu::Buffer, bytes: u64) -> Self {
-        Self { buffer: Arc::new(Memory::new(Source::Foreign(buffer))), offset: 0, size: bytes.max(4) }
+    pub fn foreign(buffer: wgpu::Buffer, offset: u64, bytes: u64) -> Self {
+        Self { buffer: Arc::new(Memory::new(Source::Foreign(buffer))), offset, size: bytes.max(4) }
+    }
+
+    /// Fails if the buffer, which may be an app's, cannot be used so.
+    pub fn check_usage(&self, needed: wgpu::BufferUsages, what: &str) -> Result<()> {
+        let usage = self.buffer.usage();
+        if usage.contains(needed) {
+            return Ok(());
+        }
+        Err(Error::shape(format!("the usage of the app's buffer is {usage:?}; {what} needs {needed:?}")))
     }
 
     /// The stretch of `size` bytes from `offset` on.

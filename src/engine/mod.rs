@@ -114,6 +114,22 @@ impl Engine {
         Self::on_gpu(gpu, "lent by the host app")
     }
 
+    /// What a host app should ask of its own device, so that [`from_wgpu`](Self::from_wgpu) can make the most of it: the
+    /// features that wgvq uses where there are any, and the adapter's limits. WebGPU's defaults are enough to run; larger
+    /// limits mean fewer dispatches.
+    ///
+    /// ```no_run
+    /// # async fn demo(adapter: wgpu::Adapter) -> Result<(), wgpu::RequestDeviceError> {
+    /// let mut descriptor = wgvq::Engine::wanted(&adapter);
+    /// descriptor.required_features |= wgpu::Features::DEPTH_CLIP_CONTROL; // and what the app needs
+    /// let (device, queue) = adapter.request_device(&descriptor).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wanted(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
+        adapters::wanted(adapter)
+    }
+
     /// Says how to open a device where [`open`](Self::open) is not enough.
     pub fn builder() -> EngineBuilder {
         EngineBuilder::new()
@@ -201,24 +217,59 @@ impl Engine {
         Matrix::new(self, rows, cols)
     }
 
-    /// A host app's buffer as a matrix, without a copy: `rows × cols` elements, row-major, from its start.
+    /// A host app's buffer as a matrix, without a copy: `rows × cols` elements, row-major, from `offset` bytes behind its
+    /// start on.
+    ///
+    /// It has to be a `STORAGE` buffer. Reading it back and copying from it need `COPY_SRC`, writing to it from the host and
+    /// copying to it `COPY_DST`.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// use wgvq::wgpu::{BufferDescriptor, BufferUsages};
+    /// # let instance = wgvq::wgpu::Instance::new(wgvq::wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let Ok(adapter) = pollster::block_on(instance.request_adapter(&Default::default())) else { return Ok(()) };
+    /// let descriptor = wgvq::Engine::wanted(&adapter);
+    /// # let Ok((device, queue)) = pollster::block_on(adapter.request_device(&descriptor)) else { return Ok(()) };
+    /// let engine = wgvq::Engine::from_wgpu(device.clone(), queue);
+    /// let buffer = device.create_buffer(&BufferDescriptor {
+    ///     label: Some("vectors of the app"),
+    ///     size: 1024,
+    ///     usage: BufferUsages::STORAGE,
+    ///     mapped_at_creation: false,
+    /// });
+    /// let vectors = engine.wrap::<f32>(buffer, 256, 16, 4)?;
+    /// assert_eq!(vectors.shape(), (16, 4));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`Device`](crate::ErrorKind::Device) on the CPU backend; [`Shape`](crate::ErrorKind::Shape) if the
-    /// buffer is too small, is over the device's binding limit, or lacks `STORAGE`, `COPY_SRC` or `COPY_DST`.
-    pub fn wrap<T: Element>(&self, buffer: wgpu::Buffer, rows: usize, cols: usize) -> Result<Matrix<T>> {
+    /// [`Device`](crate::ErrorKind::Device) on the CPU backend; [`Shape`](crate::ErrorKind::Shape) if the buffer is too small,
+    /// the offset is no multiple of the device's `min_storage_buffer_offset_alignment`, the matrix is over the device's
+    /// binding limit, or the buffer lacks `STORAGE`.
+    pub fn wrap<T: Element>(
+        &self,
+        buffer: wgpu::Buffer,
+        offset: u64,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Matrix<T>> {
         let Backend::Gpu(gpu) = &self.inner.backend else {
             return Err(Error::device("the CPU backend cannot wrap a wgpu buffer; upload the values"));
         };
         let bytes = (rows as u64).saturating_mul(cols as u64).saturating_mul(size_of::<T>() as u64);
-        let needed =
-            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        // Even an empty matrix is bound, and a binding cannot be empty.
-        if bytes.max(4) > buffer.size() {
+        let alignment = u64::from(gpu.limits.min_storage_buffer_offset_alignment);
+        if !offset.is_multiple_of(alignment) {
             return Err(Error::shape(format!(
-                "a {rows} × {cols} matrix of {} needs {bytes} bytes, the buffer has {}",
-                T::NAME,
-                buffer.size()
+                "a matrix from byte {offset} on; it has to be a multiple of {alignment} on this device"
+            )));
+        }
+        // Even an empty matrix is bound, and a binding cannot be empty.
+        let left = buffer.size().saturating_sub(offset);
+        if bytes.max(4) > left {
+            return Err(Error::shape(format!(
+                "a {rows} × {cols} matrix of {} needs {bytes} bytes, the buffer has {left}",
+                T::NAME
             )));
         }
         if bytes > gpu.max_binding() {
@@ -228,13 +279,9 @@ impl Engine {
                 gpu.max_binding()
             )));
         }
-        if !buffer.usage().contains(needed) {
-            return Err(Error::shape(format!(
-                "the buffer's usage is {:?}; a matrix needs {needed:?}",
-                buffer.usage()
-            )));
-        }
-        Ok(Matrix::wrapped(self, Slab::foreign(buffer, bytes), rows, cols))
+        let slab = Slab::foreign(buffer, offset, bytes);
+        slab.check_usage(wgpu::BufferUsages::STORAGE, "binding it to a kernel")?;
+        Ok(Matrix::wrapped(self, slab, rows, cols))
     }
 
     /// Waits until everything submitted has run.
@@ -336,9 +383,11 @@ impl EngineBuilder {
     }
 
     fn gpu(&self, adapter: wgpu::Adapter, reason: &str) -> Result<Engine> {
-        let mut limits = adapter.limits();
-        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(self.max_binding);
-        let (device, queue) = adapters::request(&adapter, limits)?;
+        let mut descriptor = adapters::wanted(&adapter);
+        let most = &mut descriptor.required_limits.max_storage_buffer_binding_size;
+        *most = (*most).min(self.max_binding);
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| Error::device(error.to_string()))?;
         Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked, self.core), reason))
     }
 }

@@ -184,7 +184,7 @@ impl<'encoder> Recorder<'encoder> {
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {
             let (from, to) = (source.slice(window.clone()), target.slice(window));
             to.buffer.set_computed(true);
-            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, from.size);
+            self.copy_slab(&from, &to)?;
             self.kept.extend([from.buffer, to.buffer]);
         }
         Ok(())
@@ -225,10 +225,17 @@ impl<'encoder> Recorder<'encoder> {
             window.end = theirs.min(first + own).min(first + n);
             let from = source.slice(window.start - first..window.end - first);
             let to = target.slice(window.clone());
-            let size = from.size;
-            self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, size);
+            self.copy_slab(&from, &to)?;
             self.kept.extend([from.buffer, to.buffer]);
         }
+        Ok(())
+    }
+
+    /// Copies all of `from` to the start of `to`.
+    fn copy_slab(&mut self, from: &Slab, to: &Slab) -> Result<()> {
+        from.check_usage(wgpu::BufferUsages::COPY_SRC, "copying from it")?;
+        to.check_usage(wgpu::BufferUsages::COPY_DST, "copying to it")?;
+        self.encoder().copy_buffer_to_buffer(&from.buffer, from.offset, &to.buffer, to.offset, from.size);
         Ok(())
     }
 

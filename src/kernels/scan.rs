@@ -105,7 +105,7 @@ mod tests {
             mapped_at_creation: false,
         });
         queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&[3_u32; 1000]));
-        let values = engine.wrap::<u32>(buffer, 1000, 1).unwrap();
+        let values = engine.wrap::<u32>(buffer, 0, 1000, 1).unwrap();
         let mut sums = engine.uninitialized(1001, 1).unwrap();
         let mut recorder = engine.recorder();
         recorder.scan(&values, &mut sums).unwrap();

@@ -98,19 +98,48 @@ fn a_host_apps_buffers_are_checked() {
     };
     use wgvq::wgpu::BufferUsages as Usages;
     let all = Usages::STORAGE | Usages::COPY_SRC | Usages::COPY_DST;
-    assert!(engine.wrap::<f32>(buffer(all), 10, 10).is_ok());
-    let error = engine.wrap::<f32>(buffer(all), 11, 10).unwrap_err();
+    assert!(engine.wrap::<f32>(buffer(all), 0, 10, 10).is_ok());
+    let error = engine.wrap::<f32>(buffer(all), 0, 11, 10).unwrap_err();
     assert!(error.to_string().contains("needs 440 bytes, the buffer has 400"), "{error}");
-    let error = engine.wrap::<f32>(buffer(Usages::STORAGE), 10, 10).unwrap_err();
-    assert!(error.to_string().contains("COPY_SRC"), "{error}");
-    assert_eq!(Engine::cpu().wrap::<f32>(buffer(all), 1, 1).unwrap_err().kind(), ErrorKind::Device);
+    let error = engine.wrap::<f32>(buffer(all), 256, 10, 10).unwrap_err();
+    assert!(error.to_string().contains("needs 400 bytes, the buffer has 144"), "{error}");
+    let error = engine.wrap::<f32>(buffer(all), 4, 10, 1).unwrap_err();
+    assert!(error.to_string().contains("it has to be a multiple of"), "{error}");
+    let error = engine.wrap::<f32>(buffer(Usages::COPY_SRC), 0, 10, 10).unwrap_err();
+    assert!(error.to_string().contains("binding it to a kernel needs BufferUsages(STORAGE)"), "{error}");
+
+    // What a buffer cannot do is refused when it is asked for; kernels take it as it is.
+    let mut bound = engine.wrap::<f32>(buffer(Usages::STORAGE), 0, 10, 10).unwrap();
+    let other = engine.uninitialized::<f32>(10, 10).unwrap();
+    assert!(bound.download().unwrap_err().to_string().contains("reading it back needs"));
+    assert!(bound.write_rows(0, array![[1.0_f32; 10]].view()).unwrap_err().to_string().contains("COPY_DST"));
+    let mut recorder = engine.recorder();
+    assert!(recorder.copy(&other, &mut bound).unwrap_err().to_string().contains("copying to it needs"));
+    recorder.fill(&mut bound, 2.0).unwrap();
+    recorder.submit().unwrap();
+
+    // From an offset on: the rest of the buffer is left alone.
+    let whole = buffer(all);
+    let mut first = engine.wrap::<f32>(whole.clone(), 0, 10, 10).unwrap();
+    let mut part = engine.wrap::<f32>(whole, 256, 4, 9).unwrap();
+    for (matrix, value) in [(&mut first, 1.0), (&mut part, 2.0)] {
+        let mut recorder = engine.recorder();
+        recorder.fill(matrix, value).unwrap();
+        recorder.submit().unwrap();
+    }
+    assert!(part.download().unwrap().iter().all(|&value| value == 2.0));
+    let values = first.download().unwrap().into_iter().enumerate();
+    assert!(values.into_iter().all(|(at, value)| value == if at < 64 { 1.0 } else { 2.0 }));
+    assert_eq!(Engine::cpu().wrap::<f32>(buffer(all), 0, 1, 1).unwrap_err().kind(), ErrorKind::Device);
     let mut encoder = device.create_command_encoder(&Default::default());
     assert!(Recorder::on(&Engine::cpu(), &mut encoder).is_err());
 
     // wgpu would find this only when the encoder is finished, and its default answer is a panic.
     let shared = buffer(all);
-    let (a, mut b) =
-        (engine.wrap::<u32>(shared.clone(), 10, 1).unwrap(), engine.wrap::<f32>(shared, 10, 1).unwrap());
+    let (a, mut b) = (
+        engine.wrap::<u32>(shared.clone(), 0, 10, 1).unwrap(),
+        engine.wrap::<f32>(shared, 0, 10, 1).unwrap(),
+    );
     let source = engine.upload(array![[1.0_f32]].view()).unwrap();
     let mut recorder = engine.recorder();
     let error = recorder.gather(&source, &a, &mut b).unwrap_err();
