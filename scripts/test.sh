@@ -38,13 +38,20 @@ fi
 [[ -d ${CARGO_TARGET_DIR:-target}/debug/incremental ]] || export CARGO_INCREMENTAL=0
 
 heading 'format'
-cargo fmt --check
+cargo fmt --all --check
 
 heading 'lints'
 cargo clippy --locked --all-targets -- -D warnings
+# The library as an app has it by default.
+cargo clippy --locked -p wgvq --lib -- -D warnings
 
 heading 'building the tests'
 cargo test --locked --tests --no-run
+
+# Tests that find a GPU write their names here.
+WGVQ_GPU_TESTS=$(mktemp)
+export WGVQ_GPU_TESTS
+trap 'rm -f "$WGVQ_GPU_TESTS"' EXIT
 
 heading 'unit and integration tests'
 cargo test --locked --tests
@@ -52,4 +59,4 @@ cargo test --locked --tests
 heading 'documentation tests'
 cargo test --locked --doc
 
-heading 'all passed'
+heading "all passed, $(sort -u "$WGVQ_GPU_TESTS" | wc -l) tests on a GPU too"

@@ -86,11 +86,25 @@ pub(crate) fn test_gpu() -> Option<Engine> {
     static GPU: std::sync::LazyLock<Result<Engine>> =
         std::sync::LazyLock::new(|| Engine::builder().device("gpu").checked(true).build());
     match &*GPU {
-        Ok(engine) => Some(engine.clone()),
+        Ok(engine) => {
+            note_gpu_test();
+            Some(engine.clone())
+        }
         Err(error) if std::env::var_os("WGVQ_REQUIRE_GPU").is_some() => panic!("{error}"),
         Err(error) => {
             eprintln!("skipped: {error}");
             None
         }
     }
+}
+
+/// Writes the name of the test to the file that the environment names by `WGVQ_GPU_TESTS`: the test script says at its end how
+/// many there were.
+#[cfg(test)]
+fn note_gpu_test() {
+    use std::io::Write;
+    let Some(path) = std::env::var_os("WGVQ_GPU_TESTS") else { return };
+    let mut file = std::fs::File::options().create(true).append(true).open(path).expect("can be written");
+    let name = std::thread::current().name().unwrap_or("main").to_string();
+    file.write_all(format!("{name}\n").as_bytes()).expect("can be written");
 }

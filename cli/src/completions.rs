@@ -9,6 +9,7 @@ use crate::args::Options;
 use crate::stdout;
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq completions bash > ~/.local/share/bash-completion/completions/wgvq")]
 pub struct Completions {
     /// The shell: bash, elvish, fish, powershell or zsh
     pub shell: Shell,

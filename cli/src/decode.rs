@@ -15,6 +15,7 @@ use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq decode codes.wgvq -m rq.safetensors -o decoded.npy")]
 pub struct Decode {
     /// The codes file
     pub codes: PathBuf,

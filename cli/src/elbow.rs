@@ -17,6 +17,7 @@ use crate::stdout::say;
 use crate::train::Watch;
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq elbow vectors.npy --k 2..256 --plot elbow.svg")]
 pub struct Elbow {
     #[command(flatten)]
     pub data: Data,

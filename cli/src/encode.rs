@@ -16,6 +16,9 @@ use crate::settings::EncodeSettings;
 use crate::{Verdict, interrupt};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  wgvq encode vectors.npy -m rq.safetensors -o codes.npy\n  wgvq encode parts/*.parquet:embedding -m rq.safetensors --beam 16 -o codes.wgvq"
+)]
 pub struct Encode {
     #[command(flatten)]
     pub data: Data,

@@ -12,6 +12,9 @@ use crate::figures::{Figures, LossOf};
 use crate::{Verdict, eval};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  wgvq equalize curve.safetensors vectors.npy --by curve -o equal.safetensors"
+)]
 pub struct Equalize {
     /// A model of SFVQ
     pub model: PathBuf,

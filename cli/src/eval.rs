@@ -18,6 +18,7 @@ use crate::settings::{ENCODE_SETTINGS, EncodeSettings};
 use crate::{Verdict, interrupt, words};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq eval vectors.npy -m rq.safetensors --codes codes.npy --max-mse 0.6")]
 pub struct Eval {
     #[command(flatten)]
     pub data: Data,

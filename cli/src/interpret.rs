@@ -17,6 +17,9 @@ use crate::stdout::say;
 use crate::{Verdict, eval, heat_map, interrupt, one_codebook};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  wgvq interpret curve.safetensors vectors.npy --labels labels.npy --heat-map map.svg"
+)]
 pub struct Interpret {
     /// The model file, of one codebook
     #[arg(value_name = "MODEL.safetensors")]

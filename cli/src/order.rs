@@ -16,6 +16,7 @@ use crate::figures::print_json;
 use crate::stdout::say;
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq order vectors.npy --curve hilbert -o ordered.npy")]
 pub struct Order {
     #[command(flatten)]
     pub data: Data,

@@ -15,6 +15,7 @@ use crate::stdout::say;
 use crate::{eval, occurrence_plot, one_codebook};
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  wgvq privacy equal.safetensors vectors.npy --plot privacy.svg")]
 pub struct Privacy {
     /// The model file, of one codebook
     #[arg(value_name = "MODEL.safetensors")]

@@ -18,6 +18,9 @@ use crate::stdout::say;
 use crate::{Verdict, interrupt};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  wgvq search queries.npy --codes codes.wgvq -m rq.safetensors -k 10 --truth truth.ivecs"
+)]
 pub struct Options {
     /// The vectors to search for
     pub queries: PathBuf,

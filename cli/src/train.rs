@@ -20,6 +20,9 @@ use crate::settings::TrainSettings;
 use crate::{Verdict, eval, gradient, interrupt, mixture};
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  wgvq train vectors.npy --spec VQ1024 -o vq.safetensors\n  wgvq train vectors.npy --spec OPQ16,PQ16x8 -o opq.safetensors\n  wgvq train vectors.npy --spec RQ8x8 --trainer nsvq --steps 4000 --log run.jsonl -o rq.safetensors"
+)]
 pub struct Train {
     #[command(flatten)]
     pub data: Data,

@@ -16,6 +16,9 @@ use crate::search::{self, Rows, watch};
 use crate::stdout::say;
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  wgvq truth base.fvecs queries.fvecs -k 100 --metric cosine -o truth.ivecs"
+)]
 pub struct Truth {
     /// The vectors to search: a file, directory or glob
     pub base: PathBuf,

@@ -1,5 +1,7 @@
 //! What several integration tests need.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -15,11 +17,23 @@ pub fn engines() -> Vec<Engine> {
         LazyLock::new(|| Engine::builder().device("gpu").checked(true).build());
     let mut engines = vec![Engine::cpu()];
     match &*GPU {
-        Ok(gpu) => engines.push(gpu.clone()),
+        Ok(gpu) => {
+            note_gpu_test();
+            engines.push(gpu.clone());
+        }
         Err(error) if std::env::var_os("WGVQ_REQUIRE_GPU").is_some() => panic!("{error}"),
         Err(error) => eprintln!("skipped on the GPU: {error}"),
     }
     engines
+}
+
+/// Writes the name of the test to the file that the environment names by `WGVQ_GPU_TESTS`: the test script says at its end how
+/// many there were.
+fn note_gpu_test() {
+    let Some(path) = std::env::var_os("WGVQ_GPU_TESTS") else { return };
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    let name = std::thread::current().name().unwrap_or("main").to_string();
+    file.write_all(format!("{name}\n").as_bytes()).unwrap();
 }
 
 /// `n` vectors around `centres` random centres, with unit noise.
