@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod coded;
 mod flat;
 mod recall;
 mod scan;
@@ -37,6 +38,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
+pub use coded::CodedVectors;
 pub use recall::recall;
 
 use self::unit_vectors::{COSINE, UnitVectors};
@@ -44,7 +46,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::quantizers::Quantizer;
-use crate::scale::{Scale, ScaledVectors};
+use crate::scale::Scale;
 use crate::vectors::Vectors;
 
 /// What a search has found: for each query the nearest candidate first, and of equally near ones the lowest id first.
@@ -170,14 +172,19 @@ impl<'a> Search<'a> {
         queries: &dyn Vectors,
     ) -> Result<Neighbours> {
         same_dimension("decoded vectors", quantizer.dim(), queries)?;
-        let scale = quantizer.scale();
-        let queries = &ScaledVectors::new(queries, scale);
-        let codes = tables::CodeRows { n, sizes: quantizer.codebook_sizes(), read };
-        if quantizer.codebooks().is_empty() {
-            let coder = quantizer.prepare(engine)?;
-            return scan::run(&flat::Decoded { engine, coder, codes, scale }, engine, queries, self);
-        }
-        scan::run(&tables::Tables::new(engine, quantizer, codes)?, engine, queries, self)
+        self.among(&CodedVectors::new(engine, quantizer, n, read)?, queries)
+    }
+
+    /// The same among codes that have been made ready before.
+    ///
+    /// # Errors
+    /// As [`codes`](Self::codes).
+    pub fn among(
+        self,
+        coded: &CodedVectors<'_, impl Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync>,
+        queries: &dyn Vectors,
+    ) -> Result<Neighbours> {
+        coded.find(queries, self)
     }
 }
 
