@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wgvq::train::{Holds, elbow};
-use wgvq::{Error, Result, Spelling, Training, Vectors, io};
+use wgvq::{Error, Result, Spec, Spelling, Training, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Data, NamedOutputs};
@@ -36,10 +36,14 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
     command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let data = io::open_all(&command.data.data)?;
     let largest = command.k[command.k.len() - 1];
-    let training = Training::new(format!("VQ{largest}").parse()?);
-    let settings = training.set_all(command.settings.0.clone(), Spelling::Flag).seed(common.seed).kmeans()?;
+    let spec: Spec = format!("VQ{largest}").parse()?;
+    let kmeans =
+        |given| Training::new(spec.clone()).set_all(given, Spelling::Flag).seed(common.seed).kmeans();
+    let settings = kmeans(command.settings.0.clone())?;
     // All are trained on the sample of the largest, which is kept.
-    let held = settings.clone().mini_batch(None);
+    let mut given = command.settings.0.clone();
+    given.remove("mini_batch");
+    let held = kmeans(given)?;
     let holds = held.holds(data.dim());
     let holds = Holds { copies: 1.0 + holds.copies, ..holds };
     let sample = Sample {

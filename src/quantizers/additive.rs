@@ -139,7 +139,7 @@ impl Node for AdditiveSpec {
             .beam(fit.settings.count(&BEAM))
             .local_search(if self.is_local { fit.settings.count(&LOCAL_SEARCH) } else { 0 })
             .refinements(fit.settings.count(&REFINE))
-            .trainer(KMeans::of(fit.settings).sample_per_codeword(None))
+            .trainer(KMeans::of(fit.settings).all_vectors())
             .seed(fit.seed);
         Ok(Box::new(builder.fit_observed(fit.engine, x, fit.observer)?))
     }
@@ -316,7 +316,7 @@ impl AdditiveBuilder {
             .stage_bits(vec![self.bits; self.codebooks])
             .beam(beam)
             .refinements(refinements)
-            .trainer(self.trainer.clone().sample_per_codeword(None))
+            .trainer(self.trainer.clone().all_vectors())
             .seed(self.seed)
             .fit_observed(engine, &x, observer)?;
         let start = start.codebooks().into_iter().cloned().collect();

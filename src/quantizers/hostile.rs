@@ -52,7 +52,7 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
         Box::new(product(books(2, 4, 4))),
         Box::new(Rotated::new(Array2::eye(8), Box::new(product(books(2, 4, 4)))).unwrap()),
         Box::new(Rotated::new(Array2::eye(8), Box::new(Residual::new(books(2, 4, 8), 4).unwrap())).unwrap()),
-        Box::new(Rotated::new(Array2::eye(8), Box::new(lattice())).unwrap().about(Some(row(1.0))).unwrap()),
+        Box::new(Rotated::new(Array2::eye(8), Box::new(lattice())).unwrap().about(row(1.0)).unwrap()),
         Box::new(Product::residual(books(4, 4, 4), 2, 3).unwrap()),
         Box::new(Residual::new(books(2, 4, 8), 1).unwrap()),
         Box::new(Residual::new(books(2, 4, 8), 4).unwrap()),

@@ -53,7 +53,7 @@ pub(super) fn cluster(
     x: &dyn Vectors,
     observer: &mut dyn Observer,
 ) -> Result<Array2<f32>> {
-    let trainer = trainer.clone().k(k).seed(seed).sample_per_codeword(None);
+    let trainer = trainer.clone().k(k).seed(seed).all_vectors();
     let found = trainer.fit_observed(engine, x, None, observer)?;
     check_ended(found.ended)?;
     Ok(found.codebook)

@@ -323,7 +323,7 @@ impl ProductBuilder {
         let product = last.refit(engine, &turned, &columns, Some(codebooks), observer)?;
         let centre = frame.centre().cloned().unwrap_or_else(|| Array1::zeros(x.ncols())).insert_axis(Axis(0));
         if far {
-            return Rotated::new(rotation, Box::new(product))?.about(Some(centre));
+            return Rotated::new(rotation, Box::new(product))?.about(centre);
         }
         // The parts take it back.
         let turned = rotation::apply(engine, &rotation, &centre)?;

@@ -84,24 +84,26 @@ impl Rotated {
                 "the rotation is not orthogonal: rows {row} and {column} are off by {value}"
             )));
         }
-        Self { rotation, offset: None, inner, piece }.about(offset)
+        let rotated = Self { rotation, offset: None, inner, piece };
+        match offset {
+            Some(offset) => rotated.about(offset),
+            None => Ok(rotated),
+        }
     }
 
-    /// The same for vectors about `offset` (1, d), if there is one.
+    /// The same for vectors about `offset` (1, d).
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if it is of another dimension or not finite.
-    pub fn about(mut self, offset: Option<Array2<f32>>) -> Result<Self> {
-        if let Some(offset) = &offset
-            && (offset.dim() != (1, self.dim()) || offset.iter().any(|value| !value.is_finite()))
-        {
+    pub fn about(mut self, offset: Array2<f32>) -> Result<Self> {
+        if offset.dim() != (1, self.dim()) || offset.iter().any(|value| !value.is_finite()) {
             return Err(Error::input(format!(
                 "the offset has shape {:?}; it has to be (1, {}), of finite values",
                 offset.dim(),
                 self.dim()
             )));
         }
-        self.offset = offset;
+        self.offset = Some(offset);
         Ok(self)
     }
 

@@ -175,10 +175,11 @@ impl Training {
 
     /// The k-means that the vectors to train on are drawn by, of as many codewords as count for it.
     fn sampler(&self, settings: &Settings) -> Result<KMeans> {
-        let sampler = KMeans::of(settings).mini_batch(None).most_vectors(self.most_vectors).seed(self.seed);
+        let sampler =
+            KMeans::of(settings).without_mini_batch().most_vectors(self.most_vectors).seed(self.seed);
         Ok(match self.spec.node().needs(settings)? {
             Needs::PerCodeword(k) => sampler.k(k),
-            Needs::All => sampler.k(1).sample_per_codeword(Some(SAMPLE_OF_ALL)),
+            Needs::All => sampler.k(1).sample_per_codeword(SAMPLE_OF_ALL),
         })
     }
 }

@@ -93,7 +93,7 @@ impl Node for TreeSpec {
         let builder = TreeResidual::builder()
             .stages(self.stages)
             .bits(self.bits)
-            .trainer(KMeans::of(fit.settings).sample_per_codeword(None))
+            .trainer(KMeans::of(fit.settings).all_vectors())
             .seed(fit.seed);
         Ok(Box::new(builder.fit_observed(fit.engine, x, fit.observer)?))
     }

@@ -57,7 +57,7 @@ pub fn elbow(
     let (x, _) = largest.sample(x, None)?;
     let mut points = Vec::new();
     for &k in ks {
-        let trainer = settings(k).sample_per_codeword(None);
+        let trainer = settings(k).all_vectors();
         let found = trainer.fit_observed(engine, &x, None, observer)?;
         points.push(ElbowPoint { k, mse: found.mse });
         if observer.cancelled() {

@@ -167,9 +167,15 @@ impl KMeans {
         self
     }
 
-    /// Trains on a random sample of at most that many vectors per codeword; `None` for all vectors.
-    pub fn sample_per_codeword(mut self, rows: Option<usize>) -> Self {
-        self.sample_per_codeword = rows;
+    /// Trains on a random sample of at most that many vectors per codeword.
+    pub fn sample_per_codeword(mut self, rows: usize) -> Self {
+        self.sample_per_codeword = Some(rows);
+        self
+    }
+
+    /// Trains on all vectors, however many there are per codeword.
+    pub fn all_vectors(mut self) -> Self {
+        self.sample_per_codeword = None;
         self
     }
 
@@ -188,8 +194,14 @@ impl KMeans {
 
     /// Mini-batch k-means (Sculley, WWW 2010) with batches of that many vectors, for data larger than
     /// memory: `iterations` counts batches, and all vectors may be drawn whatever the sample limit.
-    pub fn mini_batch(mut self, rows: Option<usize>) -> Self {
-        self.batch = rows;
+    pub fn mini_batch(mut self, rows: usize) -> Self {
+        self.batch = Some(rows);
+        self
+    }
+
+    /// Goes over all of the sample in every iteration.
+    pub(crate) fn without_mini_batch(mut self) -> Self {
+        self.batch = None;
         self
     }
 

@@ -195,7 +195,7 @@ impl GaussianMixture {
             )));
         }
         let floor = FLOOR * variance;
-        let clusters = start.sample_per_codeword(None).fit(engine, &x)?;
+        let clusters = start.all_vectors().fit(engine, &x)?;
         let spread = (clusters.mse / d as f64).max(floor);
         let mut found = Density {
             weights: Array1::from_elem(self.k, 1.0 / self.k as f64),

@@ -126,8 +126,8 @@ impl Optimizer {
     /// default is no limit.
     ///
     /// A norm that is not finite in `f32` (2⁶⁴ or more) makes every parameter infinite or NaN: nothing is hidden.
-    pub fn clip(mut self, limit: impl Into<Option<f32>>) -> Self {
-        self.clip = limit.into();
+    pub fn clip(mut self, limit: f32) -> Self {
+        self.clip = Some(limit);
         self
     }
 

@@ -69,14 +69,19 @@ impl KMeans {
             Some("de") => Init::Evolution(Evolution::new()),
             Some(other) => unreachable!("{other} is no choice"),
         };
-        let sample = settings.count(&SAMPLE);
-        KMeans::new(1)
+        let kmeans = match settings.count(&SAMPLE) {
+            0 => KMeans::new(1).all_vectors(),
+            rows => KMeans::new(1).sample_per_codeword(rows),
+        };
+        let kmeans = match settings.given_count(&MINI_BATCH) {
+            Some(rows) => kmeans.mini_batch(rows),
+            None => kmeans,
+        };
+        kmeans
             .init(init)
             .iterations(settings.count(&ITERATIONS))
             .tolerance(settings.number(&TOLERANCE))
             .restarts(settings.count(&RESTARTS))
-            .sample_per_codeword((sample > 0).then_some(sample))
             .spherical(settings.is_on(&SPHERICAL))
-            .mini_batch(settings.given_count(&MINI_BATCH))
     }
 }

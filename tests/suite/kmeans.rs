@@ -115,7 +115,7 @@ fn mini_batches_come_near_whole_iterations() {
     let x = clustered(5000, 8, 10, 7);
     for engine in engines() {
         let whole = KMeans::new(10).fit(&engine, &x).unwrap().mse;
-        let batches = KMeans::new(10).mini_batch(Some(500)).iterations(60).fit(&engine, &x).unwrap();
+        let batches = KMeans::new(10).mini_batch(500).iterations(60).fit(&engine, &x).unwrap();
         assert_eq!(batches.rows, 5000);
         assert!(batches.mse < 1.1 * whole, "on {engine:?}: {} against {whole}", batches.mse);
     }
@@ -191,7 +191,7 @@ fn unusable_settings_are_named() {
     refuse(KMeans::new(2).restarts(0), "0 restarts");
     refuse(KMeans::new(2).tolerance(-1.0), "negative");
     refuse(KMeans::new(2).tolerance(f64::NAN), "NaN");
-    refuse(KMeans::new(2).mini_batch(Some(0)), "0 vectors");
+    refuse(KMeans::new(2).mini_batch(0), "0 vectors");
     refuse(KMeans::new(2).init(Init::From(Array2::zeros((3, 2)))), "3 × 2");
     let nan = array![[1.0_f32, 2.0], [3.0, f32::NAN]];
     let error = KMeans::new(1).fit(&Engine::cpu(), &nan).unwrap_err();

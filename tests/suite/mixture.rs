@@ -62,7 +62,7 @@ fn the_steps_are_those_of_plain_em() {
     let exact = x.mapv(f64::from);
     for engine in crate::common::engines() {
         for covariance in [Covariance::Diagonal, Covariance::Spherical] {
-            let start = KMeans::new(3).iterations(5).seed(2).sample_per_codeword(None);
+            let start = KMeans::new(3).iterations(5).seed(2).all_vectors();
             let clusters = start.fit(&engine, &x).unwrap();
             let mut weights = Array1::from_elem(3, 1.0 / 3.0);
             let mut means = clusters.codebook.mapv(f64::from);
@@ -101,8 +101,7 @@ fn what_was_drawn_from_is_found_again() {
     let n = 20_000;
     let (x, labels) = overlapping(n);
     let engine = wgvq::Engine::cpu();
-    let found =
-        GaussianMixture::new(3).start(KMeans::new(3).sample_per_codeword(None)).fit(&engine, &x).unwrap();
+    let found = GaussianMixture::new(3).start(KMeans::new(3).all_vectors()).fit(&engine, &x).unwrap();
     assert_eq!(found.rows, n);
     let mixture = &found.mixture;
     for label in 0..3 {

@@ -414,6 +414,10 @@ impl GradientTraining {
     }
 
     fn optimizer(&self) -> Optimizer {
-        Optimizer::new(self.rule, self.rate).schedule(self.schedule_in_use()).clip(self.clip)
+        let optimizer = Optimizer::new(self.rule, self.rate).schedule(self.schedule_in_use());
+        match self.clip {
+            Some(norm) => optimizer.clip(norm),
+            None => optimizer,
+        }
     }
 }

@@ -94,7 +94,7 @@ impl GradientRun {
         let layout = training.kind()?.layout(d)?;
         let fingerprint = fingerprint(x)?;
         let most = training.sample_size(x.len(), d);
-        let sampler = KMeans::new(1).sample_per_codeword(None).most_vectors(most);
+        let sampler = KMeans::new(1).all_vectors().most_vectors(most);
         let mut x = joint::sample(&sampler, &layout.sizes, training.seed, x)?;
         let n = x.nrows();
         let batch = training.batch_of(n)?;

@@ -103,7 +103,7 @@ impl Node for ResidualSpec {
             .stage_bits(self.bits.clone())
             .beam(fit.settings.count(&BEAM))
             .refinements(fit.settings.count(&REFINE))
-            .trainer(KMeans::of(fit.settings).sample_per_codeword(None))
+            .trainer(KMeans::of(fit.settings).all_vectors())
             .seed(fit.seed);
         let builder = match fit.settings.given_number(&MAX_ERROR) {
             Some(limit) => builder.max_error(limit as f32),

@@ -169,7 +169,8 @@ fn every_rule_does_what_float64_does() {
         for (rule, rate, _) in RULES {
             // Norms are about √2133 = 46.
             for clip in [None, Some(1000.0), Some(3.0)] {
-                let mut optimizer = Optimizer::new(rule, rate).schedule(schedule.clone()).clip(clip);
+                let optimizer = Optimizer::new(rule, rate).schedule(schedule.clone());
+                let mut optimizer = clip.into_iter().fold(optimizer, Optimizer::clip);
                 let mut values = run.upload(&engine);
                 run.go(&mut optimizer, &mut values, 0..10);
                 assert_eq!(optimizer.step(), 10);
@@ -232,7 +233,7 @@ fn a_gradient_that_is_not_finite_shows() {
                 let mut gradient = engine.upload(array![[3e38_f32, 3e38]].view()).unwrap();
                 let mut recorder = engine.recorder();
                 recorder.update(crate::ops::Op::Mul, &mut gradient, 10.0).unwrap();
-                let mut optimizer = Optimizer::new(rule, rate).clip(clip);
+                let mut optimizer = clip.into_iter().fold(Optimizer::new(rule, rate), Optimizer::clip);
                 optimizer.record_step(&mut recorder, &mut [(&mut value, &gradient)]).unwrap();
                 recorder.submit().unwrap();
                 let value = value.download().unwrap();
