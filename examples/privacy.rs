@@ -15,7 +15,7 @@ use std::path::Path;
 use ndarray::{Array2, s};
 use plotters::prelude::*;
 use wgvq::privacy::Occurrence;
-use wgvq::{By, Engine, Equalized, Evaluation, GradientTraining, Quantizer, Trainer, Vq};
+use wgvq::{Engine, Equalized, Evaluation, GradientTraining, Quantizer, Trainer, Vq};
 
 /// Steps of an SFVQ for each of its stages.
 const STEPS: u64 = 600;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let sfvq = training.steps(STEPS * u64::from(bits - 1)).seed(1).fit(&engine, &train)?;
         let corners = sfvq.curve().ok_or("a curve")?;
         let equalized = Equalized::of(&engine, corners, &train, k)?;
-        let by_curve = equalized.clone().by(By::Curve);
+        let by_curve = equalized.clone().by_curve();
         let quantizers: [(&str, &dyn Quantizer); 4] = [
             ("VQ", &vq),
             ("SFVQ", &*sfvq),

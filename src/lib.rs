@@ -22,6 +22,7 @@
 //! - [`Engine`] is a device, [`Matrix`] lives on it, and each method of [`Recorder`] is a kernel; [`ops`] are the
 //!   operations that some are told, [`kernels`] what others prepare once.
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
+//! - [`KINDS`] is the table of all quantizers, [`TRAINERS`] that of training by gradient; [`settings`] are what both can be told.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`search`] finds nearest neighbours, exactly or among codes.
 //! - [`curves`] are space-filling curves, orders along them and tours.
@@ -51,7 +52,7 @@ pub mod sample;
 mod scale;
 pub mod search;
 pub mod selftest;
-mod settings;
+pub mod settings;
 pub mod train;
 mod vectors;
 
@@ -62,7 +63,7 @@ pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
-    Additive, AdditiveBuilder, Batching, By, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
+    Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
     GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Model, Place, Product,
     ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
     ScalarLevels, SpaceFilling, Spec, TRAINERS, Trained, Trainer, Training, TrainingWindow, TreeResidual,
@@ -70,7 +71,6 @@ pub use quantizers::{
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};
-pub use settings::{DefaultValue, Setting, Settings, Spelling, Stage, Values};
 pub use vectors::{Vectors, fingerprint};
 
 pub use ndarray;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use wgvq::settings::Spelling;
 use wgvq::train::{Holds, elbow};
-use wgvq::{Error, Result, Spec, Spelling, Training, Vectors, io};
+use wgvq::{Error, Result, Spec, Training, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Data, NamedOutputs};

@@ -6,7 +6,8 @@ use std::time::Instant;
 use clap::Args;
 use wgvq::coding::Method;
 use wgvq::io::{self, Output};
-use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Spelling, Vectors, encode_batches};
+use wgvq::settings::Spelling;
+use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Vectors, encode_batches};
 
 use crate::args::{Common, Data};
 use crate::codes::{CodesWriter, Destination, PACKED};

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use wgvq::{By, Equalized, Error, Projection, Result, Vectors, io};
+use wgvq::{Equalized, Error, Projection, Result, Vectors, io};
 
 use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{Figures, LossOf};
+use crate::settings::EqualizedSettings;
 use crate::{Verdict, eval};
 
 #[derive(Args, Debug)]
@@ -26,9 +27,8 @@ pub struct Equalize {
     /// Codewords [default: as many as the curve has corners]
     #[arg(long, value_name = "K")]
     pub codewords: Option<usize>,
-    /// How a vector finds its codeword: the nearest codeword, or the part of the curve it projects to
-    #[arg(long, default_value_t)]
-    pub by: By,
+    #[command(flatten)]
+    pub settings: EqualizedSettings,
 }
 
 /// Bytes beside each vector: its place on the curve, its number, its run, and what sorting takes.
@@ -55,7 +55,10 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     )?;
     let engine = common.engine()?;
     let start = Instant::now();
-    let equalized = Equalized::of(&engine, curve, &data, k)?.by(command.by).at_scale(model.quantizer.scale());
+    let equalized = Equalized::of(&engine, curve, &data, k)?;
+    let is_by_curve = command.settings.0.get("by").is_some_and(|by| by == "curve");
+    let equalized = if is_by_curve { equalized.by_curve() } else { equalized };
+    let equalized = equalized.at_scale(model.quantizer.scale());
     let seconds = start.elapsed().as_secs_f64();
     let found = eval::judge(&*equalized, &engine, &data, common, left, |_| Ok(()))?;
     let record = json!({
@@ -67,7 +70,7 @@ pub fn run(command: &Equalize, common: &Common) -> Result<Verdict> {
     });
     equalized.save(&command.output, common.force, record)?;
     Figures::new(&engine, &*equalized, &found, LossOf::TrainedOn, seconds)
-        .with("by", command.by.to_string())
+        .with("by", equalized.settings()["by"].clone())
         .print(common)?;
     Ok(Verdict::Done)
 }

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use clap::Args;
 use wgvq::coding::{Method, Writer};
+use wgvq::settings::Spelling;
 use wgvq::{
-    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Spelling, Vectors,
-    decode_batches, encode_batches, io,
+    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors, decode_batches,
+    encode_batches, io,
 };
 
 use crate::args::{Common, Data};

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
-use wgvq::{
-    Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Spelling, Trainer, TrainingWindow, Vectors,
-};
+use wgvq::settings::Spelling;
+use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Trainer, TrainingWindow, Vectors};
 
 use crate::args::Common;
 use crate::figures::{Figures, LossOf};

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use wgvq::settings::Spelling;
 use wgvq::train::{Replacement, Rule, Schedule};
-use wgvq::{Error, GradientTraining, Result, Spec, Spelling, Trainer};
+use wgvq::{Error, GradientTraining, Result, Spec, Trainer};
 
 use crate::settings::TrainerSettings;
 

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use serde_json::json;
+use wgvq::settings::Spelling;
 use wgvq::train::{Covariance, Ended, GaussianMixture};
-use wgvq::{Error, Result, Spelling, Training, Vectors, Vq};
+use wgvq::{Error, Result, Training, Vectors, Vq};
 
 use crate::args::Common;
 use crate::figures::{Figures, LossOf};

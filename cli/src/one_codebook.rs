@@ -4,7 +4,8 @@ use std::path::Path;
 
 use wgvq::ndarray::Array2;
 use wgvq::serde_json::{Map, Value};
-use wgvq::{Codes, Engine, Error, Model, Result, Spelling};
+use wgvq::settings::Spelling;
+use wgvq::{Codes, Engine, Error, Model, Result};
 
 /// Loads a model, which has to have one codebook, of at least two codewords.
 pub fn load(path: &Path) -> Result<Model> {

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use wgvq::serde_json::{Map, Value};
-use wgvq::{DefaultValue, KINDS, Kind, Setting, Stage, TRAINERS, Training, Values};
+use wgvq::settings::{DefaultValue, Setting, Stage, Values};
+use wgvq::{KINDS, Kind, TRAINERS, Training};
 
 /// The settings of training that were given, of any kind.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub struct EncodeSettings(pub Map<String, Value>);
 /// The settings of trainers by gradient that were given.
 #[derive(Debug)]
 pub struct TrainerSettings(pub Map<String, Value>);
+
+/// The settings of equalized codebooks that were given.
+#[derive(Debug)]
+pub struct EqualizedSettings(pub Map<String, Value>);
 
 /// The settings of k-means of one codebook that were given.
 #[derive(Debug)]
@@ -43,6 +48,9 @@ static ENCODE: LazyLock<Vec<Flag>> =
 
 static KMEANS: LazyLock<Vec<Flag>> =
     LazyLock::new(|| flags(KINDS.iter().filter(|kind| kind.name == "VQ").map(of_kind), |_| true));
+
+static EQUALIZED: LazyLock<Vec<Flag>> =
+    LazyLock::new(|| flags(KINDS.iter().filter(|kind| kind.name == "EVQ").map(of_kind), |_| true));
 
 static TRAINER: LazyLock<Vec<Flag>> =
     LazyLock::new(|| flags(TRAINERS.iter().map(|trainer| (trainer.name, trainer.settings)), |_| true));
@@ -165,4 +173,5 @@ macro_rules! from_flags {
 from_flags!(TrainSettings, TRAIN, "train_settings");
 from_flags!(EncodeSettings, ENCODE, ENCODE_SETTINGS);
 from_flags!(TrainerSettings, TRAINER, "trainer_settings");
+from_flags!(EqualizedSettings, EQUALIZED, "equalized_settings");
 from_flags!(KMeansSettings, KMEANS, "kmeans_settings");

@@ -7,8 +7,9 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
+use wgvq::settings::Spelling;
 use wgvq::train::{Ended, Holds, Init, Iteration, Observer};
-use wgvq::{Context, Error, Result, Spec, Spelling, TRAINERS, Trainer, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, Result, Spec, TRAINERS, Trainer, Training, Vectors, Vq, io};
 
 use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{Figures, Loss, LossOf};

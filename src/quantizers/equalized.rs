@@ -1,7 +1,6 @@
 //! Occurrence equalisation: codewords that are all chosen about equally often (Publication VI of the thesis).
 
 use std::fmt;
-use std::str::FromStr;
 
 use ndarray::{Array2, ArrayViewD};
 use serde_json::{Map, Value, json};
@@ -24,32 +23,24 @@ use crate::train::Holds;
 use crate::vectors::Vectors;
 
 /// How a vector finds its codeword.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum By {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
     /// The nearest resampled codeword: what the publication does, and the smaller error.
-    #[default]
     Codeword,
     /// The run of the curve that its projection is in: the more equal use.
     Curve,
 }
 
-impl fmt::Display for By {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl By {
+    /// What the checked word of the setting says.
+    fn named(word: &str) -> Self {
+        if word == "curve" { By::Curve } else { By::Codeword }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
             By::Codeword => "codeword",
             By::Curve => "curve",
-        })
-    }
-}
-
-impl FromStr for By {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "codeword" => Ok(By::Codeword),
-            "curve" => Ok(By::Curve),
-            _ => Err(Error::input(format!("vectors are quantized by codeword or by curve, not by {text:?}"))),
         }
     }
 }
@@ -127,13 +118,13 @@ impl Node for EqualizedSpec {
 /// they have turned around it, so that runs end where they should even there.
 ///
 /// ```
-/// use wgvq::{By, Equalized, Quantizer, Rng};
+/// use wgvq::{Equalized, Quantizer, Rng};
 /// let engine = wgvq::Engine::cpu();
 /// let mut rng = Rng::new(7, 0);
 /// // Most vectors are near the start of the curve.
 /// let mut vectors = || ndarray::Array2::from_shape_simple_fn((4000, 1), || rng.normal().powi(2));
 /// let curve = ndarray::array![[0.0_f32], [1.0], [2.0], [4.0]];
-/// let equalized = Equalized::of(&engine, &curve, &vectors(), 8)?.by(By::Curve);
+/// let equalized = Equalized::of(&engine, &curve, &vectors(), 8)?.by_curve();
 /// let codes = equalized.encode(&engine, &vectors())?;
 /// let mut counts = [0; 8];
 /// codes.view().iter().for_each(|&code| counts[code as usize] += 1);
@@ -189,11 +180,11 @@ impl Equalized {
         let codebook = Array2::from_shape_fn(sums.dim(), |(run, column)| {
             (sums[[run, column]] / (first(run + 1) - first(run)) as f64) as f32
         });
-        Ok(Self { codebook, curve: corners.clone(), borders, by: By::default() })
+        Ok(Self { codebook, curve: corners.clone(), borders, by: By::Codeword })
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
-        let by = parts.word(&BY)?.parse()?;
+        let by = By::named(&parts.word(&BY)?);
         let codebook = parts.tensor("codebook.0")?;
         let (curve, borders) = (parts.tensor("curve")?, parts.tensor("borders")?);
         check_codebook(codebook.view())?;
@@ -215,9 +206,10 @@ impl Equalized {
         Ok(Self { codebook, curve, borders, by })
     }
 
-    /// The same, with vectors that find their codeword in this way; by codeword if not said.
-    pub fn by(mut self, by: By) -> Self {
-        self.by = by;
+    /// The same, with vectors that find their codeword by where they project to on the curve: with the more equal use, and the
+    /// larger error. Without it they take the nearest codeword.
+    pub fn by_curve(mut self) -> Self {
+        self.by = By::Curve;
         self
     }
 
@@ -253,11 +245,11 @@ impl Quantizer for Equalized {
     }
 
     fn settings(&self) -> Map<String, Value> {
-        Map::from_iter([(BY.name.to_string(), json!(self.by.to_string()))])
+        Map::from_iter([(BY.name.to_string(), json!(self.by.name()))])
     }
 
     fn prepare_with(&self, engine: &Engine, settings: &Settings) -> Result<Box<dyn Coder>> {
-        let by = settings.given_word(&BY).map_or(Ok(self.by), str::parse)?;
+        let by = settings.given_word(&BY).map_or(self.by, By::named);
         match by {
             By::Codeword => Vq::new(self.codebook.clone())?.prepare(engine),
             By::Curve => Ok(Box::new(RunCoder {

@@ -62,7 +62,7 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
         Box::new(Additive::new(books(2, 4, 8), 4, 2).unwrap()),
         Box::new(SpaceFilling::new(corners.clone(), 0).unwrap()),
         Box::new(SpaceFilling::new(corners.clone(), 2).unwrap()),
-        Box::new(Equalized::of(&Engine::cpu(), &corners, &x, 4).unwrap().by(By::Curve)),
+        Box::new(Equalized::of(&Engine::cpu(), &corners, &x, 4).unwrap().by_curve()),
         Box::new(lattice()),
     ]
 }

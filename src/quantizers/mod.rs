@@ -37,7 +37,7 @@ pub use additive::{Additive, AdditiveBuilder};
 pub use codes::Codes;
 pub(crate) use codes::check_codes;
 pub use encoder::Encoder;
-pub use equalized::{By, Equalized};
+pub use equalized::Equalized;
 pub use evaluation::Evaluation;
 pub use gradient::{GradientRun, GradientTraining, TRAINERS, Trainer, TrainingWindow};
 pub use kinds::{KINDS, Kind, Place};
@@ -156,7 +156,8 @@ pub trait Quantizer: sealed::Sealed + Send + Sync {
     ///
     /// ```
     /// use wgvq::serde_json::json;
-    /// use wgvq::{Quantizer, Residual, Spelling, Stage};
+    /// use wgvq::settings::{Spelling, Stage};
+    /// use wgvq::{Quantizer, Residual};
     /// # fn main() -> wgvq::Result<()> {
     /// let engine = wgvq::Engine::cpu();
     /// let rq = Residual::new(vec![ndarray::array![[0.0_f32], [2.0]], ndarray::array![[0.0_f32], [1.0]]], 1)?;

@@ -178,7 +178,8 @@ impl Spec {
     ///
     /// ```
     /// use wgvq::serde_json::json;
-    /// use wgvq::{Spec, Spelling, Stage};
+    /// use wgvq::Spec;
+    /// use wgvq::settings::{Spelling, Stage};
     /// let given = json!({"beam": 5});
     /// let given = given.as_object().unwrap();
     /// assert!("RQ4x6".parse::<Spec>()?.check(given, Stage::Encode, Spelling::Key).is_ok());

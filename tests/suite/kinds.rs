@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use wgvq::{DefaultValue, KINDS, Spec, TRAINERS, Values};
+use wgvq::settings::{DefaultValue, Values};
+use wgvq::{KINDS, Spec, TRAINERS};
 
 use crate::common::root;
 

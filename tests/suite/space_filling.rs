@@ -3,8 +3,7 @@
 use crate::common::engines;
 use wgvq::ndarray::{Array2, array};
 use wgvq::{
-    By, Engine, Equalized, Evaluation, GradientTraining, Projection, Quantizer, Rng, SpaceFilling, Trainer,
-    Vq,
+    Engine, Equalized, Evaluation, GradientTraining, Projection, Quantizer, Rng, SpaceFilling, Trainer, Vq,
 };
 
 fn gaussian(n: usize, d: usize, seed: u64) -> Array2<f32> {
@@ -81,7 +80,7 @@ fn models_come_back_from_their_files() {
         Box::new(SpaceFilling::new(corners.clone(), 0).unwrap()),
         Box::new(SpaceFilling::new(corners, 5).unwrap()),
         Box::new(equalized.clone()),
-        Box::new(equalized.by(By::Curve)),
+        Box::new(equalized.by_curve()),
     ];
     for (number, model) in models.iter().enumerate() {
         let path = folder.path().join(format!("{number}.safetensors"));
@@ -101,7 +100,7 @@ fn runs_are_of_equal_count() {
     // Most vectors are nearest to the bend, or to an end.
     let corners = array![[-0.5_f32, 0.0], [0.0, 0.0], [0.0, 0.5]];
     for engine in engines() {
-        let equalized = Equalized::of(&engine, &corners, &x, 32).unwrap().by(By::Curve);
+        let equalized = Equalized::of(&engine, &corners, &x, 32).unwrap().by_curve();
         let codes = equalized.encode(&engine, &x).unwrap();
         let mut counts = [0; 32];
         codes.view().iter().for_each(|&code| counts[code as usize] += 1);

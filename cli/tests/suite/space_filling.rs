@@ -59,7 +59,10 @@ fn what_makes_no_sense_is_refused() {
         (format!("equalize vq.safetensors {data} -o m.safetensors"), "has no curve"),
         (format!("equalize sf.safetensors {data} --codewords 6001 -o m.safetensors"), "6001 runs of 6000"),
         (format!("equalize sf.safetensors {data} --codewords 1 -o m.safetensors"), "1 runs of 6000"),
-        (format!("equalize sf.safetensors {data} --by luck -o m.safetensors"), "by codeword or by curve"),
+        (
+            format!("equalize sf.safetensors {data} --by luck -o m.safetensors"),
+            "[possible values: codeword, curve]",
+        ),
         (format!("eval {data} -m vq.safetensors --by curve"), "--by belongs to EVQ"),
     ] {
         cli.refuse(&arguments, says);
