@@ -167,8 +167,8 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
         out = np.stack([t["levels"][j % len(t["levels"])][codes[:, j]] for j in range(dim)], 1)
     elif kind == "SQ":
         out = t["low"].T + codes.astype(np.float32) * t["step"].T
-    elif kind in ("PQ", "PRQ"):
-        stages, start = (int(spec.split("x")[1]), 0.0) if kind == "PRQ" else (1, -0.0)
+    elif kind in ("PQ", "PRQ", "PLSQ"):
+        stages, start = (int(spec.split("x")[1]), 0.0) if kind != "PQ" else (1, -0.0)
         parts = [slice(j, j + stages) for j in range(0, len(books), stages)]
         out = np.hstack([total([book * power for book in books[part]], codes[:, part], start) * (1 / power)
                          for part, power in zip(parts, np.resize(powers / factor, len(parts)))])

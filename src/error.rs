@@ -116,6 +116,14 @@ impl<T, E: Into<Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
+/// "; did you mean X?" for the one of `known` that is most like `given`; nothing if none is much like it.
+pub(crate) fn did_you_mean(given: &str, known: impl IntoIterator<Item = String>) -> String {
+    let most = (given.chars().count() / 3).max(1);
+    let distances = known.into_iter().map(|name| (strsim::damerau_levenshtein(given, &name), name));
+    let nearest = distances.filter(|(distance, _)| (1..=most).contains(distance)).min();
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean {name}?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

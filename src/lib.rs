@@ -77,6 +77,11 @@ pub use ndarray;
 pub use serde_json;
 pub use wgpu;
 
+/// The Rust of README is compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The GPU that tests run shaders on: the best there is, a software one included. They share it, with its pipelines.
 ///
 /// Without an adapter the test is skipped and says so; where the environment has `WGVQ_REQUIRE_GPU`, as the

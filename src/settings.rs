@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 
 /// One thing that a quantizer can be told: its name, what it may be, and what it is if nobody says anything.
 ///
@@ -232,7 +232,8 @@ pub(crate) fn not_here(
     let has = if here.is_empty() { "none".to_string() } else { listed(&here, "and") };
     let name = spelling.of(name);
     if owners.is_empty() {
-        return Error::input(format!("there is no setting {name}; {this} has {has}{when}"));
+        let meant = did_you_mean(&name, here);
+        return Error::input(format!("there is no setting {name}; {this} has {has}{when}{meant}"));
     }
     Error::input(format!("{name} belongs to {}; leave it out, {this} has {has}{when}", listed(owners, "and")))
 }

@@ -12,7 +12,7 @@ use super::dtype::Dtype;
 use super::pattern::{is_pattern, matches};
 use super::stored::StoredMatrix;
 use super::{bin, npy, vecs};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, did_you_mean};
 
 /// A file format, told by the extension of the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -216,8 +216,15 @@ fn place_all(paths: Vec<PathBuf>, name: Option<&str>) -> Result<Vec<Place>> {
     paths.into_iter().map(place).collect()
 }
 
+/// The error for a file that is not there, with the name beside it that is most like its own.
 fn missing(path: &Path) -> Error {
-    Error::input(format!("{}: no such file or folder", path.display()))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        Format::of(Path::new(&name)).map(|_| name)
+    });
+    let meant = path.file_name().and_then(|name| name.to_str()).map(|name| did_you_mean(name, beside));
+    Error::input(format!("{}: no such file or folder{}", path.display(), meant.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ fn parse(piece: &Piece<'_>, is_local: bool) -> Result<Spec> {
     Ok(Spec::new(AdditiveSpec { codebooks, bits, is_local }))
 }
 
+/// The quantizer of so many codebooks of that many bits, searched by local search.
+pub(super) fn of_local_search(codebooks: usize, bits: u32) -> Spec {
+    Spec::new(AdditiveSpec { codebooks, bits, is_local: true })
+}
+
 struct AdditiveSpec {
     codebooks: usize,
     bits: u32,

@@ -58,6 +58,7 @@ pub static KINDS: &[&Kind] = &[
     &product::PRQ,
     &additive::AQ,
     &additive::LSQ,
+    &product::PLSQ,
     &space_filling::KIND,
     &equalized::KIND,
     &lattice::KIND,

@@ -2,7 +2,7 @@
 
 mod spec;
 
-pub(super) use spec::{PQ, PRQ, PartedSpec};
+pub(super) use spec::{PLSQ, PQ, PRQ, PartedSpec};
 
 use std::ops::Range;
 

@@ -32,6 +32,7 @@ use crate::vectors::Vectors;
 /// | `PRQ2x4x8` | product-residual: parts, each with stages of its own |
 /// | `AQ8x8` | additive: the sum of one codeword of each codebook, by beam search over all of them |
 /// | `LSQ8x8` | additive, with local search after the beam |
+/// | `PLSQ2x4x8` | parts, each the sum of codewords found by local search |
 /// | `SFVQ6`, `SFVQ6+4` | space-filling: the corners of a curve in order; behind + the bits of the place between two corners |
 /// | `EVQ64` | codewords that occur about equally often, resampled along the curve of an SFVQ |
 /// | `Z`, `A2`, `D4`, `E8`, `Leech24`, `E8:0.5` | lattices; behind : the scale, which otherwise follows from a rate |
@@ -180,13 +181,13 @@ impl Spec {
     /// use wgvq::serde_json::json;
     /// use wgvq::Spec;
     /// use wgvq::settings::{Spelling, Stage};
-    /// let given = json!({"beam": 5});
+    /// let given = json!({"max_error": 5});
     /// let given = given.as_object().unwrap();
     /// assert!("RQ4x6".parse::<Spec>()?.check(given, Stage::Encode, Spelling::Key).is_ok());
     /// let error = "SQ4".parse::<Spec>()?.check(given, Stage::Train, Spelling::Flag).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "--beam belongs to RQ, PRQ, AQ and LSQ; leave it out, SQ4 has --levels and --shared"
+    ///     "--max-error belongs to RQ; leave it out, SQ4 has --levels and --shared"
     /// );
     /// # Ok::<(), wgvq::Error>(())
     /// ```
@@ -297,10 +298,17 @@ fn unknown(text: &str) -> Error {
     }
 }
 
-/// The spec that `text` would be in capitals and with the right sign between its numbers.
+/// The spec that `text` would be in capitals and with the right sign between its numbers, or with letters that are nearly
+/// the same.
 fn meant(text: &str) -> Option<Spec> {
     let other = text.to_uppercase().replace(['X', '×', '*'], "x");
-    if other == text { None } else { other.parse().ok() }
+    if other != text {
+        return other.parse().ok();
+    }
+    let letters = &text[..text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len())];
+    let near = |known: &&&str| known.len() > 1 && strsim::damerau_levenshtein(letters, known) == 1;
+    let known = KINDS.iter().flat_map(|kind| kind.letters).filter(near);
+    known.filter_map(|known| format!("{known}{}", &text[letters.len()..]).parse().ok()).next()
 }
 
 /// The most bits of a codebook that a multi-codebook quantizer may have.
@@ -398,6 +406,7 @@ mod tests {
             "PRQ2x4x8",
             "AQ8x8",
             "LSQ1x16",
+            "PLSQ2x4x8",
             "SFVQ8",
             "SFVQ1+16",
             "EVQ2",

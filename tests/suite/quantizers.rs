@@ -23,7 +23,7 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 23] = [
+const SPECS: [&str; 24] = [
     "VQ16",
     "SQ3",
     "PQ3x4",
@@ -43,6 +43,7 @@ const SPECS: [&str; 23] = [
     "PRQ2x2x3",
     "AQ3x3",
     "LSQ3x3",
+    "PLSQ2x2x3",
     "Z",
     "A2",
     "D4:2",
@@ -279,10 +280,11 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
     assert!(why("RQ2x4", |t| t.set("beam", 0)).contains("beam is 0; must be 1 to 128"));
     assert!(why("RQ2x4", |t| t.set("beam", 129)).contains("beam is 129; must be 1 to 128"));
     assert!(why("RQ2x4", |t| t.set("beam", "wide")).contains("beam is \"wide\"; must be 1 to 128"));
-    assert!(why("PQ2x4", |t| t.set("beam", 5)).contains("beam belongs to RQ, PRQ, AQ and LSQ; leave it out"));
+    assert!(why("PQ2x4", |t| t.set("beam", 5)).contains("beam belongs to RQ"));
     assert!(why("SQ4", |t| t.set("init", "random")).contains("SQ4 has levels and shared"));
     assert!(why("E8:0.5", |t| t.set("rate", 3)).contains("E8:0.5 has none"));
     assert!(why("RQ2x4", |t| t.set("width", 3)).contains("there is no setting width"));
+    assert!(why("RQ2x4", |t| t.set("maxerror", 3)).contains("did you mean max_error?"));
     assert!(why("OPQ2,PQ2x4", |t| t.set("refine", 3).set("rotations", 3)).contains("leave one out"));
     let book = |k, d| Array2::<f32>::zeros((k, d));
     assert!(Residual::new(vec![book(4, 2), book(4, 3)], 1).unwrap_err().to_string().contains("codebook 1"));
@@ -317,7 +319,7 @@ fn a_model_is_loaded_with_settings_of_its_search_alone() {
             ("levels", json!(other), "levels decides what SQ3 learns; train again"),
             ("dim", json!(4), "there is no setting dim"),
             ("spec", json!("SQ3"), "there is no setting spec"),
-            ("beam", json!(2), "beam belongs to RQ, PRQ, AQ and LSQ"),
+            ("beam", json!(2), "beam belongs to RQ"),
         ] {
             let error = with(name, value).err().expect("is refused").to_string();
             assert!(error.contains(why), "{error}");

@@ -492,7 +492,7 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("TRQ99x10", "take fewer bits"),
         ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
-        ("RQ2x4 --tree --beam 5", "--beam belongs to RQ, PRQ, AQ and LSQ; leave it out, TRQ2x4 has --init"),
+        ("RQ2x4 --tree --beam 5", "--beam belongs to RQ"),
         ("TRQ2x4 --refine 3", "--refine belongs to OPQ, RQ"),
     ] {
         cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);

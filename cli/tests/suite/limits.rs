@@ -64,10 +64,7 @@ fn a_setting_that_is_not_heard_is_refused() {
     let cli = Cli::new("cpu");
     cli.write("x.npy", &normals(1200, 8));
     for (settings, says) in [
-        (
-            "SQ4 --tolerance 0.0001",
-            "--tolerance belongs to VQ, PQ, RQ, TRQ, PRQ, AQ and LSQ; leave it out, SQ4 has",
-        ),
+        ("SQ4 --tolerance 0.0001", "--tolerance belongs to VQ"),
         ("E8 --sample 256", "--sample belongs to"),
         ("SFVQ2 --replace-share 0.1", "no codewords are replaced here"),
         ("VQ4 --trainer nsvq --replace-every 0 --replace-last 3", "no codewords are replaced here"),
@@ -119,6 +116,8 @@ fn what_is_nearly_right_is_answered_with_what_is_meant() {
         ("train x.npy --spec VQ4 --iter 3 -o m.safetensors", "'--iters'"),
         ("train x.npy --spec VQ4 --trainer nsvg -o m.safetensors", "'nsvq'"),
         ("train x.npy --spec rq2x4 -o m.safetensors", "did you mean RQ2x4?"),
+        ("train x.npy --spec RVQ2x4 -o m.safetensors", "did you mean RQ2x4?"),
+        ("train y.npy --spec RQ2x4 -o m.safetensors", "y.npy: no such file or folder; did you mean x.npy?"),
         ("trian x.npy", "'train'"),
     ] {
         cli.refuse(arguments, says);

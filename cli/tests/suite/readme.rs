@@ -10,7 +10,7 @@ fn commands(text: &str) -> Vec<String> {
     let (mut commands, mut inside) = (Vec::new(), None);
     for line in text.lines() {
         match (line.strip_prefix("```"), inside) {
-            (Some(language), None) => inside = Some(language.is_empty()),
+            (Some(language), None) => inside = Some(language == "sh"),
             (Some(_), Some(_)) => inside = None,
             (None, Some(true)) => {
                 commands.push(line.split(" #").next().unwrap_or_default().trim().to_string())

@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 39] = [
+const KINDS: [(&str, &str); 40] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -34,6 +34,7 @@ const KINDS: [(&str, &str); 39] = [
     ("PRQ2x2x4", ""),
     ("AQ2x4", ""),
     ("LSQ2x4", ""),
+    ("PLSQ2x2x4", ""),
     ("TRQ2x4", ""),
     ("SFVQ4", "--steps 40 --batch 128"),
     ("SFVQ4+3", "--steps 40 --batch 128"),

@@ -1,4 +1,4 @@
-//! Quantizers of parts as specs: PQ is parts of VQ, PRQ parts of RQ.
+//! Quantizers of parts as specs: PQ is parts of VQ, PRQ parts of RQ, PLSQ parts of LSQ.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::quantizers::scaled::scaled;
 use crate::quantizers::spec::{Needs, Node, Piece, Spec};
 use crate::quantizers::training::Fit;
 use crate::quantizers::training::memory::{self, beside, codebooks, encoding};
-use crate::quantizers::{Quantizer, joint, vq};
+use crate::quantizers::{Quantizer, additive, joint, vq};
 use crate::scale::Scale;
 use crate::settings::Settings;
 use crate::train::Holds;
@@ -43,13 +43,28 @@ pub(in crate::quantizers) static PRQ: Kind = Kind {
     examples: &["PRQ2x4x8"],
     place: Place::Anywhere,
     settings: &[&BEAM, &REFINE, &INIT_OF_MANY, &ITERATIONS_BEFORE_JOINT_FITS, &TOLERANCE, &RESTARTS, &SAMPLE],
-    parse: parse_stages,
+    parse: |piece, _| numbers(piece).map(|(parts, stages, bits)| of_stages(parts, stages, bits)),
 };
 
-fn parse_stages(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
-    let [parts, stages, bits] = piece.numbers()?;
-    piece.count("codebooks", parts.saturating_mul(stages))?;
-    Ok(of_stages(parts, stages, piece.bits(bits)?))
+pub(in crate::quantizers) static PLSQ: Kind = Kind {
+    name: "PLSQ",
+    letters: &["PLSQ"],
+    title: "parts, each the sum of codewords found by local search",
+    examples: &["PLSQ2x4x8"],
+    place: Place::Anywhere,
+    settings: additive::LSQ.settings,
+    parse: |piece, _| {
+        let (parts, codebooks, bits) = numbers(piece)?;
+        let inner = additive::of_local_search(codebooks, bits);
+        Ok(Spec::new(PartedSpec { kind: &PLSQ, parts, stages: codebooks, bits, inner }))
+    },
+};
+
+/// How many parts, codebooks in each, and bits.
+fn numbers(piece: &Piece<'_>) -> Result<(usize, usize, u32)> {
+    let [parts, codebooks, bits] = piece.numbers()?;
+    piece.count("codebooks", parts.saturating_mul(codebooks))?;
+    Ok((parts, codebooks, piece.bits(bits)?))
 }
 
 /// The product quantizer of codebooks of that many bits.
@@ -101,7 +116,8 @@ impl Node for PartedSpec {
         if self.kind.name == PQ.name {
             return Ok(beside(2.4, codebooks(&sizes, d), self.parts));
         }
-        Ok(encoding(memory::stack(5.3, &sizes, d, settings), n, d))
+        let copies = if self.kind.name == PLSQ.name { 6.3 } else { 5.3 };
+        Ok(encoding(memory::stack(copies, &sizes, d, settings), n, d))
     }
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
