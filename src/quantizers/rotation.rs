@@ -245,6 +245,9 @@ pub(super) fn apply(engine: &Engine, rotation: &Array2<f32>, x: &Array2<f32>) ->
     Turned::new(engine, rotation, None, x)?.turn(x)
 }
 
+/// Values that are turned at a time while vectors are read.
+const TURNED_AT_ONCE: usize = 1 << 18;
+
 /// Vectors about a point, turned as they are read.
 struct Turned<'a> {
     engine: &'a Engine,
@@ -262,6 +265,11 @@ impl<'a> Turned<'a> {
     ) -> Result<Self> {
         let offset = offset.map(|offset| engine.upload(offset.view())).transpose()?;
         Ok(Self { engine, rotation: engine.upload(rotation.view())?, offset, x })
+    }
+
+    /// Rows that are turned at a time while vectors are read, so that the copies on the way take little memory.
+    fn rows_at_once(&self) -> usize {
+        (TURNED_AT_ONCE / self.dim().max(1)).max(1)
     }
 
     fn turn(&self, x: &Array2<f32>) -> Result<Array2<f32>> {
@@ -284,12 +292,21 @@ impl Vectors for Turned<'_> {
     }
 
     fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
-        let turned = self.turn(&self.x.read_rows(rows)?)?;
-        out.iter_mut().zip(&turned).for_each(|(out, &value)| *out = value);
+        let d = self.dim().max(1);
+        for (part, out) in out.chunks_mut(self.rows_at_once() * d).enumerate() {
+            let first = rows.start + part * self.rows_at_once();
+            let turned = self.turn(&self.x.read_rows(first..first + out.len() / d)?)?;
+            out.iter_mut().zip(&turned).for_each(|(out, &value)| *out = value);
+        }
         Ok(())
     }
 
     fn read_each(&self, rows: &[usize]) -> Result<Array2<f32>> {
-        self.turn(&self.x.read_each(rows)?)
+        let mut all = Array2::zeros((rows.len(), self.dim()));
+        let parts = all.axis_chunks_iter_mut(Axis(0), self.rows_at_once());
+        for (rows, mut turned) in rows.chunks(self.rows_at_once()).zip(parts) {
+            turned.assign(&self.turn(&self.x.read_each(rows)?)?);
+        }
+        Ok(all)
     }
 }

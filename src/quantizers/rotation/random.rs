@@ -5,7 +5,7 @@ use std::fmt;
 
 use ndarray::{Array2, Axis, Zip};
 
-use super::{Rotated, centre};
+use super::{Rotated, TURNED_AT_ONCE, centre};
 use crate::error::Result;
 use crate::quantizers::Quantizer;
 use crate::quantizers::kinds::{Kind, Place};
@@ -47,9 +47,9 @@ impl fmt::Display for RandomSpec {
 /// Vectors that the centre is found by, at most.
 const CENTRED: usize = 4096;
 
-/// Copies of the vectors while they are turned, and of the rotation.
-const TURNING: f64 = 5.0;
+/// Copies of the rotation, and of the values that are turned at a time.
 const SQUARES: f64 = 8.0;
+const TURNING: f64 = 12.0;
 
 impl Node for RandomSpec {
     fn kind(&self) -> &'static Kind {
@@ -82,11 +82,8 @@ impl Node for RandomSpec {
 
     fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
         let inner = self.inner.node().holds(settings, n, d)?;
-        let copies = match self.needs(settings)? {
-            Needs::PerCodeword(_) => inner.copies.max(TURNING),
-            Needs::All => inner.copies,
-        };
-        Ok(Holds { copies, squares: SQUARES, ..inner })
+        let turning = 4.0 * TURNING * TURNED_AT_ONCE.min(n * d) as f64;
+        Ok(Holds { squares: SQUARES, fixed: inner.fixed + turning, ..inner })
     }
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
