@@ -1,7 +1,7 @@
 //! How much memory a training takes.
 
 /// What a training has in memory when it has most, beside the program itself: of n vectors of d dimensions
-/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes, and an eighth of that for memory that was given back and is kept
+/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes, and a sixth of that for memory that was given back and is kept
 /// for the next use.
 ///
 /// The numbers are measured on the CPU backend and rounded up; device memory of a GPU is not host memory.
@@ -28,7 +28,7 @@ pub struct Holds {
 }
 
 /// What is in memory for each byte in use: the allocator and the engine keep some of what was given back.
-const KEPT: f64 = 1.125;
+const KEPT: f64 = 7.0 / 6.0;
 
 impl Holds {
     /// Bytes for `n` vectors of `d` dimensions.
