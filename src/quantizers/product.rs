@@ -112,7 +112,7 @@ impl Product {
         if stages < 1 {
             return Err(Error::input("0 stages; at least 1 is needed"));
         }
-        Self::stacked(codebooks, stages, beam, &[])
+        Self::stacked(codebooks, stages, BEAM.check_count(beam)?, &[])
     }
 
     /// Codebooks in the vectors' own units, for parts that are quantized at these scales (at 1 if there are none).

@@ -19,8 +19,9 @@ use super::{Coder, Layout, Quantizer, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::ops::Op;
-use crate::settings::Settings;
+use crate::settings::{Setting, Settings};
 use crate::train::frame::Frame;
+use crate::train::settings::SPHERICAL;
 use crate::vectors::Vectors;
 
 /// A quantizer of R·x, for an orthogonal R (d, d): one that is learned, so that it deals the variance out to the parts of a
@@ -232,6 +233,12 @@ fn record_turned(
     let mut moved = recorder.engine().uninitialized(x.rows(), x.cols())?;
     recorder.elementwise(Op::Sub, x, offset, &mut moved)?;
     recorder.matmul_transposed(&moved, rotation, turned)
+}
+
+/// The settings of `inner` behind a rotation: all but that of directions from the origin, which is not what it turns about.
+fn settings_behind(inner: &Spec) -> Vec<&'static Setting> {
+    let settings = inner.settings().into_iter();
+    settings.filter(|setting| setting.name != SPHERICAL.name).collect()
 }
 
 /// A point about which `x` (n, d) can be turned without a loss of digits, (1, d); none if that is the origin.

@@ -69,6 +69,7 @@ fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
     Ok(Spec::new(SpaceFillingSpec { bits, position_bits: position_bits.unwrap_or(0) }))
 }
 
+#[derive(Clone)]
 struct SpaceFillingSpec {
     /// Bits of the corners.
     bits: u32,
@@ -105,8 +106,7 @@ impl Node for SpaceFillingSpec {
     }
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
-        let spec = Spec::new(Self { bits: self.bits, position_bits: self.position_bits });
-        GradientTraining::new(spec, Trainer::NSVQ).seed(fit.seed).fit(fit.engine, x)
+        GradientTraining::new(Spec::new(self.clone()), Trainer::NSVQ).seed(fit.seed).fit(fit.engine, x)
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {

@@ -93,6 +93,9 @@ pub(super) trait Node: fmt::Display + Any + Send + Sync {
 
     /// Codewords of the largest codebook that k-means makes.
     fn codewords(&self, settings: &Settings) -> Result<usize> {
+        if let Some(inner) = self.inner() {
+            return inner.node().codewords(settings);
+        }
         Ok(match self.needs(settings)? {
             Needs::PerCodeword(k) => k,
             Needs::All => 1,
@@ -101,6 +104,9 @@ pub(super) trait Node: fmt::Display + Any + Send + Sync {
 
     /// The vectors to train on, drawn by a `sampler` that has the codewords of [`needs`](Self::needs).
     fn sample(&self, sampler: &KMeans, x: &dyn Vectors) -> Result<Array2<f32>> {
+        if let Some(inner) = self.inner() {
+            return inner.node().sample(sampler, x);
+        }
         sampler.check(x, None)?;
         Ok(sampler.sample(x, None)?.0)
     }
@@ -272,8 +278,7 @@ impl FromStr for Spec {
 
 /// What comes after a rotation.
 fn parse_inner(text: &str, tail: &str) -> Result<Spec> {
-    let rotates = |tail: &str| tail.contains(',');
-    if rotates(tail) {
+    if tail.contains(',') {
         return Err(Error::input(format!("{text} rotates twice; once is as good, such as OPQ8,PQ8x8")));
     }
     let inner: Spec = tail.parse()?;

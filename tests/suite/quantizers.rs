@@ -282,6 +282,9 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
     assert!(why("RQ2x4", |t| t.set("beam", "wide")).contains("beam is \"wide\"; must be 1 to 128"));
     assert!(why("PQ2x4", |t| t.set("beam", 5)).contains("beam belongs to RQ"));
     assert!(why("SQ4", |t| t.set("init", "random")).contains("SQ4 has levels and shared"));
+    assert!(
+        why("RR,VQ4", |t| t.set("spherical", true)).contains("spherical belongs to VQ; leave it out, RR,VQ4")
+    );
     assert!(why("E8:0.5", |t| t.set("rate", 3)).contains("E8:0.5 has none"));
     assert!(why("RQ2x4", |t| t.set("width", 3)).contains("there is no setting width"));
     assert!(why("RQ2x4", |t| t.set("maxerror", 3)).contains("did you mean max_error?"));
@@ -294,6 +297,10 @@ fn settings_and_shapes_that_make_no_sense_are_refused() {
         Additive::new(vec![book(4, 2), book(8, 2)], 1, 0).unwrap_err().to_string().contains("codebook 1")
     );
     assert!(Product::new(vec![book(4, 2), book(8, 2)]).is_err());
+    for (stages, beam) in [(1, 0), (2, 129)] {
+        let error = Product::residual(vec![book(4, 2), book(4, 2)], stages, beam).err().unwrap().to_string();
+        assert!(error.contains("must be 1 to 128"), "{error}");
+    }
     assert!(
         wgvq::Rotated::new(
             Array2::ones((2, 2)),

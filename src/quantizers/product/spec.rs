@@ -78,6 +78,7 @@ pub(super) fn of_stages(parts: usize, stages: usize, bits: u32) -> Spec {
     Spec::new(PartedSpec { kind: &PRQ, parts, stages, bits, inner })
 }
 
+#[derive(Clone)]
 pub(in crate::quantizers) struct PartedSpec {
     kind: &'static Kind,
     pub parts: usize,
@@ -133,7 +134,7 @@ impl Node for PartedSpec {
             let fit = &mut Fit { engine, settings: &settings, seed, observer, has_part_scales: false };
             self.inner.node().fit(x, fit)
         })?;
-        Ok(Box::new(Product::side_by_side(parts, self.clone_spec())))
+        Ok(Box::new(Product::side_by_side(parts, Spec::new(self.clone()))))
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
@@ -151,18 +152,11 @@ impl Node for PartedSpec {
             }
             quantizers.push(scaled(quantizer, scale));
         }
-        Ok(Box::new(Product::side_by_side(quantizers, self.clone_spec())))
+        Ok(Box::new(Product::side_by_side(quantizers, Spec::new(self.clone()))))
     }
 
     fn by_gradient(&self) -> Option<&dyn ByGradient> {
         if self.kind.name == PQ.name { Some(self) } else { None }
-    }
-}
-
-impl PartedSpec {
-    fn clone_spec(&self) -> Spec {
-        let Self { kind, parts, stages, bits, .. } = *self;
-        Spec::new(Self { kind, parts, stages, bits, inner: self.inner.clone() })
     }
 }
 

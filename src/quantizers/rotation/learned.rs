@@ -6,7 +6,7 @@ use std::ops::Range;
 use faer::Mat;
 use ndarray::Array2;
 
-use super::{Rotated, apply, centre};
+use super::{Rotated, apply, centre, settings_behind};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::quantizers::kinds::{Kind, Place};
@@ -14,7 +14,7 @@ use crate::quantizers::model::Parts;
 use crate::quantizers::product::{PQ, PartedSpec};
 use crate::quantizers::spec::{Needs, Node, Piece, Spec};
 use crate::quantizers::training::Fit;
-use crate::quantizers::training::memory::{beside, codebooks};
+use crate::quantizers::training::memory::{beside, codebooks, encoding};
 use crate::quantizers::{Product, Quantizer, joint};
 use crate::settings::{DefaultValue, Setting, Settings, Values};
 use crate::train::principal::principal_axes;
@@ -105,7 +105,7 @@ impl Node for OptimizedSpec {
 
     fn settings(&self) -> Vec<&'static Setting> {
         let mut settings = vec![&ROTATIONS];
-        settings.extend(self.inner.settings());
+        settings.extend(settings_behind(&self.inner));
         if settings.iter().all(|setting| setting.name != REFINE.name) {
             settings.push(&REFINE);
         }
@@ -120,29 +120,17 @@ impl Node for OptimizedSpec {
         self.inner.node().needs(settings)
     }
 
-    fn codewords(&self, settings: &Settings) -> Result<usize> {
-        self.inner.node().codewords(settings)
-    }
-
-    fn sample(&self, sampler: &KMeans, x: &dyn Vectors) -> Result<Array2<f32>> {
-        self.inner.node().sample(sampler, x)
-    }
-
     fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
         let sizes = joint::sizes(&[self.product_bits().unwrap_or(PROXY_BITS)])?;
         let own = Holds { squares: 25.0, ..beside(8.7, codebooks(&sizes, d), self.parts) };
         if self.product_bits().is_some() {
-            return Ok(crate::quantizers::training::memory::encoding(own, n, d));
+            return Ok(encoding(own, n, d));
         }
         let inner = self.inner.node().holds(settings, n, d)?;
-        let sample = match self.needs(settings)? {
-            Needs::PerCodeword(_) => 0.0,
+        let (copies, sample) = match self.needs(settings)? {
+            Needs::PerCodeword(_) => (own.copies.max(2.0 + inner.copies), 0.0),
             // What is behind it holds no sample of so many copies.
-            Needs::All => 4.0 * own.copies * PROXY.min(n) as f64 * d as f64,
-        };
-        let copies = match self.needs(settings)? {
-            Needs::PerCodeword(_) => own.copies.max(2.0 + inner.copies),
-            Needs::All => inner.copies,
+            Needs::All => (inner.copies, 4.0 * own.copies * PROXY.min(n) as f64 * d as f64),
         };
         let beside = own.beside.max(inner.beside);
         Ok(Holds { copies, beside, squares: 25.0, fixed: own.fixed + inner.fixed + sample })

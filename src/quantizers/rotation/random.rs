@@ -5,7 +5,7 @@ use std::fmt;
 
 use ndarray::{Array2, Axis, Zip};
 
-use super::{Rotated, TURNED_AT_ONCE, centre};
+use super::{Rotated, TURNED_AT_ONCE, centre, settings_behind};
 use crate::error::Result;
 use crate::quantizers::Quantizer;
 use crate::quantizers::kinds::{Kind, Place};
@@ -14,7 +14,7 @@ use crate::quantizers::spec::{Needs, Node, Piece, Spec};
 use crate::quantizers::training::Fit;
 use crate::rng::Rng;
 use crate::settings::{Setting, Settings};
-use crate::train::{Holds, KMeans};
+use crate::train::Holds;
 use crate::vectors::Vectors;
 
 pub(in crate::quantizers) static RR: Kind = Kind {
@@ -61,7 +61,7 @@ impl Node for RandomSpec {
     }
 
     fn settings(&self) -> Vec<&'static Setting> {
-        self.inner.settings()
+        settings_behind(&self.inner)
     }
 
     fn times(&self, factor: f32) -> Option<Spec> {
@@ -70,14 +70,6 @@ impl Node for RandomSpec {
 
     fn needs(&self, settings: &Settings) -> Result<Needs> {
         self.inner.node().needs(settings)
-    }
-
-    fn codewords(&self, settings: &Settings) -> Result<usize> {
-        self.inner.node().codewords(settings)
-    }
-
-    fn sample(&self, sampler: &KMeans, x: &dyn Vectors) -> Result<Array2<f32>> {
-        self.inner.node().sample(sampler, x)
     }
 
     fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
