@@ -1,4 +1,4 @@
-//! What can be typed for training by gradient.
+//! The options of training by gradient.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,14 +14,15 @@ use crate::settings::TrainerSettings;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Training by gradient")]
 pub struct GradientOptions {
-    /// Steps [default: 20000]
-    #[arg(long)]
+    #[arg(long, help = format!("Steps [default: {}]", GradientTraining::STEPS))]
     pub steps: Option<u64>,
-    /// Vectors per step [default: 1024, or all where there are fewer]
-    #[arg(long)]
+    #[arg(long, help = format!(
+        "Vectors per step [default: {}, or all where there are fewer]", GradientTraining::BATCH
+    ))]
     pub batch: Option<usize>,
-    /// Learning rate, for data of unit variance: vectors are scaled to that [default: 0.02]
-    #[arg(long)]
+    #[arg(long, help = format!(
+        "Learning rate, for data of unit variance: vectors are scaled to that [default: {}]", GradientTraining::RATE
+    ))]
     pub lr: Option<f64>,
     /// Rule of the optimizer [default: adam]
     #[arg(long, value_enum)]
@@ -35,8 +36,10 @@ pub struct GradientOptions {
     /// The most that the norm of all gradients may be
     #[arg(long, value_name = "NORM")]
     pub clip: Option<f32>,
-    /// Replace codewords that are hardly used after every so many steps; 0 for never [default: 500]
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", help = format!(
+        "Replace codewords that are hardly used after every so many steps; 0 for never [default: {}]",
+        GradientTraining::REPLACE_EVERY
+    ))]
     pub replace_every: Option<u64>,
     /// The share of batches below which a codeword counts as hardly used [default: 0.01]
     #[arg(long, value_name = "SHARE")]
@@ -49,8 +52,9 @@ pub struct GradientOptions {
     /// Write a line of JSON every so many steps to this file, for `wgvq plot`
     #[arg(long, value_name = "RUN.jsonl")]
     pub log: Option<PathBuf>,
-    /// Steps between two reports [default: 100]
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", help = format!(
+        "Steps between two reports [default: {}]", GradientTraining::WINDOW
+    ))]
     pub log_every: Option<u64>,
     /// Write MODEL.checkpoint.safetensors every so many steps, a multiple of --log-every
     #[arg(long, value_name = "STEPS")]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
-use wgvq::{Context, Result};
+use wgvq::{Context, Result, io};
 
 use crate::Verdict;
 use crate::args::{Common, Options};
@@ -32,7 +32,7 @@ pub fn run(command: &Man, common: &Common) -> Result<Verdict> {
         written.push((path, text));
     }
     for (path, text) in written {
-        fs::write(&path, text).context(|| path.display())?;
+        io::write_file(&path, &text, common.force)?;
     }
     Ok(Verdict::Done)
 }
