@@ -57,7 +57,8 @@ pub mod train;
 mod vectors;
 
 pub use engine::{
-    Core, DeviceInfo, Download, Element, Engine, EngineBuilder, KernelTime, Matrix, Recorder, devices,
+    Convert, Core, DeviceInfo, Download, Element, Engine, EngineBuilder, KernelTime, Matrix, Recorder, Word,
+    devices,
 };
 pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::Codebook;
@@ -65,14 +66,16 @@ pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
     GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Model, Place, Product,
-    ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, Scalar, ScalarBuilder,
-    ScalarLevels, SpaceFilling, Spec, TRAINERS, Trained, Trainer, Training, TrainingWindow, TreeResidual,
-    TreeResidualBuilder, Vq, VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
+    ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, RotatedBuilder, Scalar,
+    ScalarBuilder, ScalarLevels, SpaceFilling, Spec, StageBits, TRAINERS, Trained, Trainer, Training,
+    TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches, encode_batches, load,
+    load_as, load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};
 pub use vectors::{Vectors, fingerprint};
 
+pub use half::f16;
 pub use ndarray;
 pub use serde_json;
 pub use wgpu;

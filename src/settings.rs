@@ -45,6 +45,8 @@ pub enum Values {
     SquaredDistance,
     /// A number above 0, or two with a colon between them, to go from the first to the last: `"20:1000"`.
     Temperature,
+    /// How a learning rate goes on: `"constant"`, `"cosine"`, or `"step:5000:0.5"` for half of it after every 5000 steps.
+    Schedule,
     /// On or off.
     Switch,
     /// One of these words.
@@ -135,13 +137,18 @@ impl Setting {
                 value.as_f64().is_some_and(|number| number >= 0.0 && number.is_finite())
             }
             Values::Temperature => ends(value).is_some(),
+            Values::Schedule => Pace::of(value).is_some(),
             Values::Switch => value.is_boolean(),
             Values::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
         if right {
             return Ok(());
         }
-        let given = value.as_str().map_or_else(|| value.to_string(), |word| format!("{word:?}"));
+        let given = match value {
+            // JSON has no infinity.
+            Value::Null => "no finite number".to_string(),
+            value => value.as_str().map_or_else(|| value.to_string(), |word| format!("{word:?}")),
+        };
         Err(Error::input(format!("{} is {given}; must be {}", spelling.of(self.name), self.values)))
     }
 
@@ -165,7 +172,7 @@ impl Setting {
                 text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
             }
             Values::Switch => text.parse::<bool>().map(Value::from).ok(),
-            Values::Temperature | Values::Choice(_) => None,
+            Values::Temperature | Values::Schedule | Values::Choice(_) => None,
         };
         let value = value.unwrap_or_else(|| Value::from(text));
         match self.check(&value, Spelling::Key) {
@@ -180,12 +187,27 @@ impl fmt::Display for Values {
         match self {
             Values::Count(least, u64::MAX) => write!(f, "a whole number of {least} or more"),
             Values::Count(least, most) => write!(f, "{least} to {most}"),
+            Values::Positive(most) if *most >= f64::from(f32::MAX) => f.write_str("a finite number above 0"),
             Values::Positive(most) => write!(f, "a number above 0, at most {most}"),
             Values::NotNegative => f.write_str("a finite number of 0 or more"),
             Values::SquaredDistance => f.write_str("a squared distance: a finite number of 0 or more"),
             Values::Temperature => f.write_str("a number above 0, or two such as 20:1000"),
+            Values::Schedule => f.write_str("constant, cosine, or one such as step:5000:0.5"),
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),
+        }
+    }
+}
+
+impl DefaultValue {
+    /// The value that it is, if it is one.
+    pub(crate) fn value(self) -> Option<Value> {
+        match self {
+            DefaultValue::Count(count) => Some(count.into()),
+            DefaultValue::Number(number) => Some(number.into()),
+            DefaultValue::Word(word) => Some(word.into()),
+            DefaultValue::Off => Some(false.into()),
+            DefaultValue::Unset(_) => None,
         }
     }
 }
@@ -217,6 +239,29 @@ fn ends(value: &Value) -> Option<[f64; 2]> {
     let (first, last) = text.split_once(':').unwrap_or((&text, &text));
     let ends = [first.parse().ok()?, last.parse().ok()?];
     ends.iter().all(|&tau: &f64| tau > 0.0 && tau.is_finite()).then_some(ends)
+}
+
+/// What a value of [`Values::Schedule`] says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pace {
+    Constant,
+    Cosine,
+    Step { every: u64, factor: f64 },
+}
+
+impl Pace {
+    /// What `value` says, if it is one.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        match value.as_str()?.split(':').collect::<Vec<_>>()[..] {
+            ["constant"] => Some(Self::Constant),
+            ["cosine"] => Some(Self::Cosine),
+            ["step", every, factor] => {
+                let (every, factor) = (every.parse().ok()?, factor.parse().ok()?);
+                (every > 0 && factor > 0.0 && f64::is_finite(factor)).then_some(Self::Step { every, factor })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The error for a setting that belongs to others.

@@ -27,8 +27,8 @@ pub fn run(
     refuse_other_settings(command)?;
     let options = &command.gradient;
     let beam = command.settings.0.get("beam").and_then(Value::as_u64).map(|beam| beam as usize);
-    let training = options.training(spec, trainer, beam, common.seed)?;
-    let window = options.log_every().max(1);
+    let training = options.training(spec, trainer, beam, common.seed);
+    let window = training.value("log_every").and_then(|steps| steps.as_u64()).unwrap_or(1);
     if let Some(every) = options.checkpoint_every.filter(|&every| every == 0 || every % window != 0) {
         return Err(Error::input(format!(
             "a checkpoint every {every} steps; it has to be a multiple of --log-every, {window}, and not 0"
@@ -58,7 +58,7 @@ pub fn run(
         said["loss_of"] = json!(LossOf::Batches);
         log.write(&json!({ "run": said }))?;
     }
-    let steps = options.steps();
+    let steps = run.steps();
     let first = run.step();
     let mut progress = Progress::new(common, "train", "steps", steps as usize);
     progress.skip(first as usize);
@@ -134,13 +134,12 @@ fn refuse_other_settings(command: &Train) -> Result<()> {
 
 /// What the log and the model say of the run.
 fn describe(command: &Train, common: &Common, device: &str, run: &GradientRun) -> Value {
-    let options = &command.gradient;
     json!({
         "spec": command.spec.to_string(),
         "trainer": run.trainer().name,
-        "steps": options.steps(),
+        "steps": run.steps(),
         "batch": run.batch(),
-        "lr": options.rate(),
+        "lr": run.training().value("lr"),
         "seed": common.seed,
         "vectors": run.vectors(),
         "dim": run.dim(),

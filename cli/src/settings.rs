@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use wgvq::serde_json::{Map, Value};
 use wgvq::settings::{DefaultValue, Setting, Stage, Values};
-use wgvq::{KINDS, Kind, TRAINERS, Training};
+use wgvq::{GradientTraining, KINDS, Kind, TRAINERS, Training};
 
 /// The settings of training that were given, of any kind.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct TrainSettings(pub Map<String, Value>);
 #[derive(Debug)]
 pub struct EncodeSettings(pub Map<String, Value>);
 
-/// The settings of trainers by gradient that were given.
+/// The settings of training by gradient that were given, of any trainer.
 #[derive(Debug)]
 pub struct TrainerSettings(pub Map<String, Value>);
 
@@ -52,8 +52,13 @@ static KMEANS: LazyLock<Vec<Flag>> =
 static EQUALIZED: LazyLock<Vec<Flag>> =
     LazyLock::new(|| flags(KINDS.iter().filter(|kind| kind.name == "EVQ").map(of_kind), |_| true));
 
-static TRAINER: LazyLock<Vec<Flag>> =
-    LazyLock::new(|| flags(TRAINERS.iter().map(|trainer| (trainer.name, trainer.settings)), |_| true));
+static TRAINER: LazyLock<Vec<Flag>> = LazyLock::new(|| {
+    let own = TRAINERS.iter().map(|trainer| (trainer.name, trainer.settings));
+    flags(std::iter::once((EVERYBODY, GradientTraining::SETTINGS)).chain(own), |_| true)
+});
+
+/// The owner of what all have.
+const EVERYBODY: &str = "";
 
 fn of_kind(kind: &&'static Kind) -> Owner {
     (kind.name, kind.settings)
@@ -99,6 +104,7 @@ impl Flag {
         let mut helps: Vec<(&str, Vec<String>)> = Vec::new();
         for (setting, names) in &self.owners {
             let names = names.join(", ");
+            let names = if names == EVERYBODY { "default".to_string() } else { names };
             let owners = match setting.default {
                 DefaultValue::Off => names,
                 default => format!("{names}: {default}"),

@@ -1,11 +1,12 @@
-// The tiled core for GPUs: a workgroup meets 128 rows of x with the codewords, 128 at a time, through workgroup
-// memory.
+// The tiled core for GPUs: a workgroup meets WORKGROUP_ROWS rows of x with the codewords, as many at a time, through
+// workgroup memory.
 //
-// 256 invocations stand as 16 x 16 over that tile; each holds an 8 x 8 register tile, rows `row + 16 i` and
-// codewords `k + lane + 16 j`, so that neighbours touch neighbouring vectors: no bank conflicts. Each 32 consecutive
+// LANES x LANES invocations stand over that tile; each holds an 8 x 8 register tile, rows `row + LANES i` and
+// codewords `k + lane + LANES j`, so that neighbours touch neighbouring vectors: no bank conflicts. Each 32 consecutive
 // invocations form a patch of 4 x 8, which reads the fewest distinct vectors; in it, one neighbour has the same rows and the
-// next but one the same codewords, so that half as many loads go through workgroup memory one by one. Eight dimensions
-// are staged at a time, and the next eight are on their way in registers meanwhile.
+// next but one the same codewords, so that half as many loads go through workgroup memory one by one. DEPTH quads of
+// dimensions are staged at a time, as many as give each invocation one quad of a row and one of a codeword to bring, and the
+// next ones are on their way in registers meanwhile.
 //
 // The kernel plugs in, besides what tile_registers.wgsl names,
 //   struct State                                                  what an invocation keeps of its eight rows
@@ -20,51 +21,54 @@
 // them) come from the host: `Tile` in src/kernels/tile.rs.
 
 // Invocations in a workgroup.
-const WORKGROUP_SIZE: u32 = 256u;
+const WORKGROUP_SIZE: u32 = LANES * LANES;
 // From one row slot to the next.
-const ROW_STRIDE: u32 = 16u;
+const ROW_STRIDE: u32 = LANES;
 // From one codeword slot to the next.
-const CODEWORD_STRIDE: u32 = 16u;
+const CODEWORD_STRIDE: u32 = LANES;
+
+// Each invocation has eight rows and eight codewords, and brings one quad of each.
+const_assert WORKGROUP_ROWS == 8u * LANES && PANEL == 8u * LANES && LANES == 8u * DEPTH && DEPTH <= 2u;
 
 var<private> lane: u32;
-// Which of the 16 groups of rows.
+// Which of the LANES groups of rows.
 var<private> group: u32;
-// [2 quads][128 rows of x], then [2 quads][128 codewords]; between tiles, what lanes share. Holds the bits of f32.
-var<workgroup> stage: array<vec4u, 512>;
+// [quad][row of x], then [quad][codeword]; between tiles, what lanes share. Holds the bits of f32.
+var<workgroup> stage: array<vec4u, 2 * WORKGROUP_SIZE>;
 
 // Shows eight row values to the lanes of the same rows.
 fn share(low: vec4u, high: vec4u) {
     workgroupBarrier();
-    stage[lane * 16u + group] = low;
-    stage[256u + lane * 16u + group] = high;
+    stage[lane * LANES + group] = low;
+    stage[WORKGROUP_SIZE + lane * LANES + group] = high;
     workgroupBarrier();
 }
 
 // What `other` shared of row slots 0 to 3.
 fn read_low(other: u32) -> vec4u {
-    return stage[other * 16u + group];
+    return stage[other * LANES + group];
 }
 
 // What `other` shared of row slots 4 to 7.
 fn read_high(other: u32) -> vec4u {
-    return stage[256u + other * 16u + group];
+    return stage[WORKGROUP_SIZE + other * LANES + group];
 }
 
 // What `other` shared of one row slot.
 fn read_slot(other: u32, slot: u32) -> u32 {
-    return stage[slot / 4u * 256u + other * 16u + group][slot % 4u];
+    return stage[slot / 4u * WORKGROUP_SIZE + other * LANES + group][slot % 4u];
 }
 
 fn staged(at: u32) -> Eight {
     return Eight(
         bitcast<vec4f>(stage[at]),
-        bitcast<vec4f>(stage[at + 16u]),
-        bitcast<vec4f>(stage[at + 32u]),
-        bitcast<vec4f>(stage[at + 48u]),
-        bitcast<vec4f>(stage[at + 64u]),
-        bitcast<vec4f>(stage[at + 80u]),
-        bitcast<vec4f>(stage[at + 96u]),
-        bitcast<vec4f>(stage[at + 112u]),
+        bitcast<vec4f>(stage[at + LANES]),
+        bitcast<vec4f>(stage[at + 2u * LANES]),
+        bitcast<vec4f>(stage[at + 3u * LANES]),
+        bitcast<vec4f>(stage[at + 4u * LANES]),
+        bitcast<vec4f>(stage[at + 5u * LANES]),
+        bitcast<vec4f>(stage[at + 6u * LANES]),
+        bitcast<vec4f>(stage[at + 7u * LANES]),
     );
 }
 
@@ -72,16 +76,18 @@ fn run_tiles(workgroup: u32, local: u32) {
     if workgroup * WORKGROUP_ROWS >= params.n {
         return;
     }
-    lane = (local & 1u) | ((local >> 1u) & 2u) | ((local >> 2u) & 12u);
-    group = ((local >> 1u) & 1u) | ((local >> 2u) & 2u) | ((local >> 4u) & 12u);
+    // Squares of 4 x 4, of which two make a patch of 4 x 8.
+    let square = local / 16u;
+    lane = (local & 1u) | ((local >> 1u) & 2u) | (square % (LANES / 4u) * 4u);
+    group = ((local >> 1u) & 1u) | ((local >> 2u) & 2u) | (square / (LANES / 4u) * 4u);
     let row = workgroup * WORKGROUP_ROWS + group;
     let quads = padded_quads();
     let steps = (params.k + PANEL - 1u) / PANEL * quads / DEPTH;
 
     // This invocation stages one quad of one row, and one of one codeword: panels hold them in staging order.
-    let load_row = min(workgroup * WORKGROUP_ROWS + local / 2u, params.n - 1u);
-    let load_quad = local % 2u;
-    let slot = load_quad * WORKGROUP_ROWS + local / 2u;
+    let load_row = min(workgroup * WORKGROUP_ROWS + local / DEPTH, params.n - 1u);
+    let load_quad = local % DEPTH;
+    let slot = load_quad * WORKGROUP_ROWS + local / DEPTH;
     var next_x = x_quad(load_row, load_quad);
     var next_centre = centre(load_quad);
     var next_c = panels[local];
@@ -93,15 +99,17 @@ fn run_tiles(workgroup: u32, local: u32) {
         for (var quad = 0u; quad < quads; quad += DEPTH) {
             workgroupBarrier();
             stage[slot] = bitcast<vec4u>(within_row(next_x - next_centre, quad + load_quad));
-            stage[256u + local] = bitcast<vec4u>(next_c);
+            stage[WORKGROUP_SIZE + local] = bitcast<vec4u>(next_c);
             workgroupBarrier();
             step += 1u;
             let next_quad = select(quad + DEPTH, 0u, quad + DEPTH >= quads) + load_quad;
             next_x = x_quad(load_row, next_quad);
             next_centre = centre(next_quad);
-            next_c = panels[min(step, steps - 1u) * 256u + local];
-            tile = tile_add(tile, staged(group), staged(256u + lane));
-            tile = tile_add(tile, staged(128u + group), staged(384u + lane));
+            next_c = panels[min(step, steps - 1u) * WORKGROUP_SIZE + local];
+            tile = tile_add(tile, staged(group), staged(WORKGROUP_SIZE + lane));
+            if DEPTH > 1u {
+                tile = tile_add(tile, staged(WORKGROUP_ROWS + group), staged(WORKGROUP_SIZE + PANEL + lane));
+            }
         }
         absorb(&state, tile, row, k);
     }

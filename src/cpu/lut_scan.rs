@@ -15,8 +15,8 @@ const LEAST_ROWS: usize = 128;
 /// adds nothing.
 ///
 /// A look-up is one load of the entries of 16 queries, which are added to 16 sums at once.
-pub(crate) fn lut_scan(
-    codes: &[u32],
+pub(crate) fn lut_scan<C: Copy + Into<u32> + Sync>(
+    codes: &[C],
     firsts: &[u32],
     (tables, entries): (&[f32], usize),
     starts: &[f32],
@@ -42,8 +42,8 @@ pub(crate) fn lut_scan(
 
 /// One group of queries: `table` and one score of each row are theirs.
 #[inline(always)]
-fn scan<'a>(
-    codes: &[u32],
+fn scan<'a, C: Copy + Into<u32>>(
+    codes: &[C],
     firsts: &[u32],
     table: &[[f32; LANES]],
     starts: &[f32],
@@ -52,7 +52,7 @@ fn scan<'a>(
     for (row, (score, &start)) in scores.zip(starts).enumerate() {
         let mut sum = [start; LANES];
         for (&code, &first) in codes[row * firsts.len()..].iter().zip(firsts) {
-            if let Some(entry) = table.get(first.wrapping_add(code) as usize) {
+            if let Some(entry) = table.get(first.wrapping_add(code.into()) as usize) {
                 for (sum, &entry) in sum.iter_mut().zip(entry) {
                     *sum += entry;
                 }

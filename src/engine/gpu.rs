@@ -136,11 +136,11 @@ impl Gpu {
         self.trouble.check()
     }
 
-    /// A storage buffer of at least `bytes`.
+    /// A storage buffer of at least `bytes`, in whole words.
     pub fn allocate(&self, bytes: u64) -> Result<Slab> {
-        let buffer = self.take(bytes, STORAGE)?;
-        let slab =
-            Slab { buffer: Arc::new(Memory::new(Source::Pooled(buffer))), offset: 0, size: bytes.max(4) };
+        let size = bytes.next_multiple_of(4).max(4);
+        let buffer = self.take(size, STORAGE)?;
+        let slab = Slab { buffer: Arc::new(Memory::new(Source::Pooled(buffer))), offset: 0, size };
         if self.checked {
             let poison = vec![<u32 as super::Element>::POISON; slab.buffer.size() as usize / 4];
             self.stage(&slab, 0, bytemuck::cast_slice(&poison))?;

@@ -28,8 +28,9 @@ struct Free {
 
 /// Elements that return to their pool when dropped.
 pub(crate) struct HostBuffer<T> {
-    /// A size class of four-byte words, of which the first `len` are used.
+    /// A size class of four-byte words, at the beginning of which the elements lie.
     words: Vec<u32>,
+    /// How many elements there are.
     len: usize,
     pool: Arc<HostPool>,
     element: PhantomData<T>,
@@ -38,7 +39,7 @@ pub(crate) struct HostBuffer<T> {
 impl HostPool {
     /// `len` elements of whatever the memory held.
     pub fn take<T: Element>(self: &Arc<Self>, len: usize) -> HostBuffer<T> {
-        let size = size_class(4 * len as u64) as usize / 4;
+        let size = size_class((len * size_of::<T>()) as u64) as usize / 4;
         let mut free = self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let words = match free.buffers.get_mut(&size).and_then(Vec::pop) {
             Some(words) => {
@@ -66,13 +67,13 @@ impl<T: Element> Deref for HostBuffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        bytemuck::cast_slice(&self.words[..self.len])
+        &bytemuck::cast_slice(&self.words)[..self.len]
     }
 }
 
 impl<T: Element> DerefMut for HostBuffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        bytemuck::cast_slice_mut(&mut self.words[..self.len])
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
 }
 
@@ -92,5 +93,9 @@ mod tests {
         let second = pool.take::<f32>(1001);
         assert_eq!((second.len(), second.as_ptr(), second[999]), (1001, at, 7.0));
         assert_ne!(other.as_ptr().cast(), at);
+        drop(second);
+        // Four times as many bytes take the same room.
+        let third = pool.take::<u8>(4001);
+        assert_eq!((third.len(), third.as_ptr().cast()), (4001, at));
     }
 }

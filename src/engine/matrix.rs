@@ -178,7 +178,12 @@ impl<T: Element> Matrix<T> {
                 for window in grid::row_windows(self.rows, [*shard_rows]) {
                     let part = window.start.max(rows.start)..window.end.min(rows.end);
                     if !part.is_empty() && self.cols > 0 {
-                        readings.extend(self.gpu().begin_read(&self.slice(part))?);
+                        let (slab, mut wanted) = self.words(part);
+                        for reading in self.gpu().begin_read(&slab)? {
+                            let behind = wanted.end.saturating_sub(reading.bytes());
+                            readings.push((wanted.start..wanted.end - behind, reading));
+                            wanted = 0..behind;
+                        }
                     }
                 }
                 Source::Device(readings)
@@ -227,11 +232,33 @@ impl<T: Element> Matrix<T> {
                     }
                     let from = (part.start - first) * cols;
                     let bytes = bytemuck::cast_slice(&flat[from..from + part.len() * cols]);
-                    self.gpu().write(&self.slice(part), bytes)?;
+                    self.write_bytes(part, bytes)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Writes the `bytes` of `rows`, which lie in one shard. A device takes whole words: where another row has a part in the
+    /// first or last of them, that word is read first.
+    fn write_bytes(&self, rows: Range<usize>, bytes: &[u8]) -> Result<()> {
+        let shared_end = rows.end < self.rows;
+        let (slab, own) = self.words(rows);
+        if own == (0..slab.size as usize) {
+            return self.gpu().write(&slab, bytes);
+        }
+        let mut words = vec![0; slab.size as usize];
+        let last = slab.size - 4;
+        for (at, shared) in [(0, own.start > 0), (last, own.end < words.len() && shared_end)] {
+            if shared {
+                let word = &mut words[at as usize..][..4];
+                for reading in self.gpu().begin_read(&slab.part(at, 4))? {
+                    pollster::block_on(reading.finish(true, |bytes| word.copy_from_slice(bytes)))?;
+                }
+            }
+        }
+        words[own].copy_from_slice(bytes);
+        self.gpu().write(&slab, &words)
     }
 
     /// Keeps in mind the largest codes of the rows from `first` on, which the host gives.
@@ -316,7 +343,21 @@ impl<T: Element> Matrix<T> {
         debug_assert!(rows.end <= (shard + 1) * shard_rows, "rows {rows:?} cross a shard of {shard_rows}");
         let row_bytes = (self.cols * size_of::<T>()) as u64;
         let offset = (rows.start - shard * shard_rows) as u64 * row_bytes;
-        slabs[shard].part(offset, rows.len() as u64 * row_bytes)
+        debug_assert!(offset.is_multiple_of(4), "rows {rows:?} begin within a word");
+        slabs[shard].part(offset, (rows.len() as u64 * row_bytes).next_multiple_of(4))
+    }
+
+    /// The words that hold `rows`, which lie in one shard, and which of their bytes are those of the rows.
+    fn words(&self, rows: Range<usize>) -> (Slab, Range<usize>) {
+        let Storage::Device { slabs, shard_rows } = &self.storage else {
+            unreachable!("only transfers ask, and only on a GPU")
+        };
+        let shard = rows.start / shard_rows;
+        let row_bytes = self.cols * size_of::<T>();
+        let offset = (rows.start - shard * shard_rows) * row_bytes;
+        let own = offset % 4..offset % 4 + rows.len() * row_bytes;
+        let size = own.end.next_multiple_of(4) as u64;
+        (slabs[shard].part((offset - own.start) as u64, size), own)
     }
 
     /// What to bind for the whole matrix, which has to fit one binding.
@@ -344,7 +385,8 @@ pub struct Download<T> {
 
 enum Source<T> {
     Host(Vec<T>),
-    Device(Vec<Reading>),
+    /// Stretches of words, and which of their bytes are wanted.
+    Device(Vec<(Range<usize>, Reading)>),
 }
 
 impl<T: Element> Download<T> {
@@ -362,9 +404,9 @@ impl<T: Element> Download<T> {
             Source::Device(readings) => {
                 let mut elements = vec![T::zeroed(); self.shape.0 * self.shape.1];
                 let mut rest = &mut elements[..];
-                for reading in readings {
-                    let (part, behind) = rest.split_at_mut(reading.bytes() / size_of::<T>());
-                    reading.finish(wait, |bytes| copy(bytes, part)).await?;
+                for (wanted, reading) in readings {
+                    let (part, behind) = rest.split_at_mut(wanted.len() / size_of::<T>());
+                    reading.finish(wait, |bytes| copy(&bytes[wanted], part)).await?;
                     rest = behind;
                 }
                 elements

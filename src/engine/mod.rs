@@ -25,7 +25,7 @@ use ndarray::ArrayView2;
 
 pub use adapters::{DeviceInfo, devices};
 pub use core::Core;
-pub use element::Element;
+pub use element::{Convert, Element, Word};
 pub use matrix::{Download, Matrix};
 pub use recorder::Recorder;
 pub(crate) use recorder::expect_shape;
@@ -245,8 +245,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device) on the CPU backend; [`Shape`](crate::ErrorKind::Shape) if the buffer is too small,
-    /// the offset is no multiple of the device's `min_storage_buffer_offset_alignment`, the matrix is over the device's
-    /// binding limit, or the buffer lacks `STORAGE`.
+    /// the offset is no multiple of the device's `min_storage_buffer_offset_alignment`, the elements do not fill whole words
+    /// of four bytes, the matrix is over the device's binding limit, or the buffer lacks `STORAGE`.
     pub fn wrap<T: Element>(
         &self,
         buffer: wgpu::Buffer,
@@ -262,6 +262,12 @@ impl Engine {
         if !offset.is_multiple_of(alignment) {
             return Err(Error::shape(format!(
                 "a matrix from byte {offset} on; it has to be a multiple of {alignment} on this device"
+            )));
+        }
+        if !bytes.is_multiple_of(4) {
+            return Err(Error::shape(format!(
+                "a {rows} × {cols} matrix of {} has {bytes} bytes; a device writes whole words, so it has to be a multiple of 4",
+                T::NAME
             )));
         }
         // Even an empty matrix is bound, and a binding cannot be empty.

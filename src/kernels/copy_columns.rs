@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
-use crate::engine::{Element, Matrix, Recorder, grid};
+use crate::engine::{Matrix, Recorder, Word, grid};
 use crate::error::{Error, Result};
 
 pub(crate) static SHADER: Shader = Shader {
@@ -40,7 +40,7 @@ impl Recorder<'_> {
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit or the columns reach past the end.
-    pub fn copy_columns<T: Element>(
+    pub fn copy_columns<T: Word>(
         &mut self,
         source: &Matrix<T>,
         columns: Range<usize>,

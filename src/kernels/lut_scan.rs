@@ -2,7 +2,7 @@
 
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
-use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::engine::{Element, Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 use crate::ops::LANES;
 
@@ -12,8 +12,11 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["codes", "firsts", "tables", "starts"],
     writes: &["scores"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || vec![WORDS, BYTES],
 };
+
+const WORDS: Variant = Variant::overriding(&[("BYTES", 0.0)]);
+const BYTES: Variant = Variant::overriding(&[("BYTES", 1.0)]);
 
 shader_params!(Params { n: u32, m: u32, groups: u32, entries: u32 });
 
@@ -21,16 +24,16 @@ impl Recorder<'_> {
     /// Sums the scores of all codes for all queries: `starts[i]` and the m entries that code i names in the query's
     /// table.
     ///
-    /// Shapes: `codes` (n, m), each below the size of its codebook; `firsts` (m, 1), the entry of each codebook's first
+    /// Shapes: `codes` (n, m) of `u32` or `u8`, each below the size of its codebook; `firsts` (m, 1), the entry of each codebook's first
     /// codeword; `tables` (groups·entries, 16) as [`lut_build`](Self::lut_build) fills them; `starts` (n, 1);
     /// `scores` (n, 16·groups), a column per query, those of the padding of the last group included. Errors of
     /// rounding are those of a sum of m + 1 terms, added in order.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
-    pub(crate) fn lut_scan(
+    pub(crate) fn lut_scan<C: Element + Into<u32>>(
         &mut self,
-        codes: &Matrix<u32>,
+        codes: &Matrix<C>,
         firsts: &Matrix<u32>,
         tables: &Matrix<f32>,
         starts: &Matrix<f32>,
@@ -53,6 +56,7 @@ impl Recorder<'_> {
             cpu::lut_scan::lut_scan(codes.host(), firsts.host(), tables, starts.host(), scores.host_mut());
             return Ok(());
         }
+        let variant = if size_of::<C>() == 1 { BYTES } else { WORDS };
         for window in grid::row_windows(n, [codes.shard_rows(), starts.shard_rows(), scores.shard_rows()]) {
             let params = Params {
                 n: window.len() as u32,
@@ -68,7 +72,7 @@ impl Recorder<'_> {
                 scores.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::WORKGROUP) * groups as u64;
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
 pub(crate) mod blend_means;
 pub(crate) mod codebook_mean;
+pub(crate) mod convert;
 pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
 pub(crate) mod curve_project;

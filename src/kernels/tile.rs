@@ -60,22 +60,39 @@ pub(crate) struct Tile {
 impl Tile {
     const DIRECT: Self = Self { rows: 256, panel: 16, lanes: 1, depth: 1, core: Core::Direct };
 
-    /// For workgroups of 16 × 16 invocations that each hold a tile of 8 × 8: the text counts on that.
-    pub const STAGED: Self = Self { rows: 128, panel: 128, lanes: 16, depth: 2, core: Core::Staged };
+    /// For codebooks of any size: 256 invocations.
+    pub const STAGED: Self = Self::staged(16);
+
+    /// For codebooks of up to 64 codewords, of which a panel of [`STAGED`](Self::STAGED) would be half empty or more: 64
+    /// invocations.
+    const NARROW: Self = Self::staged(8);
 
     /// Every tile that [`of`](Self::of) may choose.
-    pub const ALL: [Self; 2] = [Self::DIRECT, Self::STAGED];
+    pub const ALL: [Self; 3] = [Self::DIRECT, Self::STAGED, Self::NARROW];
+
+    /// `lanes` × `lanes` invocations that hold 8 × 8 sums each, and stage one quad of a row and of a codeword each.
+    const fn staged(lanes: usize) -> Self {
+        Self { rows: 8 * lanes as u64, panel: 8 * lanes, lanes, depth: lanes / 8, core: Core::Staged }
+    }
 
     /// The tile for a codebook of `k` codewords of `d` dimensions.
     pub fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
         let iterations = k.div_ceil(Self::DIRECT.panel) * (d.div_ceil(4) + 1);
         let cut_short = gpu.is_software() && iterations >= SOFTWARE_ITERATIONS;
-        match gpu.core {
-            Some(Core::Direct) | None if cut_short => Self::STAGED,
-            Some(Core::Direct) => Self::DIRECT,
-            None if gpu.is_software() => Self::DIRECT,
-            Some(Core::Staged) | None => Self::STAGED,
+        let direct = match gpu.core {
+            Some(core) => core == Core::Direct,
+            None => gpu.is_software(),
+        };
+        match k {
+            _ if direct && !cut_short => Self::DIRECT,
+            _ if k <= Self::NARROW.panel => Self::NARROW,
+            _ => Self::STAGED,
         }
+    }
+
+    /// Whether the lanes of a workgroup can show one another values.
+    pub fn is_staged(self) -> bool {
+        self.core == Core::Staged
     }
 
     /// Codewords, padded to whole panels.

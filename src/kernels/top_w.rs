@@ -21,7 +21,9 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["codes", "distances"],
     params: Params::FIELDS,
     variants: || {
-        [1, 5, LARGEST_W].into_iter().flat_map(|w| tile::variants_of(Tile::STAGED, &constants(w))).collect()
+        let staged = Tile::ALL.into_iter().filter(|tile| tile.is_staged());
+        let lists = staged.flat_map(|tile| [1, 5, LARGEST_W].map(|w| (tile, constants(w))));
+        lists.flat_map(|(tile, constants)| tile::variants_of(tile, &constants)).collect()
     },
 };
 
@@ -80,15 +82,15 @@ impl Recorder<'_> {
             return cpu::top_w::top_w(x.host(), packed, w, codes.host_mut(), distances.host_mut());
         };
         // The lanes of a workgroup keep one another's lists: there is no version without workgroup memory.
-        let tile = Tile::STAGED;
-        let variant = tile::variant(tile, d, codebook.metric(), &constants(w));
         let scratch;
-        let panels = if codebook.panels().tile == tile {
+        let panels = if codebook.panels().tile.is_staged() {
             codebook.panels()
         } else {
-            scratch = self.scratch_panels(codebook.codewords(), tile, Form::of(codebook.metric()))?;
+            scratch = self.scratch_panels(codebook.codewords(), Tile::STAGED, Form::of(codebook.metric()))?;
             &scratch
         };
+        let tile = panels.tile;
+        let variant = tile::variant(tile, d, codebook.metric(), &constants(w));
         let most = tile::rows_per_dispatch(&gpu, k, d);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {

@@ -143,7 +143,7 @@ impl Node for AdditiveSpec {
             .bits(self.bits)
             .beam(fit.settings.count(&BEAM))
             .local_search(if self.is_local { fit.settings.count(&LOCAL_SEARCH) } else { 0 })
-            .refinements(fit.settings.count(&REFINE))
+            .refine(fit.settings.count(&REFINE))
             .trainer(KMeans::of(fit.settings).all_vectors())
             .seed(fit.seed);
         Ok(Box::new(builder.fit_observed(fit.engine, x, fit.observer)?))
@@ -214,15 +214,7 @@ impl Additive {
 
     /// Says how to train one.
     pub fn builder() -> AdditiveBuilder {
-        AdditiveBuilder {
-            codebooks: 8,
-            bits: 8,
-            beam: BEAM.default_count(),
-            rounds: 0,
-            refinements: REFINE.default_count(),
-            trainer: joint::trainer(),
-            seed: 0,
-        }
+        AdditiveBuilder::default()
     }
 
     /// The same codebooks, searched in another way.
@@ -241,9 +233,23 @@ pub struct AdditiveBuilder {
     bits: u32,
     beam: usize,
     rounds: usize,
-    refinements: usize,
+    refine: usize,
     trainer: KMeans,
     seed: u64,
+}
+
+impl Default for AdditiveBuilder {
+    fn default() -> Self {
+        Self {
+            codebooks: 8,
+            bits: 8,
+            beam: BEAM.default_count(),
+            rounds: 0,
+            refine: REFINE.default_count(),
+            trainer: joint::trainer(),
+            seed: 0,
+        }
+    }
 }
 
 impl AdditiveBuilder {
@@ -272,8 +278,8 @@ impl AdditiveBuilder {
     }
 
     /// How often, at most, the vectors are encoded and all codebooks refitted by least squares; 25 if not said.
-    pub fn refinements(mut self, refinements: usize) -> Self {
-        self.refinements = refinements;
+    pub fn refine(mut self, refits: usize) -> Self {
+        self.refine = refits;
         self
     }
 
@@ -316,17 +322,17 @@ impl AdditiveBuilder {
         let blank = vec![Array2::zeros((sizes[0], x.ncols())); sizes.len()];
         let blank = Additive::new(blank, beam, rounds)?;
         let build = |codebooks| Additive { codebooks, beam, rounds };
-        let refinements = if rounds == 0 { START_REFINEMENTS } else { self.refinements };
+        let refinements = if rounds == 0 { START_REFINEMENTS } else { self.refine };
         let start = Residual::builder()
-            .stage_bits(vec![self.bits; self.codebooks])
+            .bits(vec![self.bits; self.codebooks])
             .beam(beam)
-            .refinements(refinements)
+            .refine(refinements)
             .trainer(self.trainer.clone().all_vectors())
             .seed(self.seed)
             .fit_observed(engine, &x, observer)?;
         let start = start.codebooks().into_iter().cloned().collect();
         if rounds == 0 {
-            let codebooks = joint::refine(&build, start, self.refinements, engine, &x, observer)?;
+            let codebooks = joint::refine(&build, start, self.refine, engine, &x, observer)?;
             return Additive::new(frame.restore_sum(codebooks), beam, rounds);
         }
         let found = build(self.fit_local(engine, &x, blank.codebooks, observer)?);
@@ -354,8 +360,8 @@ impl AdditiveBuilder {
         let mut codes = Array2::from_shape_simple_fn((x.nrows(), m), || rng.below(k) as u32);
         least_squares::update(&mut codebooks, codes.view(), x.view(), false)?;
         let deviation = x.std_axis(Axis(0), 0.0);
-        for number in 0..self.refinements {
-            let left = 1.0 - (number + 1) as f32 / self.refinements as f32;
+        for number in 0..self.refine {
+            let left = 1.0 - (number + 1) as f32 / self.refine as f32;
             let temperature = left.sqrt() / m as f32;
             let noisy = codebooks.iter().map(|codebook| {
                 let mut noisy = codebook.clone();

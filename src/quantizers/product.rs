@@ -163,15 +163,7 @@ impl Product {
 
     /// Says how to train one.
     pub fn builder() -> ProductBuilder {
-        ProductBuilder {
-            parts: 8,
-            stages: 1,
-            bits: 8,
-            beam: BEAM.default_count(),
-            refinements: REFINE.default_count(),
-            trainer: None,
-            seed: 0,
-        }
+        ProductBuilder::default()
     }
 }
 
@@ -188,9 +180,56 @@ pub struct ProductBuilder {
     stages: usize,
     bits: u32,
     beam: usize,
-    refinements: usize,
+    refine: usize,
     trainer: Option<KMeans>,
     seed: u64,
+}
+
+impl Default for ProductBuilder {
+    fn default() -> Self {
+        Self {
+            parts: 8,
+            stages: 1,
+            bits: 8,
+            beam: BEAM.default_count(),
+            refine: REFINE.default_count(),
+            trainer: None,
+            seed: 0,
+        }
+    }
+}
+
+/// How to train a product quantizer together with a rotation. Made by [`ProductBuilder::rotated`].
+///
+/// From the principal axes, dealt out so that every part has the same share of the variance, the rotation R and the
+/// codebooks are fitted in turn, R by the orthogonal Procrustes problem (OPQ, Ge et al., TPAMI 2014).
+#[derive(Clone, Debug)]
+pub struct RotatedBuilder {
+    product: ProductBuilder,
+    rounds: usize,
+}
+
+impl RotatedBuilder {
+    /// Trains on `x` (n, d), n ≥ 2^bits and d ≥ parts.
+    ///
+    /// # Errors
+    /// As [`ProductBuilder::fit`], and if parts have more than one stage.
+    pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Rotated> {
+        self.fit_observed(engine, x, &mut ())
+    }
+
+    /// [`fit`](Self::fit), telling `observer` of each iteration.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so.
+    pub fn fit_observed(
+        self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Rotated> {
+        self.product.fit_rotated(engine, x, self.rounds, observer)
+    }
 }
 
 impl ProductBuilder {
@@ -218,9 +257,9 @@ impl ProductBuilder {
         self
     }
 
-    /// As [`ResidualBuilder::refinements`](super::ResidualBuilder::refinements), where parts have stages.
-    pub fn refinements(mut self, refinements: usize) -> Self {
-        self.refinements = refinements;
+    /// As [`ResidualBuilder::refine`](super::ResidualBuilder::refine), where parts have stages.
+    pub fn refine(mut self, refits: usize) -> Self {
+        self.refine = refits;
         self
     }
 
@@ -269,9 +308,9 @@ impl ProductBuilder {
                 return Ok(Box::new(Vq::new(codebook)?) as Box<dyn Quantizer>);
             }
             let mut residual = Residual::builder()
-                .stage_bits(vec![self.bits; self.stages])
+                .bits(vec![self.bits; self.stages])
                 .beam(self.beam)
-                .refinements(self.refinements)
+                .refine(self.refine)
                 .seed(seed);
             if let Some(trainer) = &self.trainer {
                 residual = residual.trainer(trainer.clone());
@@ -281,22 +320,21 @@ impl ProductBuilder {
         Ok(Product::side_by_side(parts, spec))
     }
 
-    /// Trains it together with a rotation R (OPQ, Ge et al., TPAMI 2014): from the principal axes, dealt out so that every
-    /// part has the same share of the variance, R and the codebooks are fitted in turn `rounds` times, R by the
-    /// orthogonal Procrustes problem.
+    /// To be trained together with a rotation R, in `rounds` rounds.
     ///
     /// ```
     /// use wgvq::{Product, Quantizer};
     /// let engine = wgvq::Engine::cpu();
     /// let x = ndarray::Array2::from_shape_fn((300, 4), |(row, column)| ((row * (column / 2 + 2)) % 16) as f32);
-    /// let opq = Product::builder().parts(2).bits(4).fit_rotated(&engine, &x, 10, &mut ())?;
+    /// let opq = Product::builder().parts(2).bits(4).rotated(10).fit(&engine, &x)?;
     /// assert_eq!(opq.spec().to_string(), "OPQ2,PQ2x4");
     /// # Ok::<(), wgvq::Error>(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`fit_observed`](Self::fit_observed), and if parts have more than one stage.
-    pub fn fit_rotated(
+    pub fn rotated(self, rounds: usize) -> RotatedBuilder {
+        RotatedBuilder { product: self, rounds }
+    }
+
+    fn fit_rotated(
         self,
         engine: &Engine,
         x: &dyn Vectors,

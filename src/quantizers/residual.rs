@@ -6,7 +6,7 @@ mod greedy;
 mod spec;
 mod variable_rate;
 
-pub use builder::ResidualBuilder;
+pub use builder::{ResidualBuilder, StageBits};
 pub(super) use spec::{BEAM, KIND, MAX_ERROR, REFINE, ResidualSpec, of_bits};
 
 use ndarray::{Array2, s};

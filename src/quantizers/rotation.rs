@@ -26,7 +26,7 @@ use crate::vectors::Vectors;
 
 /// A quantizer of R·x, for an orthogonal R (d, d): one that is learned, so that it deals the variance out to the parts of a
 /// product quantizer (OPQ), or another. Made by [`Training`](crate::Training), or by
-/// [`ProductBuilder::fit_rotated`](super::ProductBuilder::fit_rotated), which has an example.
+/// [`ProductBuilder::rotated`](super::ProductBuilder::rotated), which has an example.
 ///
 /// Of vectors far from the origin it quantizes R·(x − o), for a point o among them: a rotation about the origin would cost
 /// the digits by which they differ.

@@ -141,6 +141,12 @@ pub struct ScalarBuilder {
     seed: u64,
 }
 
+impl Default for ScalarBuilder {
+    fn default() -> Self {
+        Self { bits: 8, levels: ScalarLevels::default(), shared: false, seed: 0 }
+    }
+}
+
 /// Dimensions, at most: shared levels say nothing of how many there are, and every code of a vector has its place in memory.
 const MOST_DIMENSIONS: usize = 1 << 20;
 
@@ -210,7 +216,7 @@ impl Scalar {
 
     /// Says how to train one.
     pub fn builder() -> ScalarBuilder {
-        ScalarBuilder { bits: 8, levels: ScalarLevels::default(), shared: false, seed: 0 }
+        ScalarBuilder::default()
     }
 
     /// All levels, (d, 2^bits), or (1, 2^bits) if the dimensions share them.

@@ -182,7 +182,7 @@ impl TreeResidual {
 
     /// Says how to train one.
     pub fn builder() -> TreeResidualBuilder {
-        TreeResidualBuilder { stages: 4, bits: 6, trainer: KMeans::new(64), seed: 0 }
+        TreeResidualBuilder::default()
     }
 
     /// The codewords of each stage: (K, d), then (K·K, d) each, as [`new`](Self::new) takes them.
@@ -233,6 +233,12 @@ pub struct TreeResidualBuilder {
     bits: u32,
     trainer: KMeans,
     seed: u64,
+}
+
+impl Default for TreeResidualBuilder {
+    fn default() -> Self {
+        Self { stages: 4, bits: 6, trainer: KMeans::new(64), seed: 0 }
+    }
 }
 
 impl TreeResidualBuilder {

@@ -138,6 +138,12 @@ pub struct VqBuilder {
     seed: u64,
 }
 
+impl Default for VqBuilder {
+    fn default() -> Self {
+        Self { k: 256, trainer: None, seed: 0 }
+    }
+}
+
 impl Vq {
     /// A quantizer with this codebook (k, d).
     ///
@@ -207,7 +213,7 @@ impl Vq {
 
     /// Says how to train one.
     pub fn builder() -> VqBuilder {
-        VqBuilder { k: 256, trainer: None, seed: 0 }
+        VqBuilder::default()
     }
 
     /// The codewords, (k, d).

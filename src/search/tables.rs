@@ -163,9 +163,16 @@ pub(super) struct Probes {
 
 /// A batch of candidates.
 pub(super) struct Loaded {
-    codes: Matrix<u32>,
+    codes: Held,
     /// What the sum of each begins with, (n, 1).
     starts: Matrix<f32>,
+}
+
+/// Codes (n, m) on the device, in as few bytes as they need.
+enum Held {
+    /// Where no codebook has more than 256 codewords.
+    Bytes(Matrix<u8>),
+    Words(Matrix<u32>),
 }
 
 impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Tables<'_, R> {
@@ -198,17 +205,27 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
     }
 
     fn load(&self, recorder: &mut Recorder<'_>, batch: Array2<u32>) -> Result<Loaded> {
-        let codes = self.engine.upload(batch.view())?;
-        let starts = match &self.kind {
-            Kind::Disjoint { .. } => self.engine.zeros(codes.rows(), 1)?,
-            Kind::Overlapping { coder, origin, .. } => {
-                let decoded = decode(self.engine, &**coder, recorder, &codes, self.scale)?;
-                let mut norms = self.engine.uninitialized(codes.rows(), 1)?;
-                recorder.distance_matrix(&decoded, origin, &mut norms)?;
-                norms
-            }
+        let (n, m) = batch.dim();
+        // They have been checked to be below the sizes.
+        let in_bytes = self.codes.sizes.iter().all(|&k| k <= 256);
+        let Kind::Overlapping { coder, origin, .. } = &self.kind else {
+            let codes = if in_bytes {
+                Held::Bytes(self.engine.upload(batch.mapv(|code| code as u8).view())?)
+            } else {
+                Held::Words(self.engine.upload(batch.view())?)
+            };
+            return Ok(Loaded { codes, starts: self.engine.zeros(n, 1)? });
         };
-        Ok(Loaded { codes, starts })
+        let codes = self.engine.upload(batch.view())?;
+        let decoded = decode(self.engine, &**coder, recorder, &codes, self.scale)?;
+        let mut starts = self.engine.uninitialized(n, 1)?;
+        recorder.distance_matrix(&decoded, origin, &mut starts)?;
+        if !in_bytes {
+            return Ok(Loaded { codes: Held::Words(codes), starts });
+        }
+        let mut bytes = self.engine.uninitialized(n, m)?;
+        recorder.convert(&codes, &mut bytes)?;
+        Ok(Loaded { codes: Held::Bytes(bytes), starts })
     }
 
     fn probe(&self, recorder: &mut Recorder<'_>, queries: ArrayView2<f32>) -> Result<Probes> {
@@ -233,7 +250,11 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
         probes: &Probes,
         scores: &mut Matrix<f32>,
     ) -> Result<()> {
-        recorder.lut_scan(&loaded.codes, &self.firsts, &probes.tables, &loaded.starts, scores)
+        let Loaded { codes, starts } = loaded;
+        match codes {
+            Held::Bytes(codes) => recorder.lut_scan(codes, &self.firsts, &probes.tables, starts, scores),
+            Held::Words(codes) => recorder.lut_scan(codes, &self.firsts, &probes.tables, starts, scores),
+        }
     }
 
     fn scale(&self) -> Scale {

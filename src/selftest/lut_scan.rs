@@ -28,15 +28,18 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         let tables = check.normals(groups * entries, LANES, 0.0);
         let starts = check.normals(n, 1, 0.0);
         let mut scores = engine.uninitialized(n, groups * LANES)?;
+        let mut of_bytes = engine.uninitialized(n, groups * LANES)?;
         let firsts_column = Array2::from_shape_vec((m, 1), firsts.clone()).expect("one per codebook");
+        let firsts_there = engine.upload(firsts_column.view())?;
+        let (tables_there, starts_there) = (engine.upload(tables.view())?, engine.upload(starts.view())?);
         let mut recorder = engine.recorder();
-        recorder.lut_scan(
-            &engine.upload(codes.view())?,
-            &engine.upload(firsts_column.view())?,
-            &engine.upload(tables.view())?,
-            &engine.upload(starts.view())?,
-            &mut scores,
-        )?;
+        let codes_there = engine.upload(codes.view())?;
+        recorder.lut_scan(&codes_there, &firsts_there, &tables_there, &starts_there, &mut scores)?;
+        let bytes = sizes.iter().all(|&k| k <= 256).then(|| codes.mapv(|code| code as u8));
+        if let Some(bytes) = &bytes {
+            let bytes = engine.upload(bytes.view())?;
+            recorder.lut_scan(&bytes, &firsts_there, &tables_there, &starts_there, &mut of_bytes)?;
+        }
         recorder.submit()?;
         let terms = |at: usize| {
             let (row, query) = (at / (groups * LANES), at % (groups * LANES));
@@ -49,6 +52,14 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
             all
         };
         let want: Vec<f64> = (0..n * groups * LANES).map(|at| terms(at).iter().sum()).collect();
+        if bytes.is_some() {
+            let want: Vec<f32> = scores.download()?.into_iter().collect();
+            check.same_bits(
+                &format!("n {n}, groups {groups}, k {sizes:?}, bytes"),
+                of_bytes.download()?,
+                &want,
+            );
+        }
         check.close(&format!("n {n}, groups {groups}, k {sizes:?}"), scores.download()?, &want, |at| {
             oracle::sum_bound(m + 1, terms(at).iter().map(|term| term.abs()).sum())
         });

@@ -17,6 +17,7 @@ mod check;
 mod codebook_mean;
 #[cfg(test)]
 mod contract;
+mod convert;
 mod copy_columns;
 mod counting_sort;
 mod curve_project;
@@ -90,6 +91,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::beam_step::SHADER, check: beam_step::check },
     Kernel { shader: &kernels::blend_means::SHADER, check: blend_means::check },
     Kernel { shader: &kernels::codebook_mean::SHADER, check: codebook_mean::check },
+    Kernel { shader: &kernels::convert::SHADER, check: convert::check },
     Kernel { shader: &kernels::copy_columns::SHADER, check: copy_columns::check },
     Kernel { shader: &kernels::counting_sort::SHADER, check: counting_sort::check },
     Kernel { shader: &kernels::distance_matrix::SHADER, check: distance_matrix::check },

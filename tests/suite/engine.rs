@@ -3,7 +3,7 @@
 use crate::common::{clustered, engines};
 use wgvq::metrics::Metric;
 use wgvq::ndarray::{Array2, array, s};
-use wgvq::{Codebook, Engine, ErrorKind, Recorder};
+use wgvq::{Codebook, Element, Engine, ErrorKind, Recorder, f16};
 
 #[test]
 fn what_goes_up_comes_down() {
@@ -108,6 +108,13 @@ fn a_host_apps_buffers_are_checked() {
     let error = engine.wrap::<f32>(buffer(Usages::COPY_SRC), 0, 10, 10).unwrap_err();
     assert!(error.to_string().contains("binding it to a kernel needs BufferUsages(STORAGE)"), "{error}");
 
+    assert!(engine.wrap::<u8>(buffer(all), 256, 12, 12).is_ok());
+    let error = engine.wrap::<u8>(buffer(all), 0, 3, 3).unwrap_err();
+    assert!(
+        error.to_string().contains("3 × 3 matrix of u8 has 9 bytes; a device writes whole words"),
+        "{error}"
+    );
+
     // What a buffer cannot do is refused when it is asked for; kernels take it as it is.
     let mut bound = engine.wrap::<f32>(buffer(Usages::STORAGE), 0, 10, 10).unwrap();
     let other = engine.uninitialized::<f32>(10, 10).unwrap();
@@ -168,16 +175,33 @@ fn kernels_are_timed_where_the_device_has_a_clock() {
     }
 }
 
-/// More than all staging buffers hold, written over in part while the first of it may still be on its way.
+/// More than all staging buffers hold, written over in part while the first of it may still be on its way. Rows of smaller
+/// elements begin within a word.
 #[test]
 fn what_goes_up_in_many_pieces_comes_back_whole() {
     for engine in engines() {
-        let mut x = Array2::from_shape_fn((90_001, 131), |(row, column)| (row * 131 + column) as f32);
-        let mut matrix = engine.upload(x.view()).unwrap();
-        let part = Array2::from_shape_fn((60_000, 131), |(row, column)| -((row * 131 + column) as f32));
-        matrix.write_rows(20_001, part.view()).unwrap();
-        x.slice_mut(s![20_001..80_001, ..]).assign(&part);
-        assert!(matrix.download().unwrap() == x, "{}", engine.name());
-        assert!(matrix.download_rows(19_999..20_003).unwrap() == x.slice(s![19_999..20_003, ..]));
+        come_back(&engine, 90_001, |at| at as f32);
+        come_back(&engine, 90_001, |at| (at % 251) as u8);
+        come_back(&engine, 90_001, |at| f16::from_f64((at % 4001) as f64));
+    }
+    let Some(_) = engines().get(1) else { return };
+    let engine = Engine::builder().device("gpu").checked(true).max_binding(128 << 10).build().unwrap();
+    come_back(&engine, 4003, |at| (at % 251) as u8);
+    come_back(&engine, 4003, |at| f16::from_f64((at % 4001) as f64));
+}
+
+/// A matrix of `n` × 131 elements that the function makes, with rows written over and read alone.
+fn come_back<T: Element>(engine: &Engine, n: usize, make: impl Fn(usize) -> T) {
+    let mut x = Array2::from_shape_fn((n, 131), |(row, column)| make(row * 131 + column));
+    let mut matrix = engine.upload(x.view()).unwrap();
+    for (first, last) in [(n / 5, n / 5 * 4), (n / 5 + 1, n / 5 + 2), (n - 2, n), (0, 3)] {
+        let part = Array2::from_shape_fn((last - first, 131), |(row, column)| make(row * 7 + column));
+        matrix.write_rows(first, part.view()).unwrap();
+        x.slice_mut(s![first..last, ..]).assign(&part);
+    }
+    let at = format!("{} on {}", T::NAME, engine.name());
+    assert!(matrix.download().unwrap() == x, "{at}");
+    for (first, last) in [(n / 5 - 2, n / 5 + 3), (n - 1, n), (1, 2)] {
+        assert!(matrix.download_rows(first..last).unwrap() == x.slice(s![first..last, ..]), "{at}");
     }
 }

@@ -114,7 +114,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
 fn a_truncated_greedy_unrefined_rq_is_a_prefix() {
     let x = vectors(500, 8);
     for engine in crate::common::engines() {
-        let rq = Residual::builder().stages(4).bits(4).beam(1).refinements(0).fit(&engine, &x).unwrap();
+        let rq = Residual::builder().stages(4).bits(4).beam(1).refine(0).fit(&engine, &x).unwrap();
         let codes = rq.encode(&engine, &x).unwrap();
         let first = rq.clone().truncated(2).unwrap().encode(&engine, &x).unwrap();
         assert_eq!(first.view(), codes.view().slice(s![.., ..2]));
@@ -127,14 +127,7 @@ fn wider_beams_joint_fits_and_local_search_lower_the_error() {
     let x = vectors(2000, 12);
     let engine = Engine::cpu();
     let train = |refinements| {
-        Residual::builder()
-            .stages(4)
-            .bits(4)
-            .beam(4)
-            .refinements(refinements)
-            .seed(1)
-            .fit(&engine, &x)
-            .unwrap()
+        Residual::builder().stages(4).bits(4).beam(4).refine(refinements).seed(1).fit(&engine, &x).unwrap()
     };
     let plain = train(0);
     let errors: Vec<f64> =
@@ -172,7 +165,7 @@ fn a_rotation_helps_where_parts_share_the_variance_badly() {
     for engine in crate::common::engines() {
         let builder = Product::builder().parts(2).bits(4).seed(2);
         let pq = mse(&builder.clone().fit(&engine, &x).unwrap(), &engine, &x);
-        let opq = mse(&builder.fit_rotated(&engine, &x, 5, &mut ()).unwrap(), &engine, &x);
+        let opq = mse(&builder.rotated(5).fit(&engine, &x).unwrap(), &engine, &x);
         assert!(opq < 0.9 * pq, "{opq} {pq}");
     }
 }

@@ -19,7 +19,7 @@ fn trained(
     x: &Array2<f32>,
 ) -> Box<dyn Quantizer> {
     let training = GradientTraining::new(spec.parse().unwrap(), trainer);
-    training.steps(steps).batch(256).window(50).seed(1).fit(engine, x).unwrap()
+    training.steps(steps).batch(256).log_every(50).seed(1).fit(engine, x).unwrap()
 }
 
 fn mse(engine: &Engine, quantizer: &dyn Quantizer, x: &Array2<f32>) -> f64 {

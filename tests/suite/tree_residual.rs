@@ -130,7 +130,7 @@ fn unseen_embeddings_lose_less_than_by_a_greedy_rq_of_the_same_bits() {
     let (learn, test) = (x.read_each(&every(true)).unwrap(), x.read_each(&every(false)).unwrap());
     let engine = Engine::cpu();
     let trainer = KMeans::new(16).init(Init::Random).iterations(10);
-    let rq = Residual::builder().stages(4).bits(4).beam(1).refinements(0).trainer(trainer.clone());
+    let rq = Residual::builder().stages(4).bits(4).beam(1).refine(0).trainer(trainer.clone());
     let rq = rq.fit(&engine, &learn).unwrap();
     let tree = TreeResidual::builder().stages(4).bits(4).trainer(trainer).fit(&engine, &learn).unwrap();
     let (rq, tree) = (mse(&rq, &engine, &test), mse(&tree, &engine, &test));

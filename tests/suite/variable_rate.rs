@@ -19,7 +19,7 @@ fn vectors(n: usize, d: usize) -> Array2<f32> {
 
 fn trained(engine: &Engine, x: &Array2<f32>, beam: usize, refinements: usize) -> Residual {
     let builder = Residual::builder().stages(5).bits(4).max_error(LIMIT).seed(2);
-    builder.beam(beam).refinements(refinements).fit(engine, x).unwrap()
+    builder.beam(beam).refine(refinements).fit(engine, x).unwrap()
 }
 
 fn error(x: wgvq::ndarray::ArrayView1<f32>, codes: &[u32], codebooks: &[&Array2<f32>]) -> f64 {

@@ -80,20 +80,24 @@ fn settings_that_make_no_sense_are_refused() {
     let data = sample();
     let cli = Cli::new("cpu");
     for (settings, says) in [
-        ("--spec VQ32 --trainer nsvq --lr=-1", "a learning rate of -1"),
-        ("--spec VQ32 --trainer nsvq --lr NaN", "a learning rate of NaN"),
+        ("--spec VQ32 --trainer nsvq --lr=-1", "must be a finite number above 0"),
+        ("--spec VQ32 --trainer nsvq --lr NaN", "must be a finite number above 0"),
         ("--spec VQ32 --trainer soft --tau 0", "must be a number above 0, or two such as 20:1000"),
         ("--spec VQ32 --trainer soft --tau hot", "must be a number above 0, or two such as 20:1000"),
         (
             "--spec VQ32 --trainer nsvq --tau 1",
-            "--tau belongs to soft and gumbel; leave it out, nsvq has none",
+            "--tau belongs to soft and gumbel; leave it out, nsvq has --steps",
         ),
-        ("--spec VQ32 --trainer nsvq --batch 0", "0 vectors per batch"),
+        ("--spec VQ32 --trainer nsvq --batch 0", "must be a whole number of 1 or more"),
         ("--spec VQ32 --trainer nsvq --batch 100000", "batches of 100000 vectors of 6000"),
-        ("--spec VQ32 --trainer nsvq --steps 0", "0 steps"),
+        ("--spec VQ32 --trainer nsvq --steps 0", "must be a whole number of 1 or more"),
         ("--spec AQ2x4 --trainer soft", "AQ2x4 is trained by nsvq or diveq"),
         ("--spec LSQ2x4 --trainer nsvq", "cannot be trained by gradient"),
-        ("--spec VQ32 --trainer nsvq --schedule line", "'line' is no schedule"),
+        (
+            "--spec VQ32 --trainer nsvq --schedule line",
+            "must be constant, cosine, or one such as step:5000:0.5",
+        ),
+        ("--spec VQ32 --trainer ema --lr 0.1", "--lr belongs to ste, soft, gumbel, nsvq, diveq and rotation"),
         ("--spec VQ32 --trainer nsvq --iters 3", "for other trainers"),
         ("--spec VQ32 --lr 0.1", "--lr is for training by gradient"),
         ("--spec VQ32 --trainer nsvq --checkpoint-every 30", "a multiple of --log-every, 100"),

@@ -54,7 +54,7 @@ fn what_makes_no_sense_is_refused() {
         (format!("train {data} --spec SFVQ13 -o m.safetensors"), "8192"),
         (format!("train {data} --spec SFVQ4 --trainer kmeans -o m.safetensors"), "by nsvq or diveq"),
         (format!("train {data} --spec SFVQ4 --trainer ste -o m.safetensors"), "by nsvq or diveq"),
-        (format!("train {data} --spec SFVQ4 --replace-every 50 -o m.safetensors"), "not replaced"),
+        (format!("train {data} --spec SFVQ4 --replace-every 50 -o m.safetensors"), "the corners of a curve"),
         (format!("train {data} --spec EVQ16 -o m.safetensors"), "wgvq equalize"),
         (format!("equalize vq.safetensors {data} -o m.safetensors"), "has no curve"),
         (format!("equalize sf.safetensors {data} --codewords 6001 -o m.safetensors"), "6001 runs of 6000"),

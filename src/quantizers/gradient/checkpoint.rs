@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayD, Ix2};
 use serde_json::{Value, json};
 
 use super::run::GradientRun;
+use super::settings::{CLIP, LOG_EVERY, LR, STEPS};
 use crate::error::{Context, Error, Result};
 use crate::io;
 use crate::train::OptimizerState;
@@ -105,16 +106,16 @@ impl GradientRun {
         json!({
             "spec": training.spec.to_string(),
             "trainer": training.trainer.name,
-            "trainer settings": training.settings().map(|settings| settings.in_words()).unwrap_or_default(),
-            "steps": training.steps,
+            "trainer settings": training.settings_of_trainer().in_words(),
+            "steps": training.count(&STEPS),
             "batch": self.batch(),
-            "optimizer": format!("{:?}", training.rule),
-            "lr": training.rate,
+            "optimizer": format!("{:?}", training.rule_in_use()),
+            "lr": training.number(&LR),
             "schedule": format!("{:?}", training.schedule_in_use()),
-            "clip": training.clip,
+            "clip": training.given_number(&CLIP),
             "replacement": format!("{:?}", training.replacement_in_use()),
             "beam": training.beam,
-            "window": training.window,
+            "window": training.count(&LOG_EVERY),
             "seed": training.seed,
             "vectors": self.units.n,
             "values": self.fingerprint,

@@ -5,6 +5,7 @@ mod curve;
 mod joint_noise;
 mod model;
 mod run;
+mod settings;
 mod trainers;
 
 #[cfg(test)]
@@ -18,13 +19,17 @@ use serde_json::{Map, Value};
 
 use self::curve::Stages;
 pub(super) use self::model::Layout;
+use self::settings::{
+    BATCH, CLIP, LOG_EVERY, LR, OF_GRADIENT, OF_REPLACEMENT, OPTIMIZER, REPLACE_EVERY, REPLACE_LAST,
+    REPLACE_SHARE, SCHEDULE, STEPS, WARM_UP,
+};
 use super::residual::BEAM;
 use super::scaled::scaled;
 use super::{Quantizer, Spec};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::scale::Scale;
-use crate::settings::{Settings, Spelling, not_here};
+use crate::settings::{Pace, Setting, Settings, Spelling, not_here};
 use crate::train::{Holds, Optimizer, Replacement, Rule, Schedule};
 use crate::vectors::Vectors;
 
@@ -76,9 +81,6 @@ pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
     Ok(only)
 }
 
-/// Steps of a window, at most: each has its loss in memory until the end of the window.
-const MOST_WINDOW: u64 = 1 << 20;
-
 /// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every
 /// [`Trainer`], AQ and SFVQ by NSVQ and DiVeQ.
 ///
@@ -114,17 +116,10 @@ pub struct GradientTraining {
     trainer: &'static Trainer,
     given: Map<String, Value>,
     spelling: Spelling,
-    steps: u64,
-    batch: Option<usize>,
-    rule: Rule,
-    rate: f64,
+    /// In place of the settings of the same name.
+    rule: Option<Rule>,
     schedule: Option<Schedule>,
-    clip: Option<f32>,
-    replacement: Option<Replacement>,
-    /// Whether codewords are replaced, if they can be.
-    replaces: bool,
     beam: usize,
-    window: u64,
     most_vectors: usize,
     seed: u64,
 }
@@ -133,48 +128,37 @@ pub struct GradientTraining {
 const MOST_BYTES: usize = 1 << 30;
 
 impl GradientTraining {
-    /// Steps, unless said otherwise.
-    pub const STEPS: u64 = 20_000;
-    /// Vectors per step, unless said otherwise.
-    pub const BATCH: usize = 1024;
-    /// The first learning rate, unless said otherwise.
-    pub const RATE: f64 = 0.02;
-    /// Steps between two reports, unless said otherwise.
-    pub const WINDOW: u64 = 100;
-    /// Steps between two replacements of codewords, unless said otherwise.
-    pub const REPLACE_EVERY: u64 = 500;
+    /// What every training by gradient can be told, whatever its trainer.
+    ///
+    /// ```
+    /// let steps = wgvq::GradientTraining::SETTINGS.iter().find(|setting| setting.name == "steps").unwrap();
+    /// assert_eq!(steps.default.to_string(), "20000");
+    /// ```
+    pub const SETTINGS: &'static [&'static Setting] = settings::ALL;
 
-    /// Adam, from the first learning rate down to 0 along a cosine; codewords are replaced until nine tenths of the way;
-    /// a beam of 5; the settings of the trainer at their defaults; seed 0.
+    /// All settings at their defaults, a beam of 5, and seed 0.
     pub fn new(spec: Spec, trainer: &'static Trainer) -> Self {
         Self {
             spec,
             trainer,
             given: Map::new(),
             spelling: Spelling::Key,
-            steps: Self::STEPS,
-            batch: None,
-            rule: Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 },
-            rate: Self::RATE,
+            rule: None,
             schedule: None,
-            clip: None,
-            replacement: None,
-            replaces: true,
             beam: BEAM.default_count(),
-            window: Self::WINDOW,
             most_vectors: usize::MAX,
             seed: 0,
         }
     }
 
-    /// Sets a setting of the trainer, by name.
+    /// Sets one of the [settings](Self::SETTINGS) or one of the trainer, by name.
     ///
     /// ```
     /// use wgvq::{GradientTraining, Trainer};
     /// let training = GradientTraining::new("VQ8".parse()?, Trainer::SOFT).set("tau", "5:500");
     /// # let x = ndarray::Array2::from_shape_fn((100, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
     /// let error = training.set("decay", 0.9).start(&wgvq::Engine::cpu(), &x).err().unwrap();
-    /// assert_eq!(error.to_string(), "decay belongs to ema; leave it out, soft has tau");
+    /// assert!(error.to_string().starts_with("decay belongs to ema; leave it out, soft has"));
     /// # Ok::<(), wgvq::Error>(())
     /// ```
     pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -182,61 +166,63 @@ impl GradientTraining {
         self
     }
 
-    /// Sets settings of the trainer, which messages then spell in this way.
+    /// Sets several, which messages then spell in this way.
     pub fn set_all(mut self, given: Map<String, Value>, spelling: Spelling) -> Self {
         self.given.extend(given);
         self.spelling = spelling;
         self
     }
 
+    /// What the setting of that name is, as given or by default; `None` if there is none, or nothing is its default.
+    ///
+    /// ```
+    /// let training = wgvq::GradientTraining::new("VQ8".parse()?, wgvq::Trainer::NSVQ).steps(50);
+    /// assert_eq!(training.value("steps").unwrap(), 50);
+    /// assert_eq!(training.value("batch").unwrap(), 1024);
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    pub fn value(&self, name: &str) -> Option<Value> {
+        let known = || self.trainer.settings.iter().copied().chain(self.common());
+        let default = || known().find(|setting| setting.name == name)?.default.value();
+        self.given.get(name).cloned().or_else(default)
+    }
+
     /// How many steps.
-    pub fn steps(mut self, steps: u64) -> Self {
-        self.steps = steps;
-        self
+    pub fn steps(self, steps: u64) -> Self {
+        self.set(STEPS.name, steps)
     }
 
-    /// Vectors per step; if not said 1024, or all there are where there are fewer.
-    pub fn batch(mut self, batch: usize) -> Self {
-        self.batch = Some(batch);
-        self
+    /// Vectors per step. If not said 1024, or all there are where there are fewer.
+    pub fn batch(self, batch: usize) -> Self {
+        self.set(BATCH.name, batch)
     }
 
-    /// The optimizer's rule.
+    /// The first learning rate, for data of unit variance.
+    pub fn rate(self, rate: f64) -> Self {
+        self.set(LR.name, rate)
+    }
+
+    /// The optimizer's rule, in place of the setting `optimizer`.
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rule = rule;
+        self.rule = Some(rule);
         self
     }
 
-    /// The learning rate, for data of unit variance.
-    pub fn rate(mut self, rate: f64) -> Self {
-        self.rate = rate;
-        self
-    }
-
-    /// How the learning rate changes: over all steps, or over those of each stage of an SFVQ.
+    /// How the learning rate changes, in place of the settings `schedule` and `warm_up`: over all steps, or over those of
+    /// each stage of an SFVQ.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = Some(schedule);
         self
     }
 
     /// The most that the norm of all gradients may be.
-    pub fn clip(mut self, clip: f32) -> Self {
-        self.clip = Some(clip);
-        self
+    pub fn clip(self, clip: f32) -> Self {
+        self.set(CLIP.name, clip)
     }
 
-    /// When codewords are replaced.
-    pub fn replacement(mut self, replacement: Replacement) -> Self {
-        self.replacement = Some(replacement);
-        self.replaces = true;
-        self
-    }
-
-    /// Replaces no codewords.
-    pub fn without_replacement(mut self) -> Self {
-        self.replacement = None;
-        self.replaces = false;
-        self
+    /// Steps between two replacements of codewords that are hardly used; 0 for none.
+    pub fn replace_every(self, steps: u64) -> Self {
+        self.set(REPLACE_EVERY.name, steps)
     }
 
     /// The width of the beam of RQ and AQ, in training by noise and afterwards.
@@ -245,10 +231,9 @@ impl GradientTraining {
         self
     }
 
-    /// Steps per call of [`GradientRun::advance`], after which losses and use are read back; 100 if not said.
-    pub fn window(mut self, window: u64) -> Self {
-        self.window = window;
-        self
+    /// Steps per call of [`GradientRun::advance`], after which losses and use are read back.
+    pub fn log_every(self, steps: u64) -> Self {
+        self.set(LOG_EVERY.name, steps)
     }
 
     /// Trains on a random sample of at most that many vectors, and of 1 GiB of them.
@@ -282,7 +267,7 @@ impl GradientTraining {
         // Of each vector of a batch: what the operations between it and the loss hold, and a score of every codeword where
         // all of them have a part in it.
         let scores = if self.trainer.weighs_all { 6 * codewords } else { codewords };
-        let batch = self.batch.unwrap_or(Self::BATCH) * (12 * d * layout.sizes.len() + scores);
+        let batch = self.count(&BATCH) as usize * (12 * d * layout.sizes.len() + scores);
         Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10 * numbers + batch) as f64 })
     }
 
@@ -309,30 +294,15 @@ impl GradientTraining {
     /// As [`start`](Self::start) and [`GradientRun::advance`].
     pub fn fit(&self, engine: &Engine, x: &dyn Vectors) -> Result<Box<dyn Quantizer>> {
         let mut run = self.start(engine, x)?;
-        while run.step() < self.steps {
+        while run.step() < self.count(&STEPS) {
             run.advance()?;
         }
         run.quantizer()
     }
 
     fn check(&self) -> Result<()> {
-        for (number, what) in [
-            (self.steps, "steps"),
-            (self.batch.unwrap_or(Self::BATCH) as u64, "vectors per batch"),
-            (self.window, "steps per window"),
-        ] {
-            if number == 0 {
-                return Err(Error::input(format!("0 {what}; at least 1 is needed")));
-            }
-        }
-        if self.window > MOST_WINDOW {
-            return Err(Error::input(format!(
-                "{} steps between two reports; must be at most {MOST_WINDOW}",
-                self.window
-            )));
-        }
         let kind = self.kind()?;
-        self.settings()?;
+        self.check_settings()?;
         if let (Some(why), None) = (kind.by_noise_alone(), &self.trainer.noise) {
             return Err(Error::input(format!(
                 "{} is trained by nsvq or diveq, not by {}{why}",
@@ -340,47 +310,105 @@ impl GradientTraining {
             )));
         }
         let Some(stages) = self.stages() else { return Ok(()) };
-        if self.replacement.is_some() {
-            return Err(Error::input(format!(
-                "codewords of {} are not replaced: they are the corners of a curve; leave replacement out",
-                self.spec
-            )));
-        }
         let stages = stages.at(u64::MAX) + 1;
-        if self.steps < stages {
+        let steps = self.count(&STEPS);
+        if steps < stages {
             return Err(Error::input(format!(
-                "{} steps for {}; it has {stages} stages, each of at least one step",
-                self.steps, self.spec
+                "{steps} steps for {}; it has {stages} stages, each of at least one step",
+                self.spec
             )));
         }
         Ok(())
     }
 
-    /// The settings of the trainer.
-    fn settings(&self) -> Result<Settings> {
-        let known = self.trainer.settings;
+    /// The settings of all trainings that this one has.
+    fn common(&self) -> impl Iterator<Item = &'static Setting> {
+        let lacks = |setting: &Setting, those: &[&Setting]| those.iter().any(|one| one.name == setting.name);
+        let follows = self.trainer.follows_gradient;
+        Self::SETTINGS.iter().copied().filter(move |setting| follows || !lacks(setting, OF_GRADIENT))
+    }
+
+    /// Fails for a setting that this training has not, or that cannot be what was given.
+    fn check_settings(&self) -> Result<()> {
         for (name, value) in &self.given {
-            let Some(setting) = known.iter().find(|setting| setting.name == name) else {
-                let has = |trainer: &&&Trainer| trainer.settings.iter().any(|setting| setting.name == name);
+            let known = || self.trainer.settings.iter().copied().chain(self.common());
+            let Some(setting) = known().find(|setting| setting.name == name) else {
+                let has = |trainer: &&&Trainer| {
+                    let common = Self::SETTINGS.iter().any(|setting| setting.name == name);
+                    common && trainer.follows_gradient
+                        || trainer.settings.iter().any(|setting| setting.name == name)
+                };
                 let owners: Vec<&str> = TRAINERS.iter().filter(has).map(|trainer| trainer.name).collect();
-                let here = known.iter().copied();
-                return Err(not_here(name, self.spelling, &owners, self.trainer.name, here, ""));
+                return Err(not_here(name, self.spelling, &owners, self.trainer.name, known(), ""));
             };
             setting.check(value, self.spelling)?;
         }
-        Ok(Settings::new(known.to_vec(), self.given.clone()))
+        let is_curve = self.stages().is_some();
+        let never = is_curve || self.count(&REPLACE_EVERY) == 0;
+        let given = OF_REPLACEMENT.iter().find(|setting| match self.given.get(setting.name) {
+            Some(every) if setting.name == REPLACE_EVERY.name => is_curve && *every != 0,
+            given => given.is_some(),
+        });
+        match given {
+            Some(setting) if never => Err(Error::input(format!(
+                "{}: no codewords are replaced here{}; leave it out",
+                self.spelling.of(setting.name),
+                if is_curve { ", where they are the corners of a curve" } else { "" }
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings of the trainer.
+    fn settings_of_trainer(&self) -> Settings {
+        Settings::new(self.trainer.settings.to_vec(), self.given.clone())
+    }
+
+    /// The whole number that was given, or the default.
+    fn count(&self, setting: &Setting) -> u64 {
+        let given = self.given.get(setting.name).and_then(Value::as_u64);
+        given.unwrap_or_else(|| setting.default_count() as u64)
+    }
+
+    /// The number that was given.
+    fn given_number(&self, setting: &Setting) -> Option<f64> {
+        self.given.get(setting.name).and_then(Value::as_f64)
+    }
+
+    /// The number that was given, or the default.
+    fn number(&self, setting: &Setting) -> f64 {
+        self.given_number(setting).unwrap_or_else(|| setting.default_number())
     }
 
     /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn.
     fn replacement_in_use(&self) -> Option<Replacement> {
-        let default = || Replacement::new(Self::REPLACE_EVERY, self.steps / 10 * 9).ok();
-        let replaces = self.replaces && self.stages().is_none();
-        self.replacement.or_else(|| if replaces { default() } else { None })
+        let last = self.given.get(REPLACE_LAST.name).and_then(Value::as_u64);
+        let last = last.unwrap_or_else(|| self.count(&STEPS) / 10 * 9);
+        let every = Replacement::new(self.count(&REPLACE_EVERY), last).ok();
+        every?.share(self.number(&REPLACE_SHARE)).ok().filter(|_| self.stages().is_none())
     }
 
     fn schedule_in_use(&self) -> Schedule {
-        let default = || Schedule::Cosine { steps: self.schedule_steps().max(1), floor: 0.0 };
-        self.schedule.clone().unwrap_or_else(default)
+        if let Some(schedule) = &self.schedule {
+            return schedule.clone();
+        }
+        let warm_up = self.count(&WARM_UP);
+        let default = SCHEDULE.default.to_string().into();
+        let schedule = match Pace::of(self.given.get(SCHEDULE.name).unwrap_or(&default)) {
+            Some(Pace::Constant) => Schedule::Constant,
+            Some(Pace::Step { every, factor }) => Schedule::Step { every, factor },
+            Some(Pace::Cosine) | None => {
+                let steps = self.schedule_steps().saturating_sub(warm_up).max(1);
+                Schedule::Cosine { steps, floor: 0.0 }
+            }
+        };
+        if warm_up > 0 { schedule.warm_up(warm_up) } else { schedule }
+    }
+
+    fn rule_in_use(&self) -> Rule {
+        let default = OPTIMIZER.default.to_string();
+        let name = self.given.get(OPTIMIZER.name).and_then(Value::as_str).unwrap_or(&default);
+        self.rule.or_else(|| settings::rule(name)).unwrap_or_else(|| unreachable!("{name} has been checked"))
     }
 
     /// The kind, as one that is trained by gradient.
@@ -395,28 +423,29 @@ impl GradientTraining {
 
     /// Vectors per step where there are `n`.
     fn batch_of(&self, n: usize) -> Result<usize> {
-        match self.batch {
-            Some(batch) if batch > n => {
-                Err(Error::input(format!("batches of {batch} vectors of {n}; a batch can have {n} at most")))
-            }
-            batch => Ok(batch.unwrap_or(Self::BATCH.min(n))),
+        let batch = self.count(&BATCH) as usize;
+        if self.given.contains_key(BATCH.name) && batch > n {
+            return Err(Error::input(format!(
+                "batches of {batch} vectors of {n}; a batch can have {n} at most"
+            )));
         }
+        Ok(batch.min(n))
     }
 
     fn stages(&self) -> Option<Stages> {
         let kind = self.spec.node().by_gradient()?;
-        kind.curve_bits().map(|bits| Stages::new(bits, self.steps))
+        kind.curve_bits().map(|bits| Stages::new(bits, self.count(&STEPS)))
     }
 
     /// Steps that the schedule of learning rates is run through in: those of a stage of an SFVQ, all of any other.
-    pub fn schedule_steps(&self) -> u64 {
-        self.stages().map_or(self.steps, |stages| stages.length())
+    fn schedule_steps(&self) -> u64 {
+        self.stages().map_or_else(|| self.count(&STEPS), |stages| stages.length())
     }
 
     fn optimizer(&self) -> Optimizer {
-        let optimizer = Optimizer::new(self.rule, self.rate).schedule(self.schedule_in_use());
-        match self.clip {
-            Some(norm) => optimizer.clip(norm),
+        let optimizer = Optimizer::new(self.rule_in_use(), self.number(&LR)).schedule(self.schedule_in_use());
+        match self.given_number(&CLIP) {
+            Some(norm) => optimizer.clip(norm as f32),
             None => optimizer,
         }
     }

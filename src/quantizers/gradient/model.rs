@@ -7,6 +7,7 @@ use ndarray::{Array2, s};
 use super::GradientTraining;
 use super::curve::{self, Stages};
 use super::joint_noise::JointNoise;
+use super::settings::STEPS;
 use super::trainers::Numbers;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -111,7 +112,7 @@ impl Model {
         let codebooks = start.iter().enumerate();
         let codebooks = codebooks.map(|(j, start)| graph.parameter(&format!("codebook.{j}"), start.view()));
         let codebooks = codebooks.collect::<Result<Vec<_>>>()?;
-        let settings = training.settings()?;
+        let settings = training.settings_of_trainer();
         let noise = training.trainer.noise.as_ref().filter(|_| codebooks.len() > 1);
         let direction = noise.map(|noise| (noise.direction)(&settings));
         let (output, quantized) = if let Some(direction) = direction {
@@ -120,7 +121,7 @@ impl Model {
             let noise = Noise::new(direction, training.seed);
             let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), batch);
             let joint = match kind.start(start.to_vec(), training.beam)? {
-                Some(first) => new(first.prepare(engine)?)?.then(training.steps / 2, coder),
+                Some(first) => new(first.prepare(engine)?)?.then(training.count(&STEPS) / 2, coder),
                 None => new(coder)?,
             };
             let inputs: Vec<Var> = std::iter::once(input).chain(codebooks.iter().copied()).collect();
@@ -147,7 +148,8 @@ impl Model {
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let seed = training.seed.wrapping_add((j as u64) << 32);
-            let numbers = Numbers { settings: &training.settings()?, d, steps: training.steps, seed };
+            let numbers =
+                Numbers { settings: &training.settings_of_trainer(), d, steps: training.count(&STEPS), seed };
             let estimator = match (training.kind()?.curve_bits(), &training.trainer.noise) {
                 (Some(_), Some(noise)) => (noise.curve)(&numbers)?,
                 _ => (training.trainer.estimator)(&numbers)?,

@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::curve;
 use super::model::Model;
+use super::settings::{LOG_EVERY, STEPS};
 use super::{GradientTraining, Trainer};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -110,7 +111,7 @@ impl GradientRun {
             optimizer: training.optimizer(),
             batches: Batches::new(n, training.seed),
             rows: engine.zeros(batch, 1)?,
-            losses: engine.zeros(training.window as usize, 1)?,
+            losses: engine.zeros(training.count(&LOG_EVERY) as usize, 1)?,
             window_use: used()?,
             period_use: used()?,
             data: engine.upload(x.view())?,
@@ -147,6 +148,16 @@ impl GradientRun {
         self.step
     }
 
+    /// Steps from beginning to end.
+    pub fn steps(&self) -> u64 {
+        self.training.count(&STEPS)
+    }
+
+    /// What is trained, and how.
+    pub fn training(&self) -> &GradientTraining {
+        &self.training
+    }
+
     /// Trains to the end of the window, or of the run, and waits for the device.
     ///
     /// # Errors
@@ -163,9 +174,9 @@ impl GradientRun {
     /// As [`advance`](Self::advance).
     pub fn advance_until(&mut self, stopped: &dyn Fn() -> bool) -> Result<TrainingWindow> {
         let begin = Instant::now();
-        let (first, window) = (self.step, self.training.window);
+        let (first, window) = (self.step, self.training.count(&LOG_EVERY));
         let stages = self.training.stages();
-        let stage_end = stages.as_ref().map_or(self.training.steps, |stages| stages.end(stages.at(first)));
+        let stage_end = stages.as_ref().map_or(self.steps(), |stages| stages.end(stages.at(first)));
         let end = ((first / window + 1) * window).min(stage_end).max(first);
         let mut replaced = Vec::new();
         let mut rate = self.optimizer.rate();
@@ -188,7 +199,7 @@ impl GradientRun {
         }
         let losses = self.check_losses(first)?;
         let usage = self.window_use.iter_mut().map(CodewordUse::take).collect::<Result<_>>()?;
-        if self.step == stage_end && stage_end < self.training.steps {
+        if self.step == stage_end && stage_end < self.steps() {
             self.grow()?;
         }
         // From a mean over elements of scaled vectors.

@@ -23,7 +23,8 @@ fn vectors() -> Array2<f32> {
 /// Softer than by default, as these runs are short.
 fn training(spec: &str, trainer: &'static Trainer) -> GradientTraining {
     let training = GradientTraining::new(spec.parse().unwrap(), trainer);
-    let training = training.steps(300).batch(64).rate(0.03).window(50).seed(5);
+    let training = training.steps(300).batch(64).log_every(50).seed(5);
+    let training = if trainer.follows_gradient { training.rate(0.03) } else { training };
     match trainer.name {
         "ema" => training.set("decay", 0.9),
         "soft" => training.set("tau", "20:400"),
@@ -74,7 +75,7 @@ fn the_loss_of_noise_is_the_error_of_the_quantizer() {
         let x = vectors();
         for spec in ["RQ2x3", "PQ3x2", "AQ2x3"] {
             // A run of one step: AQ searches in its own way in the second half, which begins at once then.
-            let training = training(spec, Trainer::NSVQ).steps(1).batch(600).window(1);
+            let training = training(spec, Trainer::NSVQ).steps(1).batch(600).log_every(1);
             let mut run = training.start(&engine, &x).unwrap();
             let start = run.quantizer().unwrap();
             let loss = run.advance().unwrap().losses[0];
@@ -94,8 +95,8 @@ fn a_run_is_the_same_each_time_and_when_resumed() {
     let path = folder.path().join("checkpoint.safetensors");
     for engine in engines() {
         for (spec, trainer) in [("VQ32", Trainer::EMA), ("VQ32", Trainer::STE), ("RQ2x4", Trainer::NSVQ)] {
-            let replacement = Replacement::new(60, 250).unwrap().share(0.9).unwrap();
-            let training = training(spec, trainer).replacement(replacement);
+            let training = training(spec, trainer).replace_every(60);
+            let training = training.set("replace_last", 250).set("replace_share", 0.9);
             let curve = |run: &mut GradientRun| {
                 let mut losses = Vec::new();
                 while run.step() < 300 {
@@ -126,9 +127,9 @@ fn a_run_is_the_same_each_time_and_when_resumed() {
             };
             assert_eq!(codebooks(&resumed), codebooks(&whole));
 
-            let other = training.clone().rate(0.5).start(&engine, &x).unwrap().resume(&path);
+            let other = training.clone().batch(65).start(&engine, &x).unwrap().resume(&path);
             let message = other.unwrap_err().to_string();
-            assert!(message.contains("another run: lr 0.03 there and 0.5 here"), "{message}");
+            assert!(message.contains("another run: batch 64 there and 65 here"), "{message}");
         }
     }
 }
@@ -143,11 +144,14 @@ fn what_makes_no_sense_is_refused() {
         };
         assert!(error.contains(text), "{error}");
     };
-    says(training("VQ8", Trainer::NSVQ).batch(0), "0 vectors per batch");
+    says(training("VQ8", Trainer::NSVQ).batch(0), "batch is 0; must be a whole number of 1 or more");
     says(training("VQ8", Trainer::NSVQ).batch(601), "batches of 601 vectors of 600");
-    says(training("VQ8", Trainer::NSVQ).steps(0), "0 steps");
-    says(training("VQ8", Trainer::NSVQ).rate(-1.0), "a learning rate of -1");
-    says(training("VQ8", Trainer::NSVQ).rate(f64::NAN), "a learning rate of NaN");
+    says(training("VQ8", Trainer::NSVQ).steps(0), "steps is 0; must be");
+    says(training("VQ8", Trainer::NSVQ).rate(-1.0), "lr is -1.0; must be a finite number above 0");
+    says(
+        training("VQ8", Trainer::NSVQ).rate(f64::NAN),
+        "lr is no finite number; must be a finite number above 0",
+    );
     says(training("AQ2x3", Trainer::EMA), "AQ2x3 is trained by nsvq or diveq, not by ema");
     says(training("LSQ2x3", Trainer::NSVQ), "LSQ2x3 cannot be trained by gradient");
     says(training("VQ8", Trainer::EMA).set("decay", 1.0), "the decay is 1");

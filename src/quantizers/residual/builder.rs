@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::{BEAM, REFINE, Residual, check_max_error};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::quantizers::joint;
 use crate::scale::Scale;
 use crate::train::frame::Frame;
@@ -14,20 +14,60 @@ use crate::vectors::Vectors;
 /// How to train a [`Residual`].
 #[derive(Clone, Debug)]
 pub struct ResidualBuilder {
-    bits: Vec<u32>,
+    stages: Option<usize>,
+    bits: StageBits,
     beam: usize,
-    refinements: usize,
+    refine: usize,
     max_error: Option<f32>,
     trainer: KMeans,
     seed: u64,
 }
 
+/// Bits of the stages of a [`Residual`].
+///
+/// ```
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((200, 4), |(row, column)| ((row * (column + 3)) % 17) as f32);
+/// let rq = wgvq::Residual::builder().bits([5, 3, 3]).fit(&engine, &x)?;
+/// assert_eq!(wgvq::Quantizer::spec(&rq).to_string(), "RQ1x5+2x3");
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StageBits {
+    /// The same for all stages.
+    Same(u32),
+    /// Each stage's own, and so the number of stages.
+    Each(Vec<u32>),
+}
+
+impl From<u32> for StageBits {
+    fn from(bits: u32) -> Self {
+        Self::Same(bits)
+    }
+}
+
+impl From<Vec<u32>> for StageBits {
+    fn from(bits: Vec<u32>) -> Self {
+        Self::Each(bits)
+    }
+}
+
+impl<const N: usize> From<[u32; N]> for StageBits {
+    fn from(bits: [u32; N]) -> Self {
+        Self::Each(bits.into())
+    }
+}
+
+/// Stages, if nobody says how many.
+const STAGES: usize = 8;
+
 impl Default for ResidualBuilder {
     fn default() -> Self {
         Self {
-            bits: vec![8; 8],
+            stages: None,
+            bits: StageBits::Same(8),
             beam: BEAM.default_count(),
-            refinements: REFINE.default_count(),
+            refine: REFINE.default_count(),
             max_error: None,
             trainer: joint::trainer(),
             seed: 0,
@@ -36,22 +76,15 @@ impl Default for ResidualBuilder {
 }
 
 impl ResidualBuilder {
-    /// How many stages, all of as many bits as the first; 8 if not said.
+    /// How many stages; 8 if not said.
     pub fn stages(mut self, stages: usize) -> Self {
-        let bits = self.bits.first().copied().unwrap_or(8);
-        self.bits = vec![bits; stages];
+        self.stages = Some(stages);
         self
     }
 
-    /// Bits of every stage; 8 if not said.
-    pub fn bits(mut self, bits: u32) -> Self {
-        self.bits.fill(bits);
-        self
-    }
-
-    /// Bits of each stage by itself, and so the number of stages.
-    pub fn stage_bits(mut self, bits: Vec<u32>) -> Self {
-        self.bits = bits;
+    /// Bits of every stage, or a list with those of each: `bits(6)`, `bits([10, 7, 7])`; 8 if not said.
+    pub fn bits(mut self, bits: impl Into<StageBits>) -> Self {
+        self.bits = bits.into();
         self
     }
 
@@ -63,8 +96,8 @@ impl ResidualBuilder {
 
     /// How often, at most, all codebooks are refitted jointly by least squares after the last stage is trained; 16 if not
     /// said. With 0 each codebook stays as it was trained, for the residuals of those before.
-    pub fn refinements(mut self, refinements: usize) -> Self {
-        self.refinements = refinements;
+    pub fn refine(mut self, refits: usize) -> Self {
+        self.refine = refits;
         self
     }
 
@@ -87,6 +120,17 @@ impl ResidualBuilder {
         self
     }
 
+    fn bits_of_stages(&self) -> Result<Vec<u32>> {
+        match (&self.bits, self.stages) {
+            (StageBits::Same(bits), stages) => Ok(vec![*bits; stages.unwrap_or(STAGES)]),
+            (StageBits::Each(bits), Some(stages)) if stages != bits.len() => Err(Error::input(format!(
+                "{stages} stages with bits for {}; leave the number of stages out, or give as many",
+                bits.len()
+            ))),
+            (StageBits::Each(bits), _) => Ok(bits.clone()),
+        }
+    }
+
     /// Trains on `x` (n, d), n ≥ the largest codebook.
     ///
     /// # Errors
@@ -107,7 +151,7 @@ impl ResidualBuilder {
     ) -> Result<Residual> {
         let beam = BEAM.check_count(self.beam)?;
         let max_error = self.max_error.map(check_max_error).transpose()?;
-        let sizes = joint::sizes(&self.bits)?;
+        let sizes = joint::sizes(&self.bits_of_stages()?)?;
         let mut x = joint::sample(&self.trainer, &sizes, self.seed, x)?;
         // Codes that stop at the first stage stand for the origin, which is then where it is.
         let frame = if max_error.is_none() { Frame::about(x.view()) } else { Frame::scaled(Scale::ONE) };
@@ -129,7 +173,7 @@ impl ResidualBuilder {
                 residuals = joint::encode(&build(codebooks.clone()), engine, &x)?.errors;
             }
         }
-        let codebooks = joint::refine(&build, codebooks, self.refinements, engine, &x, observer)?;
+        let codebooks = joint::refine(&build, codebooks, self.refine, engine, &x, observer)?;
         let quantizer = Residual::new(frame.restore_sum(codebooks), beam)?;
         match max_error {
             Some(limit) => quantizer.with_max_error(limit),

@@ -100,9 +100,9 @@ impl Node for ResidualSpec {
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
         let builder = Residual::builder()
-            .stage_bits(self.bits.clone())
+            .bits(self.bits.clone())
             .beam(fit.settings.count(&BEAM))
-            .refinements(fit.settings.count(&REFINE))
+            .refine(fit.settings.count(&REFINE))
             .trainer(KMeans::of(fit.settings).all_vectors())
             .seed(fit.seed);
         let builder = match fit.settings.given_number(&MAX_ERROR) {

@@ -141,11 +141,11 @@ impl Node for OptimizedSpec {
         let builder = Product::builder().parts(self.parts).seed(fit.seed);
         if let Some(bits) = self.product_bits() {
             let builder = builder.bits(bits).trainer(KMeans::of(fit.settings).all_vectors());
-            return Ok(Box::new(builder.fit_rotated(fit.engine, x, rounds, fit.observer)?));
+            return Ok(Box::new(builder.rotated(rounds).fit_observed(fit.engine, x, fit.observer)?));
         }
         let sample = KMeans::new(1).sample_per_codeword(PROXY).seed(fit.seed).sample(x, None)?.0;
         let bits = sample.nrows().checked_ilog2().unwrap_or(0).clamp(1, PROXY_BITS);
-        let learned = builder.bits(bits).fit_rotated(fit.engine, &sample, rounds, fit.observer)?;
+        let learned = builder.bits(bits).rotated(rounds).fit_observed(fit.engine, &sample, fit.observer)?;
         let offset = centre(sample.view());
         Ok(Box::new(Rotated::fit(learned.rotation, offset, self.piece(), &self.inner, x, fit)?))
     }
