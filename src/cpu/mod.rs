@@ -53,6 +53,7 @@ pub(crate) mod scalar_decode;
 pub(crate) mod scalar_encode;
 pub(crate) mod scan;
 pub(crate) mod segment_mean;
+pub(crate) mod soft_slopes;
 pub(crate) mod soft_weights;
 pub(crate) mod sum_codewords;
 pub(crate) mod tally;

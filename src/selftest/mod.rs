@@ -56,6 +56,7 @@ mod scalar_decode;
 mod scalar_encode;
 mod scan;
 mod segment_mean;
+mod soft_slopes;
 mod soft_weights;
 mod sum_codewords;
 mod tally;
@@ -128,6 +129,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
+    Kernel { shader: &kernels::soft_slopes::SHADER, check: soft_slopes::check },
     Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::tally::SHADER, check: tally::check },

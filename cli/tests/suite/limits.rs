@@ -32,9 +32,9 @@ const DEFAULTS: [(&str, &str); 16] = [
     (
         "RQ2x3 --trainer nsvq --steps 50",
         "--batch 1024 --lr 0.02 --optimizer adam --schedule cosine --log-every 100 --replace-every 500 \
-         --replace-share 0.01 --replace-last 45 --beam 5",
+         --replace-share 0.01 --replace-last 45 --start-from kmeans --beam 5",
     ),
-    ("VQ16 --trainer soft --steps 50", "--tau 20:1000"),
+    ("VQ16 --trainer soft --steps 50", "--tau 100:10000"),
     ("VQ16 --trainer gumbel --steps 50", "--tau 1"),
     ("VQ16 --trainer ema --steps 50", "--decay 0.99"),
 ];

@@ -21,7 +21,7 @@ use self::curve::Stages;
 pub(super) use self::model::Layout;
 use self::settings::{
     BATCH, CLIP, LOG_EVERY, LR, OF_GRADIENT, OF_REPLACEMENT, OPTIMIZER, REPLACE_EVERY, REPLACE_LAST,
-    REPLACE_SHARE, SCHEDULE, STEPS, WARM_UP,
+    REPLACE_SHARE, SCHEDULE, START_FROM, STEPS, WARM_UP,
 };
 use super::residual::BEAM;
 use super::scaled::scaled;
@@ -85,8 +85,8 @@ pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
 /// [`Trainer`], AQ and SFVQ by NSVQ and DiVeQ.
 ///
 /// The vectors are moved and scaled to a mean of 0 and a mean variance of 1 per dimension while they are trained on, so
-/// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codewords start as
-/// vectors of the data, those of later stages as what the stages before leave over of some.
+/// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codebooks start
+/// from a few iterations of k-means, those of later stages of what the stages before leave over.
 ///
 /// The curve of an SFVQ starts with four corners along the longest axis of the data and doubles them from stage to stage
 /// (Publication IV); each stage has its share of the steps, and the whole schedule of learning rates.
@@ -344,6 +344,12 @@ impl GradientTraining {
             setting.check(value, self.spelling)?;
         }
         let is_curve = self.stages().is_some();
+        if is_curve && self.given.contains_key(START_FROM.name) {
+            let name = self.spelling.of(START_FROM.name);
+            return Err(Error::input(format!(
+                "{name}: a curve starts along the longest axis of the vectors; leave it out"
+            )));
+        }
         let never = is_curve || self.count(&REPLACE_EVERY) == 0;
         let given = OF_REPLACEMENT.iter().find(|setting| match self.given.get(setting.name) {
             Some(every) if setting.name == REPLACE_EVERY.name => is_curve && *every != 0,
@@ -378,6 +384,11 @@ impl GradientTraining {
     /// The number that was given, or the default.
     fn number(&self, setting: &Setting) -> f64 {
         self.given_number(setting).unwrap_or_else(|| setting.default_number())
+    }
+
+    /// Whether codebooks start from k-means.
+    fn starts_from_kmeans(&self) -> bool {
+        self.value(START_FROM.name).is_some_and(|word| word == settings::KMEANS)
     }
 
     /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn.

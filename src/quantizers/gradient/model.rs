@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
 
 use super::GradientTraining;
-use super::curve::{self, Stages};
+use super::curve;
 use super::joint_noise::JointNoise;
 use super::settings::STEPS;
 use super::trainers::Numbers;
@@ -14,8 +14,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
+use crate::quantizers::joint;
 use crate::rng::Rng;
 use crate::train::estimators::displacement::Noise;
+use crate::train::settings::SAMPLE;
 
 /// A graph from a batch to the error of the quantizer.
 pub(super) struct Model {
@@ -53,29 +55,53 @@ impl Layout {
         Self { sizes, columns, residual: false }
     }
 
-    /// Codebooks to start from: vectors of `x` (n, d), for later stages what is left over of others; of a curve the corners
-    /// of its first stage.
+    /// Codebooks to start from: of a curve the corners of its first stage.
     pub(super) fn start(
         &self,
+        training: &GradientTraining,
         engine: &Engine,
         x: &Array2<f32>,
-        stages: Option<&Stages>,
-        seed: u64,
     ) -> Result<Vec<Array2<f32>>> {
-        const STREAM: u64 = 0x7374_6172_7421;
-        if let Some(stages) = stages {
-            return Ok(vec![curve::start(x, stages.corners(0))]);
+        match training.stages() {
+            Some(stages) => Ok(vec![curve::start(x, stages.corners(0))]),
+            None if training.starts_from_kmeans() => self.start_from_kmeans(engine, x, training.seed),
+            None => self.start_from_vectors(engine, x, training.seed),
         }
+    }
+
+    /// Codebooks found by k-means of some vectors of `x` (n, d), for later stages of what those before leave over. A third of
+    /// all at most, so that it takes no more memory than the training that follows.
+    fn start_from_kmeans(&self, engine: &Engine, x: &Array2<f32>, seed: u64) -> Result<Vec<Array2<f32>>> {
+        let n = x.nrows();
+        let largest = self.sizes.iter().copied().max().unwrap_or(1);
+        let some = (SAMPLE.default_count() * largest).min((n / 3).max(largest)).min(n);
+        let rows = Rng::new(seed, STREAM).distinct(some, n);
+        let mut left = x.select(Axis(0), &rows);
+        let mut codebooks = Vec::new();
+        for (j, (&k, columns)) in self.sizes.iter().zip(&self.columns).enumerate() {
+            let own = left.slice(s![.., columns.clone()]);
+            let seed = seed.wrapping_add((j as u64) << 32);
+            let codebook = joint::cluster(&joint::trainer(), k, seed, engine, &own, &mut ())?;
+            if self.residual {
+                left = leave_over(engine, &left, &codebook)?;
+            }
+            codebooks.push(codebook);
+        }
+        Ok(codebooks)
+    }
+
+    /// Codebooks of vectors of `x` (n, d), for later stages of what is left over of others.
+    fn start_from_vectors(&self, engine: &Engine, x: &Array2<f32>, seed: u64) -> Result<Vec<Array2<f32>>> {
         let n = x.nrows();
         let most = n.min(self.sizes.iter().sum());
         let rows = Rng::new(seed, STREAM).distinct(most, n);
-        let mut left = x.select(ndarray::Axis(0), &rows);
+        let mut left = x.select(Axis(0), &rows);
         let (mut first, mut codebooks) = (0, Vec::new());
         for (&k, columns) in self.sizes.iter().zip(&self.columns) {
             // Other vectors for each codebook, as far as there are any.
             let own: Vec<usize> = (0..k).map(|i| (first + i) % most).collect();
             first += k;
-            let codebook = left.slice(s![.., columns.clone()]).select(ndarray::Axis(0), &own);
+            let codebook = left.slice(s![.., columns.clone()]).select(Axis(0), &own);
             if self.residual {
                 left = leave_over(engine, &left, &codebook)?;
             }
@@ -84,6 +110,9 @@ impl Layout {
         Ok(codebooks)
     }
 }
+
+/// The stream of random numbers that vectors to start from are drawn with.
+const STREAM: u64 = 0x7374_6172_7421;
 
 /// What the nearest of `codebook` leave over of `x`.
 fn leave_over(engine: &Engine, x: &Array2<f32>, codebook: &Array2<f32>) -> Result<Array2<f32>> {
@@ -148,8 +177,8 @@ impl Model {
         for (j, (&codebook, columns)) in codebooks.iter().zip(&layout.columns).enumerate() {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let seed = training.seed.wrapping_add((j as u64) << 32);
-            let numbers =
-                Numbers { settings: &training.settings_of_trainer(), d, steps: training.count(&STEPS), seed };
+            let settings = &training.settings_of_trainer();
+            let numbers = Numbers { settings, d: columns.len(), steps: training.count(&STEPS), seed };
             let estimator = match (training.kind()?.curve_bits(), &training.trainer.noise) {
                 (Some(_), Some(noise)) => (noise.curve)(&numbers)?,
                 _ => (training.trainer.estimator)(&numbers)?,

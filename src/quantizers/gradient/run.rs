@@ -103,7 +103,7 @@ impl GradientRun {
         let scales = training.kind()?.scales(&x, &layout);
         x -= &units.mean;
         x /= units.scale;
-        let start = layout.start(engine, &x, training.stages().as_ref(), training.seed)?;
+        let start = layout.start(training, engine, &x)?;
         let used = || code_use(training, engine, &start);
         Ok(Self {
             engine: engine.clone(),

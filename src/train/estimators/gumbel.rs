@@ -5,12 +5,13 @@
 //!   forward   z_j = γ_j − s d_j for d_j = ‖x − c_j‖² and γ_j = −log(−log u_j), which is log π_j + γ_j but for what all
 //!             have in common; i = argmax z, a draw from π = softmax(−s d);  x̂ = c_i
 //!   backward  as if x̂ were Σ_j y_j c_j, y = softmax(τ z):  e_j = y_j g·(c_j − Σ_l y_l c_l);
-//!             dx = 2 τ s Σ_j e_j c_j,  dc_j = Σ g over the vectors of code j + 2 τ s Σ e_j (x − c_j) over all vectors
+//!             dx = 2 τ s f Σ_j e_j c_j,  dc_j = Σ g over the vectors of code j + 2 τ s f Σ e_j (x − c_j) over all vectors,
+//!             with f as for soft quantization
 //! There is no auxiliary loss. At inference the nearest codeword is taken, the most likely one.
 
 use super::nearest::Nearest;
 use super::scatter::Scatter;
-use super::softmin::Softmin;
+use super::softmin::{Softmin, Weighing};
 use super::{Backward, Estimator, Forward, Temperature, noise_seed};
 use crate::engine::{Matrix, Recorder};
 use crate::error::{Error, Result};
@@ -89,10 +90,10 @@ impl Estimator for Gumbel {
         let packed = self.nearest.record_packed(recorder, codebook)?;
         let Forward { output, codes, distances, loss, saved } = forward;
         let all = (x.rows(), codebook.rows());
-        let [weights, scores, log_sums] = saved.room("gumbel", &engine, [all, all, (x.rows(), 1)])?;
-        // The weights' room takes the distances first.
-        recorder.distance_matrix(x, packed, weights)?;
-        recorder.update(Op::Mul, weights, self.sharpness)?;
+        let [weights, scores, between, log_sums] =
+            saved.room("gumbel", &engine, [all, all, all, (x.rows(), 1)])?;
+        recorder.distance_matrix(x, packed, between)?;
+        recorder.elementwise(Op::Mul, &*between, self.sharpness, weights)?;
         recorder.random_fill(Distribution::Gumbel, self.seed, step, scores)?;
         recorder.update(Op::Sub, scores, &*weights)?;
         recorder.row_argmax(scores, codes)?;
@@ -105,10 +106,10 @@ impl Estimator for Gumbel {
     }
 
     fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
-        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
-        let [weights, _, _] = forward.saved.get("gumbel")?;
-        self.scatter.record(recorder, &forward.codes, gradient, dcodebook)?;
-        let slope = forward.saved.number;
-        self.softmin.record_gradients(recorder, x, codebook, weights, slope, gradient, dx, dcodebook)
+        let saved = &pass.forward.saved;
+        let [weights, _, distances, _] = saved.get("gumbel")?;
+        self.scatter.record(recorder, &pass.forward.codes, pass.gradient, pass.dcodebook)?;
+        let weighing = Weighing { weights, distances, sharpness: saved.number };
+        self.softmin.record_gradients(recorder, weighing, pass)
     }
 }

@@ -3,19 +3,23 @@
 //! Agustsson et al., "Soft-to-hard vector quantization for end-to-end learning compressible representations", NeurIPS 2017;
 //! Eq. 3.4 of the thesis, with d_j the squared distance ‖x − c_j‖² and τ the factor that makes it harder.
 //!   forward   x̂ = Σ_j π_j c_j,  π = softmax(−τ d)
-//!   backward  e_j = π_j g·(c_j − x̂);  dx = 2 τ Σ_j e_j c_j,  dc_j = Σ (π_j g + 2 τ e_j (x − c_j)) over all vectors
-//! There is no auxiliary loss. At inference the nearest codeword is taken, to which x̂ goes as τ goes to infinity.
+//!   backward  e_j = π_j g·(c_j − x̂);  dx = 2 τ f Σ_j e_j c_j,  dc_j = Σ (π_j g + 2 τ f e_j (x − c_j)) over all vectors
+//! with f = 1 for the true gradient, and below where what goes through the weights would be longer than π_j g, over all j
+//! (`softmin.rs` says why). There is no auxiliary loss. At inference the nearest codeword is taken, to which x̂ goes as τ goes to infinity.
 
 use super::nearest::Nearest;
-use super::softmin::Softmin;
+use super::softmin::{Softmin, Weighing};
 use super::{Backward, Estimator, Forward, Temperature};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
 /// Soft quantization (Eq. 3.4): the output is the mean of all codewords, each weighted by its nearness.
 ///
+/// What a vector gives to the codebook through the weights is limited to the length of what it gives directly: the true
+/// gradient grows with the temperature factor, until codewords leave their vectors.
+///
 /// The temperature factor counts squared distances, so that it goes with the scale of the vectors: of use is one from
-/// about 1 to 100 over the mean squared distance between a vector and its codeword. It takes four (n, k) matrices.
+/// about 1 to 100 over the mean squared distance between a vector and its codeword. It takes three (n, k) matrices.
 ///
 /// ```
 /// use ndarray::array;
@@ -69,19 +73,19 @@ impl Estimator for Soft {
         recorder.assign(x, packed, codes, distances)?;
         let tau = temperature.at(step);
         let all = (x.rows(), codebook.rows());
-        let [weights, scores, log_sums] = saved.room("soft", &engine, [all, all, (x.rows(), 1)])?;
-        recorder.distance_matrix(x, packed, scores)?;
-        recorder.soft_weights(scores, -tau, weights, log_sums)?;
+        let [weights, between, log_sums] = saved.room("soft", &engine, [all, all, (x.rows(), 1)])?;
+        recorder.distance_matrix(x, packed, between)?;
+        recorder.soft_weights(between, -tau, weights, log_sums)?;
         softmin.record_means(recorder, weights, codebook, output)?;
         saved.number = tau;
         recorder.fill(loss, 0.0)
     }
 
     fn record_backward(&mut self, recorder: &mut Recorder<'_>, pass: Backward<'_>) -> Result<()> {
-        let Backward { x, codebook, forward, gradient, dx, dcodebook } = pass;
-        let [weights, _, _] = forward.saved.get("soft")?;
-        recorder.transposed_matmul(weights, gradient, dcodebook)?;
-        let tau = forward.saved.number;
-        self.softmin.record_gradients(recorder, x, codebook, weights, tau, gradient, dx, dcodebook)
+        let saved = &pass.forward.saved;
+        let [weights, distances, _] = saved.get("soft")?;
+        recorder.transposed_matmul(weights, pass.gradient, pass.dcodebook)?;
+        let weighing = Weighing { weights, distances, sharpness: saved.number };
+        self.softmin.record_gradients(recorder, weighing, pass)
     }
 }

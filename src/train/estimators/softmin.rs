@@ -2,8 +2,15 @@
 //!
 //! With weights w = softmax(t) of scores t_j = −s ‖x − c_j‖² (+ noise), and the gradient g by Σ w_j c_j:
 //!   e_j = w_j (g·c_j − Σ_l w_l g·c_l), the gradient by t_j;  Σ_j e_j = 0
-//!   dx = 2 s Σ_j e_j c_j,  dc_j = 2 s (Σ e_j x − c_j Σ e_j), summed over the vectors
+//!   dx = 2 s f Σ_j e_j c_j,  dc_j = 2 s f (Σ e_j x − c_j Σ e_j), summed over the vectors
+//!
+//! The true gradient has f = 1. Its length grows with s wherever a vector lies between codewords, where it is there but by
+//! chance: with steps of any usual length it drowns what the vectors give to the codewords as parts of the sum, w_j g, and
+//! the codebook walks away from its vectors. So f ≤ 1, a factor for each vector, holds 2 s e_j (x − c_j), over all j, to the
+//! length of w_j g. As s goes to infinity the weights become a hard choice, e_j vanishes for every vector that is not just
+//! between two codewords, and what is left is the gradient of the straight-through estimator by the codebook.
 
+use super::Backward;
 use super::scratch::Scratch;
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
@@ -13,12 +20,17 @@ use crate::ops::Op;
 #[derive(Default)]
 pub(super) struct Softmin {
     transposed: Scratch<f32>,
-    products: Scratch<f32>,
     slopes: Scratch<f32>,
-    row_sums: Scratch<f32>,
     column_sums: Scratch<f32>,
     turned_sums: Scratch<f32>,
     more: Scratch<f32>,
+}
+
+/// What weights came from: `weights` and squared `distances` (n, k), and the factor s of the distances in their scores.
+pub(super) struct Weighing<'a> {
+    pub weights: &'a Matrix<f32>,
+    pub distances: &'a Matrix<f32>,
+    pub sharpness: f32,
 }
 
 impl Softmin {
@@ -36,33 +48,20 @@ impl Softmin {
         recorder.matmul_transposed(weights, transposed, means)
     }
 
-    /// Records what goes through the weights: overwrites `dx`, adds to `dcodebook`. `sharpness` is s.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the weights came from, a gradient, and where two gradients go"
-    )]
+    /// Records what goes through the weights: overwrites `dx` of the pass, adds to its `dcodebook`.
     pub fn record_gradients(
         &mut self,
         recorder: &mut Recorder<'_>,
-        x: &Matrix<f32>,
-        codebook: &Matrix<f32>,
-        weights: &Matrix<f32>,
-        sharpness: f32,
-        gradient: &Matrix<f32>,
-        dx: &mut Matrix<f32>,
-        dcodebook: &mut Matrix<f32>,
+        weighing: Weighing<'_>,
+        pass: Backward<'_>,
     ) -> Result<()> {
+        let Backward { x, codebook, gradient, dx, dcodebook, .. } = pass;
+        let Weighing { weights, distances, sharpness } = weighing;
         let engine = recorder.engine().clone();
         let (n, k) = weights.shape();
         let slopes = self.slopes.room(&engine, (n, k))?;
         recorder.matmul_transposed(gradient, codebook, slopes)?;
-        recorder.update(Op::Mul, slopes, weights)?;
-        let row_sums = self.row_sums.room(&engine, (n, 1))?;
-        recorder.row_sums(slopes, row_sums)?;
-        let products = self.products.room(&engine, (n, k))?;
-        recorder.elementwise(Op::Mul, weights, &*row_sums, products)?;
-        recorder.update(Op::Sub, slopes, &*products)?;
-        recorder.update(Op::Mul, slopes, 2.0 * sharpness)?;
+        recorder.soft_slopes(weights, distances, gradient, sharpness, slopes)?;
 
         let transposed = self.transposed.room(&engine, (codebook.cols(), k))?;
         recorder.transpose(codebook, transposed)?;

@@ -69,7 +69,8 @@ impl Case {
         passes
     }
 
-    /// The gradients through softmax(τ z), z = noise − s ‖x − c‖², of the sum of all codewords so weighted.
+    /// The gradients through softmax(τ z), z = noise − s ‖x − c‖², of the sum of all codewords so weighted: those to the
+    /// codebook together no longer, for each vector, than its gradient times its weights.
     fn through_softmax(&self, sharpness: f64, tau: f64, noise: &Array2<f64>) -> (Array2<f64>, Passes) {
         let (n, _, k) = SHAPE;
         let mut weights = Array2::zeros((n, k));
@@ -82,10 +83,17 @@ impl Case {
             w = (tau * (w + noise.row(row))).mapv(f64::exp);
             w /= w.sum();
             let mean = w.dot(&self.codebook);
+            let through = self.codebook.rows().into_iter().enumerate().map(|(j, c)| {
+                let slope = w[j] * self.gradient.row(row).dot(&(&c - &mean));
+                (2.0 * sharpness * tau * slope).powi(2) * (&x - &c).mapv(|e| e * e).sum()
+            });
+            let through = through.sum::<f64>().sqrt();
+            let gradient = self.gradient.row(row);
+            let limit = (gradient.dot(&gradient) * w.dot(&w)).sqrt() / through;
             for (j, c) in self.codebook.rows().into_iter().enumerate() {
                 let slope = w[j] * self.gradient.row(row).dot(&(&c - &mean));
                 // By the distance: d/dx ‖x − c‖² = 2 (x − c).
-                let by_distance = -sharpness * tau * slope;
+                let by_distance = -sharpness * tau * slope * limit.min(1.0);
                 passes.dx.row_mut(row).scaled_add(2.0 * by_distance, &(&x - &c));
                 passes.dcodebook.row_mut(j).scaled_add(-2.0 * by_distance, &(&x - &c));
             }
@@ -240,5 +248,55 @@ fn a_formula_is_no_other_estimators() {
             let share = worst(&engine, &mut *estimator, formula, noise);
             assert!(share > 1.0, "{} passes for {name}", estimator.name());
         }
+    }
+}
+
+/// The harder the choice, the less goes through the weights; with the true gradient the opposite is so.
+#[test]
+fn soft_gradients_never_grow_and_go_to_those_of_straight_through() {
+    let (n, d, k) = SHAPE;
+    let [x, codebook] = [(1, n), (2, k)].map(|(seed, rows)| normals(seed, (rows, d)));
+    for engine in engines() {
+        let there = |values: &Array2<f32>| engine.upload(values.view()).unwrap();
+        let (on_x, on_codebook) = (there(&x), there(&codebook));
+        // The gradients by x and the codebook of the mean squared error, and the sum of its lengths by the output.
+        let gradients = |estimator: &mut dyn Estimator| {
+            let mut forward = Forward::new(&engine, n, d).unwrap();
+            let (mut dx, mut dcodebook) = (engine.zeros(n, d).unwrap(), engine.zeros(k, d).unwrap());
+            let mut recorder = engine.recorder();
+            estimator.record_forward(&mut recorder, &on_x, &on_codebook, STEP, &mut forward).unwrap();
+            recorder.submit().unwrap();
+            let gradient = (forward.output.download().unwrap() - &x) * (2.0 / x.len() as f32);
+            let (x, codebook) = (&on_x, &on_codebook);
+            let on_gradient = &there(&gradient);
+            let (dx_there, dcodebook_there) = (&mut dx, &mut dcodebook);
+            let mut recorder = engine.recorder();
+            let pass = Backward {
+                x,
+                codebook,
+                forward: &forward,
+                gradient: on_gradient,
+                dx: dx_there,
+                dcodebook: dcodebook_there,
+            };
+            estimator.record_backward(&mut recorder, pass).unwrap();
+            recorder.submit().unwrap();
+            let lengths: f32 = gradient.rows().into_iter().map(|row| row.dot(&row).sqrt()).sum();
+            (dx.download().unwrap(), dcodebook.download().unwrap(), lengths)
+        };
+        let length = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let soft = |tau| gradients(&mut Soft::new(Temperature::fixed(tau).unwrap()));
+        for tau in [0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e6] {
+            let (_, dcodebook, lengths) = soft(tau);
+            // As much through the weights as directly, at most.
+            assert!(length(&dcodebook) <= 2.0 * lengths, "{tau} on {}", engine.name());
+        }
+        let (dx, hard, _) = soft(1e8);
+        // Straight through, the codebook's loss is the same mean squared error.
+        let (_, straight, _) = gradients(&mut Ste::new(1.0, 0.25).unwrap());
+        assert_eq!(dx, Array2::<f32>::zeros((n, d)), "{}", engine.name());
+        assert!(length(&(&hard - &straight)) <= 1e-6 * length(&straight), "{}", engine.name());
+        let mut gumbel = Gumbel::new(0.5, Temperature::fixed(1e8).unwrap(), SEED).unwrap();
+        assert_eq!(gradients(&mut gumbel).0, Array2::<f32>::zeros((n, d)), "{}", engine.name());
     }
 }

@@ -1,0 +1,85 @@
+// soft_slopes: the gradient by the scores of a softmax, as a factor for what each score is of, limited row by row
+//
+//   m_i       = sum_j w_ij p_ij                          w: weights; p_ij = g_i . c_j, in slopes before
+//   e_ij      = w_ij (p_ij - m_i)                        the gradient by the score t_ij; over j they add up to 0
+//   slopes_ij = 2 s e_ij min(1, |g_i| |w_i| / (2 s sqrt(sum_j e_ij^2 D_ij)))
+//
+// weights, distances D (squared, of row i and codeword j) and slopes (n, k); gradient (n, d). s is the factor of the
+// distances in the scores. What a row gives to the codewords through their weights, 2 s e_ij (x_i - c_j), is so never
+// longer than what it gives to them as parts of the sum, w_ij g_i: without the limit it grows with s.
+// 32 invocations share a row: each takes every 32nd element, in order, and their sums are added as a tree. A workgroup
+// of 256 has 8 rows.
+
+struct Params {
+    n: u32,
+    d: u32,
+    k: u32,
+    sharpness: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read> distances: array<f32>;
+@group(0) @binding(3) var<storage, read> gradient: array<f32>;
+@group(0) @binding(4) var<storage, read_write> slopes: array<f32>;
+
+const LANES: u32 = 32u;
+const ROWS: u32 = WORKGROUP / LANES;
+
+var<workgroup> shared_values: array<vec3f, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) workgroups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_workgroup(workgroup, workgroups) * ROWS + local / LANES;
+    // A row past the last is an empty one: all invocations have to meet at the barriers.
+    let exists = row < params.n;
+    let k = select(0u, params.k, exists);
+    let d = select(0u, params.d, exists);
+    let start = row * params.k;
+    let lane = local % LANES;
+
+    var mean = 0.0;
+    for (var j = lane; j < k; j += LANES) {
+        mean += weights[start + j] * slopes[start + j];
+    }
+    mean = share_sum(vec3f(mean, 0.0, 0.0), local).x;
+
+    // Squares: of what goes through the weights, of the weights, of the gradient.
+    var squares = vec3f();
+    for (var j = lane; j < k; j += LANES) {
+        let weight = weights[start + j];
+        let slope = weight * (slopes[start + j] - mean);
+        squares += vec3f(slope * slope * distances[start + j], weight * weight, 0.0);
+    }
+    for (var i = lane; i < d; i += LANES) {
+        let value = gradient[row * params.d + i];
+        squares.z += value * value;
+    }
+    let lengths = sqrt(share_sum(squares, local));
+
+    let through = 2.0 * params.sharpness * lengths.x;
+    let direct = lengths.y * lengths.z;
+    let limit = select(1.0, direct / through, through > direct);
+    for (var j = lane; j < k; j += LANES) {
+        let slope = weights[start + j] * (slopes[start + j] - mean);
+        slopes[start + j] = 2.0 * params.sharpness * slope * limit;
+    }
+}
+
+fn share_sum(own: vec3f, local: u32) -> vec3f {
+    // What is shared now has been read by all.
+    workgroupBarrier();
+    shared_values[local] = own;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local % LANES < half {
+            shared_values[local] += shared_values[local + half];
+        }
+    }
+    workgroupBarrier();
+    return shared_values[local / LANES * LANES];
+}
