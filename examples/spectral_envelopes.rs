@@ -1,13 +1,13 @@
-//! Spectral envelopes of speech in 40 bits per frame: scalar quantization against multi-stage VQ, trained classically and end
-//! to end by soft quantization with τ = 0.1 (Publication I of the thesis) and by NSVQ.
+//! Spectral envelopes of speech at several rates: uniform scalar quantization with and without entropy coding, Lloyd-Max
+//! levels, and multi-stage VQ trained classically, by soft quantization and by NSVQ (Publication I of the thesis).
 //!
 //! ```text
 //! cargo run --release --example spectral_envelopes [--full] [SPEECH.wav]
 //! ```
 //!
 //! Envelopes are log-mel spectra: 40 bands, a frame every 10 ms. Three quarters of every eight seconds are trained on, the rest is
-//! judged by its log-spectral distortion: the root mean square over the bands of a frame, in dB. Writes `target/envelopes.svg`.
-//! `--full` takes ten times the steps.
+//! judged by its log-spectral distortion: the root mean square over the bands of a frame, in dB. What is trained is so with
+//! three seeds. Writes `target/envelopes.svg`. `--full` takes twenty times the steps.
 
 #[path = "shared/chart.rs"]
 mod chart;
@@ -16,9 +16,11 @@ use std::error::Error;
 use std::f64::consts::PI;
 use std::path::Path;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 use realfft::RealFftPlanner;
-use wgvq::{Engine, GradientTraining, Quantizer, Scalar, Spec, Trainer, Training};
+use wgvq::{
+    Engine, GradientTraining, Lattice, LatticeVq, Quantizer, Scalar, ScalarLevels, Trainer, Training,
+};
 
 const BANDS: usize = 40;
 /// Points of the Fourier transform.
@@ -27,60 +29,164 @@ const POINTS: usize = 512;
 const BLOCK: usize = 800;
 /// Frames whose loudest band is so far below the loudest of all, in dB, are silence.
 const SILENCE: f32 = 50.0;
-/// The multi-stage quantizer: eight stages of five bits, as many as one for each band.
-const SPEC: &str = "RQ8x5";
+/// Bits of a frame.
+const RATES: [usize; 3] = [20, 40, 80];
+/// Bits of a stage of the multi-stage quantizers.
+const STAGE: usize = 5;
+/// The width of the beam of all multi-stage quantizers.
+const BEAM: usize = 8;
 /// τ of Publication I, per squared dB.
 const TAU: f32 = 0.1;
 
+/// How a quantizer fared on frames that were held out.
+struct Judged {
+    bits: f64,
+    /// The mean log-spectral distortion in dB, and the percentages of frames over 2 and over 4 dB.
+    figures: [f64; 3],
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let steps = if arguments.iter().any(|argument| argument == "--full") { 20_000 } else { 2000 };
+    let steps = if arguments.iter().any(|argument| argument == "--full") { 20_000 } else { 1000 };
     let path = arguments.iter().find(|argument| !argument.starts_with("--"));
     let envelopes = envelopes(path.map_or("data/speech.wav", |path| path))?;
     let (train, held_out) = split(&envelopes);
     let engine = Engine::auto()?;
     println!("{} frames to train on, {} held out, on {}", train.nrows(), held_out.nrows(), engine.name());
 
-    let variance = train.var_axis(Axis(0), 0.0).sum();
-    // Squared distances count in units of the variance there.
-    let spec: Spec = SPEC.parse()?;
-    let by = |trainer| GradientTraining::new(spec.clone(), trainer).steps(steps).batch(256);
-    let soft = by(Trainer::SOFT).set("tau", TAU * variance);
-    let quantizers: [(&str, Box<dyn Quantizer>); 4] = [
-        ("scalar, 1 bit per band", Box::new(Scalar::builder().bits(1).fit(&engine, &train)?)),
-        ("multi-stage, classical", Training::new(SPEC.parse()?).fit(&engine, &train, &mut ())?.quantizer),
-        ("multi-stage, soft, tau 0.1", soft.fit(&engine, &train)?),
-        ("multi-stage, NSVQ", by(Trainer::NSVQ).fit(&engine, &train)?),
-    ];
-    println!(
-        "{:<28} {:>5} {:>8} {:>8} {:>8} {:>8}",
-        "quantizer", "bits", "kbit/s", "LSD dB", "> 2 dB", "> 4 dB"
-    );
-    let frame = held_out.nrows() / 2;
-    let curve =
-        |of: &Array2<f32>| (0..BANDS).map(|band| (band as f64, f64::from(of[[frame, band]]))).collect();
-    let mut lines = vec![("original".to_string(), curve(&held_out))];
-    for (name, quantizer) in &quantizers {
-        let back = quantizer.decode(&engine, &quantizer.encode(&engine, &held_out)?)?;
-        let distortions: Vec<f64> = (&held_out - &back)
-            .rows()
-            .into_iter()
-            .map(|row| (row.iter().map(|&e| f64::from(e) * f64::from(e)).sum::<f64>() / BANDS as f64).sqrt())
-            .collect();
-        let share = |of: &dyn Fn(&f64) -> bool| {
-            100.0 * distortions.iter().filter(|d| of(d)).count() as f64 / distortions.len() as f64
+    // Squared distances count in units of the variance.
+    let published = TAU * train.var_axis(Axis(0), 0.0).sum();
+    let scalar = |bits: usize, levels| -> Result<Box<dyn Quantizer>, wgvq::Error> {
+        let builder = Scalar::builder().bits((bits / BANDS) as u32).levels(levels);
+        Ok(Box::new(builder.fit(&engine, &train)?))
+    };
+    let stages = |bits: usize| format!("RQ{}x{STAGE}", bits / STAGE).parse();
+    let by = |bits, trainer, seed| -> Result<GradientTraining, wgvq::Error> {
+        let training = GradientTraining::new(stages(bits)?, trainer).steps(steps).batch(256);
+        Ok(training.rate(0.05).beam(BEAM).seed(seed))
+    };
+    let mut results: Vec<(&str, Vec<Vec<Judged>>)> = Vec::new();
+    let mut compare = |name: &'static str,
+                       seeds: u64,
+                       coding: Coding,
+                       make: &dyn Fn(usize, u64) -> Result<Box<dyn Quantizer>, wgvq::Error>|
+     -> Result<(), Box<dyn Error>> {
+        let mut points = Vec::new();
+        // Levels of a band take a whole number of bits, unless they are entropy coded.
+        let whole = |bits: &usize| {
+            name.starts_with("multi") || coding == Coding::Entropy || bits.is_multiple_of(BANDS)
         };
-        let mean = distortions.iter().sum::<f64>() / distortions.len() as f64;
-        let (bits, over_2, over_4) =
-            (quantizer.bits_per_vector(), share(&|d| *d > 2.0), share(&|d| *d > 4.0));
-        println!("{name:<28} {bits:>5.0} {:>8.1} {mean:>8.3} {over_2:>6.1} % {over_4:>6.1} %", bits / 10.0);
-        lines.push((name.to_string(), curve(&back)));
+        for bits in RATES.into_iter().filter(whole) {
+            let judged =
+                (0..seeds).map(|seed| judge(&engine, &*make(bits, seed)?, coding, &train, &held_out));
+            points.push(judged.collect::<Result<Vec<_>, _>>()?);
+        }
+        results.push((name, points));
+        Ok(())
+    };
+    compare("uniform", 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::Uniform))?;
+    compare("uniform, entropy coded", 1, Coding::Entropy, &|bits, _| {
+        let rate = bits as f64 / BANDS as f64;
+        Ok(Box::new(LatticeVq::builder(Lattice::Z).rate(rate).fit(&engine, &train)?))
+    })?;
+    compare("Lloyd-Max", 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::LloydMax))?;
+    compare("multi-stage, classical", 3, Coding::Fixed, &|bits, seed| {
+        let training = Training::new(stages(bits)?).set("iters", 50).set("refine", 32).set("beam", BEAM);
+        Ok(training.seed(seed).fit(&engine, &train, &mut ())?.quantizer)
+    })?;
+    compare("multi-stage, soft, tau 0.1", 3, Coding::Fixed, &|bits, seed| {
+        by(bits, Trainer::SOFT, seed)?.set("tau", published).fit(&engine, &train)
+    })?;
+    compare("multi-stage, soft, annealed", 3, Coding::Fixed, &|bits, seed| {
+        by(bits, Trainer::SOFT, seed)?.fit(&engine, &train)
+    })?;
+    compare("multi-stage, NSVQ", 3, Coding::Fixed, &|bits, seed| {
+        by(bits, Trainer::NSVQ, seed)?.fit(&engine, &train)
+    })?;
+
+    println!(
+        "{:<28} {:>10} {:>16} {:>16} {:>16}",
+        "quantizer", "bits/frame", "LSD dB", "% > 2 dB", "% > 4 dB"
+    );
+    for (name, points) in &results {
+        for judged in points {
+            let bits = judged[0].bits;
+            let [lsd, over_2, over_4] = [0, 1, 2].map(|figure| mean_and_spread(judged, figure));
+            println!("{name:<28} {bits:>10.1} {:>16} {:>16} {:>16}", lsd.1, over_2.1, over_4.1);
+        }
     }
+    let titles = ["log-spectral distortion, dB", "frames over 2 dB, %", "frames over 4 dB, %"];
+    let panels: Vec<_> = titles
+        .into_iter()
+        .enumerate()
+        .map(|(figure, title)| {
+            let line = |points: &Vec<Vec<Judged>>| {
+                points.iter().map(|judged| (judged[0].bits, mean_and_spread(judged, figure).0)).collect()
+            };
+            let lines = results.iter().map(|(name, points)| (name.to_string(), line(points))).collect();
+            chart::Panel { title, x: "bits per frame", lines }
+        })
+        .collect();
     std::fs::create_dir_all("target")?;
-    let panel = chart::Panel { title: "a frame that was held out, in dB", x: "mel band", lines };
-    chart::draw(Path::new("target/envelopes.svg"), &[panel])?;
-    println!("a frame and what becomes of it is in target/envelopes.svg");
+    chart::draw(Path::new("target/envelopes.svg"), &panels)?;
+    println!("the curves are in target/envelopes.svg");
     Ok(())
+}
+
+/// How codes are written.
+#[derive(Clone, Copy, PartialEq)]
+enum Coding {
+    /// In as many bits as their codebooks ask for.
+    Fixed,
+    /// In as many as an arithmetic coder takes that knows how often each level of a band occurs in training.
+    Entropy,
+}
+
+fn judge(
+    engine: &Engine,
+    quantizer: &dyn Quantizer,
+    coding: Coding,
+    train: &Array2<f32>,
+    held_out: &Array2<f32>,
+) -> Result<Judged, Box<dyn Error>> {
+    let codes = quantizer.encode(engine, held_out)?;
+    let bits = match coding {
+        Coding::Fixed => quantizer.bits_per_vector(),
+        Coding::Entropy => {
+            let seen = quantizer.encode(engine, train)?;
+            let (seen, codes) = (seen.view(), codes.view());
+            let bands = seen.columns().into_iter().zip(codes.columns());
+            bands.map(|(seen, codes)| ideal_bits(seen, codes)).sum()
+        }
+    };
+    let back = quantizer.decode(engine, &codes)?;
+    let distortion = |row: ArrayView1<f32>| {
+        (row.iter().map(|&e| f64::from(e) * f64::from(e)).sum::<f64>() / BANDS as f64).sqrt()
+    };
+    let distortions: Vec<f64> = (held_out - &back).rows().into_iter().map(distortion).collect();
+    let frames = distortions.len() as f64;
+    let over = |limit: f64| 100.0 * distortions.iter().filter(|&&d| d > limit).count() as f64 / frames;
+    Ok(Judged { bits, figures: [distortions.iter().sum::<f64>() / frames, over(2.0), over(4.0)] })
+}
+
+/// Bits of one of `codes` on average, for a coder that has counted those `seen`, each level once more than it was.
+fn ideal_bits(seen: ArrayView1<u32>, codes: ArrayView1<u32>) -> f64 {
+    let levels = 1 + seen.iter().chain(codes).max().map_or(0, |&level| level as usize);
+    let mut counts = vec![1.0; levels];
+    seen.iter().for_each(|&level| counts[level as usize] += 1.0);
+    let all: f64 = counts.iter().sum();
+    codes.iter().map(|&level| -(counts[level as usize] / all).log2()).sum::<f64>() / codes.len() as f64
+}
+
+/// The mean of a figure over the seeds, and its text with the standard deviation.
+fn mean_and_spread(judged: &[Judged], figure: usize) -> (f64, String) {
+    let n = judged.len() as f64;
+    let mean = judged.iter().map(|one| one.figures[figure]).sum::<f64>() / n;
+    if judged.len() == 1 {
+        return (mean, format!("{mean:.3}"));
+    }
+    let squares: f64 = judged.iter().map(|one| (one.figures[figure] - mean).powi(2)).sum();
+    (mean, format!("{mean:.3} ± {:.3}", (squares / (n - 1.0)).sqrt()))
 }
 
 /// Blocks of frames to train on, and the last quarter of each.

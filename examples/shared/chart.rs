@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 /// One chart: its title, what its axes are, and its lines.
@@ -11,43 +12,104 @@ pub struct Panel<'a> {
     pub lines: Vec<(String, Vec<(f64, f64)>)>,
 }
 
+/// Colours that the colour-blind tell apart (Okabe and Ito), dark and light in turn, so that they differ in grey too.
+const COLORS: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(0, 158, 115),
+];
+
+/// Width and height of a chart, and of the legend beside it, which so covers no line.
+const SIZE: (u32, u32) = (680, 340);
+const LEGEND: u32 = 230;
+
 /// Draws `panels` one above the other and writes them to `path`.
 pub fn draw(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std::error::Error>> {
     let mut text = String::new();
     {
-        let size = (820, 360 * panels.len() as u32);
+        let size = (SIZE.0 + LEGEND, SIZE.1 * panels.len() as u32);
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE)?;
         for (panel, area) in panels.iter().zip(area.split_evenly((panels.len(), 1))) {
-            let points = || panel.lines.iter().flat_map(|(_, points)| points.iter().copied());
-            let span = |of: &dyn Fn((f64, f64)) -> f64| {
-                let (low, high) =
-                    points().map(of).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-                let room = 0.05 * (high - low).max(1e-9);
-                low - room..high + room
-            };
-            let mut chart = ChartBuilder::on(&area)
-                .caption(panel.title, ("sans-serif", 20))
-                .margin(12)
-                .x_label_area_size(40)
-                .y_label_area_size(70)
-                .build_cartesian_2d(span(&|point| point.0), span(&|point| point.1))?;
-            chart.configure_mesh().x_desc(panel.x).light_line_style(WHITE).draw()?;
-            for (number, (name, points)) in panel.lines.iter().enumerate() {
-                let color = Palette99::pick(number).to_rgba();
-                chart
-                    .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-                    .label(name)
-                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-            }
-            chart
-                .configure_series_labels()
-                .background_style(WHITE.mix(0.8))
-                .border_style(BLACK.mix(0.3))
-                .draw()?;
+            let (chart, legend) = area.split_horizontally(SIZE.0);
+            draw_lines(panel, &chart)?;
+            draw_legend(panel, &legend)?;
         }
         area.present()?;
     }
     std::fs::write(path, text)?;
     Ok(())
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+fn draw_lines(panel: &Panel, area: &Area) -> Result<(), Box<dyn std::error::Error>> {
+    let points = || panel.lines.iter().flat_map(|(_, points)| points.iter().copied());
+    let span = |of: &dyn Fn((f64, f64)) -> f64| {
+        let (low, high) = points().map(of).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let room = 0.05 * (high - low).max(1e-9);
+        low - room..high + room
+    };
+    let mut chart = ChartBuilder::on(area)
+        .caption(panel.title, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(span(&|point| point.0), span(&|point| point.1))?;
+    let (x, y) = (short, short);
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc(panel.x).x_label_formatter(&x).y_label_formatter(&y).light_line_style(WHITE).draw()?;
+    for (number, (_, points)) in panel.lines.iter().enumerate() {
+        let style = color(number).stroke_width(2);
+        let line = points.iter().copied();
+        match dash(number) {
+            None => chart.draw_series(LineSeries::new(line, style))?,
+            Some((length, gap)) => chart.draw_series(DashedLineSeries::new(line, length, gap, style))?,
+        };
+        // Few points are measurements, many a curve.
+        if points.len() <= MOST_MARKED {
+            chart.draw_series(points.iter().map(|&at| Circle::new(at, 4, color(number).filled())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Points of a line that are marked, at most.
+const MOST_MARKED: usize = 30;
+
+fn draw_legend(panel: &Panel, area: &Area) -> Result<(), Box<dyn std::error::Error>> {
+    for (number, (name, _)) in panel.lines.iter().enumerate() {
+        let y = 50 + 22 * number as i32;
+        let style = color(number).stroke_width(2);
+        let ends = [(4, y), (34, y)];
+        match dash(number) {
+            None => area.draw(&PathElement::new(ends, style))?,
+            Some((length, gap)) => {
+                area.draw(&DashedPathElement::new(ends, length, gap, style))?;
+            }
+        }
+        // A text hangs from its upper edge.
+        area.draw(&Text::new(name.as_str(), (40, y - 7), ("sans-serif", 14)))?;
+    }
+    Ok(())
+}
+
+/// A number with the digits that it needs.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the axes ask for it")]
+fn short(value: &f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+fn color(number: usize) -> RGBColor {
+    COLORS[number % COLORS.len()]
+}
+
+/// The length of the dashes and of the gaps of a line, if it has any.
+fn dash(number: usize) -> Option<(u32, u32)> {
+    [None, Some((10, 5)), Some((3, 4))][number % 3]
 }
