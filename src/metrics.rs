@@ -160,6 +160,93 @@ pub(crate) fn variance(x: ArrayView2<f32>) -> Option<f64> {
     all.variance()
 }
 
+/// The average quantization error (Eq. 2.2) by the norms ‖x − x̂‖_m of the errors, each of an order m: 1 for the sum of
+/// magnitudes, 2 for the Euclidean length. The [mean squared error](mse) is that of the square of the latter.
+///
+/// ```
+/// use ndarray::array;
+/// use wgvq::metrics::Aqe;
+/// let mut aqe = Aqe::new(vec![1, 2, 3])?;
+/// aqe.add(array![[3.0_f32, 4.0], [1.0, 1.0]].view(), array![[0.0_f32, 0.0], [1.0, 3.0]].view());
+/// // The errors are (3, 4) and (0, −2).
+/// let means: Vec<f64> = aqe.means().map(|(_, mean)| mean).collect();
+/// assert_eq!(means[..2], [(7.0 + 2.0) / 2.0, (5.0 + 2.0) / 2.0]);
+/// assert!((means[2] - (91_f64.cbrt() + 2.0) / 2.0).abs() < 1e-12);
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aqe {
+    orders: Vec<u32>,
+    rows: usize,
+    sums: Vec<f64>,
+}
+
+impl Aqe {
+    /// The orders of [`Default`]: the norms that have names.
+    pub const ORDERS: [u32; 2] = [1, 2];
+
+    /// The largest order: beyond it the norm is the largest magnitude to within some per cent.
+    pub const MOST: u32 = 64;
+
+    /// By norms of these orders.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) unless each is 1 to 64.
+    pub fn new(orders: Vec<u32>) -> Result<Self> {
+        if let Some(order) = orders.iter().find(|order| !(1..=Self::MOST).contains(*order)) {
+            return Err(Error::input(format!("a norm of order {order}; must be 1 to {}", Self::MOST)));
+        }
+        Ok(Self { sums: vec![0.0; orders.len()], orders, rows: 0 })
+    }
+
+    /// Whether there is no norm to measure by.
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+
+    /// Adds the rows of `x` (n, d) and what they decode to (n, d).
+    pub fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
+        for (&order, sum) in self.orders.iter().zip(&mut self.sums) {
+            let norm = |row| norm(x.row(row), decoded.row(row), order);
+            let norms: Vec<f64> = (0..x.nrows()).into_par_iter().map(norm).collect();
+            // In the order of the rows, whatever the batches.
+            *sum = norms.into_iter().fold(*sum, |sum, norm| sum + norm);
+        }
+        self.rows += x.nrows();
+    }
+
+    /// Each order, and the mean of the norms of that order; nothing before a row was added.
+    pub fn means(&self) -> impl Iterator<Item = (u32, f64)> {
+        let rows = self.rows;
+        let means = self.orders.iter().zip(&self.sums).filter(move |_| rows > 0);
+        means.map(move |(&order, sum)| (order, sum / rows as f64))
+    }
+}
+
+impl Default for Aqe {
+    fn default() -> Self {
+        Self { orders: Self::ORDERS.into(), rows: 0, sums: vec![0.0; Self::ORDERS.len()] }
+    }
+}
+
+/// ‖x − y‖ of that order, in float64.
+fn norm(x: ArrayView1<f32>, y: ArrayView1<f32>, order: u32) -> f64 {
+    let errors = || x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).abs());
+    match order {
+        1 => errors().sum(),
+        2 => errors().map(|e| e * e).sum::<f64>().sqrt(),
+        _ => {
+            // Powers of the largest magnitude may be out of range.
+            let largest = errors().fold(0.0, f64::max);
+            if largest == 0.0 {
+                return 0.0;
+            }
+            let powers: f64 = errors().map(|e| (e / largest).powi(order as i32)).sum();
+            largest * powers.powf(1.0 / f64::from(order))
+        }
+    }
+}
+
 /// How often each codeword of one codebook is used.
 ///
 /// ```

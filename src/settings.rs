@@ -47,6 +47,9 @@ pub enum Values {
     Temperature,
     /// How a learning rate goes on: `"constant"`, `"cosine"`, or `"step:5000:0.5"` for half of it after every 5000 steps.
     Schedule,
+    /// Where codewords start: `"random"`, `"kmeans++"`, `"kmeans-parallel"`, or `"de"`, differential evolution, also with
+    /// numbers of its own: `"de:np=20,ng=50,f=0.2,cr=0.9"`, as many of them as are not to be the default.
+    Start,
     /// On or off.
     Switch,
     /// One of these words.
@@ -138,6 +141,7 @@ impl Setting {
             }
             Values::Temperature => ends(value).is_some(),
             Values::Schedule => Pace::of(value).is_some(),
+            Values::Start => Start::of(value).is_some(),
             Values::Switch => value.is_boolean(),
             Values::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
@@ -172,7 +176,7 @@ impl Setting {
                 text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
             }
             Values::Switch => text.parse::<bool>().map(Value::from).ok(),
-            Values::Temperature | Values::Schedule | Values::Choice(_) => None,
+            Values::Temperature | Values::Schedule | Values::Start | Values::Choice(_) => None,
         };
         let value = value.unwrap_or_else(|| Value::from(text));
         match self.check(&value, Spelling::Key) {
@@ -193,6 +197,10 @@ impl fmt::Display for Values {
             Values::SquaredDistance => f.write_str("a squared distance: a finite number of 0 or more"),
             Values::Temperature => f.write_str("a number above 0, or two such as 20:1000"),
             Values::Schedule => f.write_str("constant, cosine, or one such as step:5000:0.5"),
+            Values::Start => f.write_str(
+                "random, kmeans++, kmeans-parallel or de, or de with numbers such as de:np=20,ng=50,f=0.2,cr=0.9 \
+                 (np 4 to 1024, ng 0 to 100000, f above 0 to 2, cr 0 to 1)",
+            ),
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),
         }
@@ -261,6 +269,46 @@ impl Pace {
             }
             _ => None,
         }
+    }
+}
+
+/// What a value of [`Values::Start`] says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Start {
+    Random,
+    PlusPlus,
+    Parallel,
+    /// What is not said is the default.
+    Evolution {
+        population: Option<usize>,
+        generations: Option<usize>,
+        weight: Option<f32>,
+        crossover: Option<f32>,
+    },
+}
+
+impl Start {
+    /// What `value` says, if it is one.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        let (name, numbers) = value.as_str()?.split_once(':').unwrap_or((value.as_str()?, ""));
+        match name {
+            "random" if numbers.is_empty() => return Some(Self::Random),
+            "kmeans++" if numbers.is_empty() => return Some(Self::PlusPlus),
+            "kmeans-parallel" if numbers.is_empty() => return Some(Self::Parallel),
+            "de" => {}
+            _ => return None,
+        }
+        let (mut population, mut generations, mut weight, mut crossover) = (None, None, None, None);
+        for number in numbers.split(',').filter(|number| !number.is_empty()) {
+            match number.split_once('=')? {
+                ("np", text) => population = Some(text.parse().ok().filter(|np| (4..=1024).contains(np))?),
+                ("ng", text) => generations = Some(text.parse().ok().filter(|&ng| ng <= 100_000_usize)?),
+                ("f", text) => weight = Some(text.parse().ok().filter(|&f: &f32| f > 0.0 && f <= 2.0)?),
+                ("cr", text) => crossover = Some(text.parse().ok().filter(|cr| (0.0..=1.0).contains(cr))?),
+                _ => return None,
+            }
+        }
+        Some(Self::Evolution { population, generations, weight, crossover })
     }
 }
 

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 use wgvq::coding::{Method, Writer};
+use wgvq::metrics::Aqe;
+use wgvq::ndarray::Axis;
 use wgvq::settings::Spelling;
 use wgvq::{
-    Batching, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors, decode_batches,
-    encode_batches, io,
+    Batching, Codes, Context, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors,
+    decode_batches, encode_batches, io,
 };
 
 use crate::args::{Common, Data};
@@ -31,12 +33,16 @@ pub struct Eval {
     /// Judge these codes instead of encoding anew
     #[arg(long, value_name = "CODES.npy", conflicts_with = ENCODE_SETTINGS)]
     pub codes: Option<PathBuf>,
+    /// The norms whose mean of the errors is reported as aqe, by their orders
+    #[arg(long, value_name = "ORDERS", value_delimiter = ',', default_values_t = Aqe::ORDERS)]
+    pub norms: Vec<u32>,
     /// Exit with status 1 if the mean squared error is above this
     #[arg(long, value_parser = parse_threshold)]
     pub max_mse: Option<f64>,
 }
 
 pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
+    let aqe = Aqe::new(command.norms.clone()).context(|| "--norms")?;
     let model = wgvq::load_as(&command.model, &command.settings.0, Spelling::Flag)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
@@ -48,9 +54,9 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
         Some(path) => {
             let codes = CodesFile::open(path, &model)?;
             stored = Some(codes.stored_bits());
-            judge_codes(&model, &engine, &data, &codes, &mut coded, common)?
+            judge_codes(&model, &engine, &data, &codes, aqe, &mut coded, common)?
         }
-        None => judge(&*model.quantizer, &engine, &data, common, common.memory(), |batch| {
+        None => judge_by(&*model.quantizer, &engine, &data, common, common.memory(), aqe, |batch| {
             coded.append(batch.codes.view())
         })?,
     };
@@ -80,14 +86,46 @@ pub fn judge(
     data: &dyn Vectors,
     common: &Common,
     memory: u64,
+    sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
+) -> Result<Evaluation> {
+    judge_by(quantizer, engine, data, common, memory, Aqe::new(Vec::new())?, sink)
+}
+
+/// Values that are decoded at a time.
+const DECODED: usize = 1 << 16;
+
+/// Bytes that this takes: codes and values, on the host and on the device, and as much that is kept for the next use.
+const BESIDE: u64 = 2 * 4 * 4 * DECODED as u64;
+
+/// [`judge`], also by the norms of `aqe`, for which the codes are decoded.
+pub fn judge_by(
+    quantizer: &dyn Quantizer,
+    engine: &Engine,
+    data: &dyn Vectors,
+    common: &Common,
+    memory: u64,
+    aqe: Aqe,
     mut sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<Evaluation> {
     let coder = quantizer.prepare(engine)?;
+    let decoder = if aqe.is_empty() { None } else { Some(quantizer.encoder(engine)?) };
     let mut found = Evaluation::new(&*coder);
+    found.aqe = aqe;
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
+    // What is decoded lies beside the batches.
+    let memory = if decoder.is_some() { memory.saturating_sub(BESIDE) } else { memory };
     let batching = Batching::within(memory, &*coder, engine);
     encode_batches(&*coder, engine, data, 0..data.len(), batching, |batch| {
         found.add_encoded(batch);
+        if let Some(decoder) = &decoder {
+            // A few at a time, beside which the batch is large.
+            let rows = (DECODED / batch.x.ncols().max(1)).max(1);
+            let parts = batch.x.axis_chunks_iter(Axis(0), rows);
+            for (x, codes) in parts.zip(batch.codes.axis_chunks_iter(Axis(0), rows)) {
+                let codes = Codes::new(codes.to_owned(), coder.codebook_sizes())?;
+                found.aqe.add(x, decoder.decode(&codes)?.view());
+            }
+        }
         progress.add(batch.rows.len(), String::new());
         if interrupt::asked() {
             return Err(Error::cancelled("stopped; nothing was written"));
@@ -104,6 +142,7 @@ fn judge_codes(
     engine: &Engine,
     data: &dyn Vectors,
     codes: &CodesFile,
+    aqe: Aqe,
     coded: &mut Writer,
     common: &Common,
 ) -> Result<Evaluation> {
@@ -123,6 +162,7 @@ fn judge_codes(
     }
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&*coder);
+    found.aqe = aqe;
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     let read = |rows| codes.read(rows);

@@ -1,5 +1,6 @@
 //! The figures that `train`, `encode` and `eval` report, as JSON or as a table.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -17,6 +18,8 @@ pub struct Figures {
     pub dim: usize,
     pub mse: Option<f64>,
     pub relative_mse: Option<f64>,
+    /// The mean of the errors' norms of each order: `l1`, `l2`.
+    pub aqe: Option<BTreeMap<String, f64>>,
     pub loss_of: LossOf,
     pub bits_per_vector: f64,
     pub entropy_bits: f64,
@@ -102,6 +105,7 @@ impl Figures {
     ) -> Self {
         let loss = Loss::new(&found.distortion, of);
         let mut figures = Self::of_loss(engine, quantizer, loss, &found.usage, seconds);
+        figures.aqe = aqe(found);
         if quantizer.is_ragged() {
             figures.bits_per_vector = found.bits_per_vector();
             figures.entropy_bits = found.entropy_bits();
@@ -122,6 +126,7 @@ impl Figures {
             dim: quantizer.dim(),
             mse: loss.mse,
             relative_mse: loss.relative_mse,
+            aqe: None,
             loss_of: loss.of,
             bits_per_vector: quantizer.bits_per_vector(),
             entropy_bits: usage.iter().map(Usage::entropy).sum(),
@@ -154,6 +159,10 @@ impl Figures {
         if let Some(share) = self.relative_mse {
             say!("relative mse      {:.2} % of the variance is lost", 100.0 * share);
         }
+        if let Some(aqe) = &self.aqe {
+            let means = aqe.iter().map(|(norm, mean)| format!("{mean:.6} {norm}")).collect::<Vec<_>>();
+            say!("aqe               {}", means.join(", "));
+        }
         let smaller = match raw_bits / self.bits_per_vector {
             ratio if ratio.is_finite() => format!(" ({ratio:.0} times smaller than f32)"),
             _ => String::new(),
@@ -175,6 +184,12 @@ impl Figures {
         say!("device            {}", self.device);
         Ok(())
     }
+}
+
+/// The mean of the errors' norms, if any were measured.
+fn aqe(found: &Evaluation) -> Option<BTreeMap<String, f64>> {
+    let means: BTreeMap<_, _> = found.aqe.means().map(|(order, mean)| (format!("l{order}"), mean)).collect();
+    (!means.is_empty()).then_some(means)
 }
 
 /// Prints one JSON document.

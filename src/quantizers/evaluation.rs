@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use super::{Batching, Coder, EncodedBatch, encode_batches};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::metrics::{Distortion, Usage};
+use crate::metrics::{Aqe, Distortion, Usage};
 use crate::vectors::Vectors;
 
 /// Distortion and use of codes over some vectors.
@@ -26,6 +26,8 @@ pub struct Evaluation {
     pub distortion: Distortion,
     /// How each codebook is used. [Ragged](Coder::is_ragged) codes are counted up to the first that says stop.
     pub usage: Vec<Usage>,
+    /// What is lost by other norms, of the vectors that are given [decoded](Self::add_decoded) too.
+    pub aqe: Aqe,
     ragged: bool,
 }
 
@@ -35,6 +37,7 @@ impl Evaluation {
         Self {
             distortion: Distortion::default(),
             usage: coder.codebook_sizes().into_iter().map(Usage::new).collect(),
+            aqe: Aqe::default(),
             ragged: coder.is_ragged(),
         }
     }
@@ -62,6 +65,7 @@ impl Evaluation {
     pub fn add_decoded(&mut self, x: ArrayView2<f32>, codes: ArrayView2<u32>, decoded: ArrayView2<f32>) {
         self.count(codes);
         self.distortion.add(x, decoded);
+        self.aqe.add(x, decoded);
     }
 
     /// The mean number of bits of a vector without entropy coding: log2 K_j for each code that is counted.

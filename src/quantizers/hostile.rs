@@ -46,8 +46,8 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
     vec![
         Box::new(Vq::new(books(1, 5, 8).remove(0)).unwrap()),
         Box::new(Vq::from_mixture(mixture).unwrap()),
-        Box::new(Scalar::uniform(8, 3, uniform(-2.0), uniform(0.5)).unwrap()),
-        Box::new(Scalar::uniform(8, 3, Array2::zeros((1, 1)), Array2::ones((1, 1))).unwrap()),
+        Box::new(Scalar::uniform(8, 8, uniform(-2.0), uniform(0.5)).unwrap()),
+        Box::new(Scalar::uniform(8, 9, Array2::zeros((1, 1)), Array2::ones((1, 1))).unwrap()),
         Box::new(Scalar::with_levels(8, Array2::from_shape_fn((8, 4), |(_, c)| c as f32)).unwrap()),
         Box::new(product(books(2, 4, 4))),
         Box::new(Rotated::new(Array2::eye(8), Box::new(product(books(2, 4, 4)))).unwrap()),

@@ -121,7 +121,7 @@ impl Node for LatticeSpec {
     }
 
     fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
-        let tried = 12.0 * SAMPLE.min(n) as f64 * d as f64;
+        let tried = 4.0 * SAMPLE.min(n) as f64 * d as f64;
         Ok(encoding(beside(1.0, batch_bytes(n, d) as f64 + tried, 0), n, d))
     }
 

@@ -12,22 +12,22 @@ use super::kinds::{Kind, Place};
 use super::lloyd_max::lloyd_max;
 use super::model::Parts;
 use super::projection::batch_bytes;
-use super::spec::{Needs, Node, Piece};
+use super::spec::{Needs, Node, Piece, whole};
 use super::training::{Fit, memory::beside};
 use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::kernels::scalar_encode::Levels;
 use crate::rng::Rng;
 use crate::settings::{DefaultValue, Setting, Settings, Values as May};
 use crate::train::Holds;
 use crate::vectors::Vectors;
 
-/// `2^bits` levels per dimension; a value becomes the number of its nearest level, the lower of two.
+/// k levels per dimension; a value becomes the number of its nearest level, the lower of two.
 ///
 /// The levels of a dimension are its own or those of all dimensions, evenly spaced or fitted to the data:
 /// [`ScalarLevels`]. A model file has them as the tensors `low` and `step`, (d, 1) or (1, 1), where level c is
-/// `low + c · step`; or as `levels`, (d, 2^bits) or (1, 2^bits).
+/// `low + c · step`; or as `levels`, (d, k) or (1, k).
 ///
 /// ```
 /// use wgvq::{Quantizer, Scalar};
@@ -42,7 +42,8 @@ use crate::vectors::Vectors;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scalar {
     dim: usize,
-    bits: u32,
+    /// How many levels a dimension has.
+    k: usize,
     values: Values,
 }
 
@@ -50,7 +51,7 @@ pub struct Scalar {
 enum Values {
     /// The lowest level and the step to the next: (d, 1) or (1, 1) each.
     Uniform { low: Array2<f32>, step: Array2<f32> },
-    /// All levels in ascending order, (d, 2^bits) or (1, 2^bits).
+    /// All levels in ascending order, (d, k) or (1, k).
     Listed(Array2<f32>),
 }
 
@@ -67,8 +68,9 @@ pub enum ScalarLevels {
 pub(super) static KIND: Kind = Kind {
     name: "SQ",
     letters: &["SQ"],
-    title: "every dimension by itself: levels evenly spaced or by Lloyd and Max, of its own or shared by all",
-    examples: &["SQ8"],
+    title: "every dimension by itself, in so many bits or, behind :, levels; evenly spaced or by Lloyd and Max, of its own or \
+            shared by all",
+    examples: &["SQ8", "SQ:9"],
     place: Place::Anywhere,
     settings: &[&LEVELS, &SHARED],
     parse,
@@ -86,16 +88,31 @@ static SHARED: Setting =
     Setting::new("shared", May::Switch, "The same levels for all dimensions").by_default(DefaultValue::Off);
 
 fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
-    Ok(Spec::new(ScalarSpec { bits: piece.bits(piece.number()?)? }))
+    let Some(levels) = piece.rest.strip_prefix(':') else {
+        return Ok(Spec::new(ScalarSpec { k: 1 << piece.bits(piece.number()?)? }));
+    };
+    let k = whole(levels).ok_or_else(|| piece.incomplete())?;
+    check_levels(k).context(|| piece.text.to_string())?;
+    Ok(Spec::new(ScalarSpec { k }))
+}
+
+/// Levels of a dimension, at most: as many as a codebook of 16 bits has.
+const MOST_LEVELS: usize = 1 << 16;
+
+fn check_levels(k: usize) -> Result<()> {
+    if (2..=MOST_LEVELS).contains(&k) {
+        return Ok(());
+    }
+    Err(Error::input(format!("{k} levels per dimension; must be 2 to {MOST_LEVELS}")))
 }
 
 struct ScalarSpec {
-    bits: u32,
+    k: usize,
 }
 
 impl fmt::Display for ScalarSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SQ{}", self.bits)
+        if self.k.is_power_of_two() { write!(f, "SQ{}", self.k.ilog2()) } else { write!(f, "SQ:{}", self.k) }
     }
 }
 
@@ -123,19 +140,19 @@ impl Node for ScalarSpec {
             Some("lloyd-max") => ScalarLevels::LloydMax,
             _ => ScalarLevels::Uniform,
         };
-        let builder = Scalar::builder().bits(self.bits).levels(levels).seed(fit.seed);
+        let builder = Scalar::builder().k(self.k).levels(levels).seed(fit.seed);
         Ok(Box::new(builder.shared(fit.settings.is_on(&SHARED)).fit(fit.engine, x)?))
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
-        Ok(Box::new(Scalar::from_parts(parts, self.bits)?))
+        Ok(Box::new(Scalar::from_parts(parts, self.k)?))
     }
 }
 
 /// How to train a [`Scalar`].
 #[derive(Clone, Debug)]
 pub struct ScalarBuilder {
-    bits: u32,
+    k: usize,
     levels: ScalarLevels,
     shared: bool,
     seed: u64,
@@ -143,7 +160,7 @@ pub struct ScalarBuilder {
 
 impl Default for ScalarBuilder {
     fn default() -> Self {
-        Self { bits: 8, levels: ScalarLevels::default(), shared: false, seed: 0 }
+        Self { k: 256, levels: ScalarLevels::default(), shared: false, seed: 0 }
     }
 }
 
@@ -157,25 +174,25 @@ const SAMPLE: usize = 65_536;
 const SHARED_SAMPLE: usize = 1 << 22;
 
 impl Scalar {
-    /// A quantizer of `dim` dimensions whose level c is `low + c · step`: both (dim, 1), or (1, 1) for all dimensions.
+    /// A quantizer of `dim` dimensions with `k` levels each, of which level c is `low + c · step`: both (dim, 1), or (1, 1) for all dimensions.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there is no dimension, bits are not 1 to 16, the shapes are others, or a
+    /// [`Input`](crate::ErrorKind::Input) if there is no dimension, levels are not 2 to 65,536, the shapes are others, or a
     /// step is negative or a level not finite.
-    pub fn uniform(dim: usize, bits: u32, low: Array2<f32>, step: Array2<f32>) -> Result<Self> {
-        check_shape(dim, bits, "low", &low, 1)?;
-        check_shape(dim, bits, "step", &step, 1)?;
+    pub fn uniform(dim: usize, k: usize, low: Array2<f32>, step: Array2<f32>) -> Result<Self> {
+        check_shape(dim, k, "low", &low, 1)?;
+        check_shape(dim, k, "step", &step, 1)?;
         if low.dim() != step.dim() {
             return Err(Error::input("low and step are of different shapes; both are shared or neither is"));
         }
-        let last = ((1_usize << bits) - 1) as f32;
+        let last = k.saturating_sub(1) as f32;
         let usable = |low: f32, step: f32| {
             low.is_finite()
                 && (step == 0.0 || step.is_normal() && step > 0.0)
                 && (low + last * step).is_finite()
         };
         match low.iter().zip(&step).position(|(&low, &step)| !usable(low, step)) {
-            None => Ok(Self { dim, bits, values: Values::Uniform { low, step } }),
+            None => Ok(Self { dim, k, values: Values::Uniform { low, step } }),
             Some(j) => Err(Error::input(format!(
                 "the levels of dimension {j} start at {} with a step of {}; all have to be finite and ascend",
                 low[[j, 0]],
@@ -184,14 +201,14 @@ impl Scalar {
         }
     }
 
-    /// A quantizer of `dim` dimensions with these levels: (dim, 2^bits), or (1, 2^bits) for all dimensions.
+    /// A quantizer of `dim` dimensions with these levels: (dim, k), or (1, k) for all dimensions.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there is no dimension, the shape is another, or a row has a level that is
     /// not finite or below the one before.
     pub fn with_levels(dim: usize, levels: Array2<f32>) -> Result<Self> {
-        let bits = levels.ncols().max(1).ilog2();
-        check_shape(dim, bits, "levels", &levels, 1 << bits)?;
+        let k = levels.ncols();
+        check_shape(dim, k, "levels", &levels, k)?;
         for (j, row) in levels.rows().into_iter().enumerate() {
             let ascend = row.iter().zip(row.iter().skip(1)).all(|(a, b)| a <= b);
             if !ascend || !(row[row.len() - 1] - row[0]).is_finite() {
@@ -200,14 +217,23 @@ impl Scalar {
                 )));
             }
         }
-        Ok(Self { dim, bits, values: Values::Listed(levels) })
+        Ok(Self { dim, k, values: Values::Listed(levels) })
     }
 
-    pub(super) fn from_parts(parts: &mut Parts<'_>, bits: u32) -> Result<Self> {
+    pub(super) fn from_parts(parts: &mut Parts<'_>, k: usize) -> Result<Self> {
         let dim = parts.setting("dim")?;
         match parts.setting::<String>("levels")?.as_str() {
-            "uniform" => Self::uniform(dim, bits, parts.tensor("low")?, parts.tensor("step")?),
-            "lloyd_max" => Self::with_levels(dim, parts.tensor("levels")?),
+            "uniform" => Self::uniform(dim, k, parts.tensor("low")?, parts.tensor("step")?),
+            "lloyd_max" => {
+                let levels = parts.tensor("levels")?;
+                if levels.ncols() != k {
+                    let found = levels.ncols();
+                    return Err(Error::input(format!(
+                        "its levels are {found} per dimension; its spec has {k}"
+                    )));
+                }
+                Self::with_levels(dim, levels)
+            }
             other => Err(Error::input(format!(
                 "its levels are {other:?}; known are \"uniform\" and \"lloyd_max\""
             ))),
@@ -219,21 +245,19 @@ impl Scalar {
         ScalarBuilder::default()
     }
 
-    /// All levels, (d, 2^bits), or (1, 2^bits) if the dimensions share them.
+    /// All levels, (d, k), or (1, k) if the dimensions share them.
     pub fn levels(&self) -> Array2<f32> {
         match &self.values {
             Values::Uniform { low, step } => {
-                Array2::from_shape_fn((low.nrows(), 1 << self.bits), |(j, c)| {
-                    low[[j, 0]] + c as f32 * step[[j, 0]]
-                })
+                Array2::from_shape_fn((low.nrows(), self.k), |(j, c)| low[[j, 0]] + c as f32 * step[[j, 0]])
             }
             Values::Listed(levels) => levels.clone(),
         }
     }
 }
 
-/// Fails unless `tensor` is (`dim` or 1, `columns`) and both `dim` and `bits` make sense.
-fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns: usize) -> Result<()> {
+/// Fails unless `tensor` is (`dim` or 1, `columns`) and both `dim` and `k` make sense.
+fn check_shape(dim: usize, k: usize, name: &str, tensor: &Array2<f32>, columns: usize) -> Result<()> {
     if dim == 0 {
         return Err(Error::input("a scalar quantizer of 0 dimensions; at least 1 is needed"));
     }
@@ -242,9 +266,7 @@ fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns:
             "a scalar quantizer of {dim} dimensions; must be at most {MOST_DIMENSIONS}"
         )));
     }
-    if !(1..=16).contains(&bits) {
-        return Err(Error::input(format!("{bits} bits per dimension; must be 1 to 16")));
-    }
+    check_levels(k)?;
     let (rows, found) = tensor.dim();
     if found != columns || (rows != dim && rows != 1) {
         return Err(Error::input(format!(
@@ -255,10 +277,15 @@ fn check_shape(dim: usize, bits: u32, name: &str, tensor: &Array2<f32>, columns:
 }
 
 impl ScalarBuilder {
-    /// Bits per dimension, 1 to 16; 8 if not said.
-    pub fn bits(mut self, bits: u32) -> Self {
-        self.bits = bits;
+    /// Levels per dimension, 2 to 65,536; 256 if not said.
+    pub fn k(mut self, k: usize) -> Self {
+        self.k = k;
         self
+    }
+
+    /// As many levels per dimension as numbers of so many bits, 1 to 16.
+    pub fn bits(self, bits: u32) -> Self {
+        self.k(1_usize.checked_shl(bits).unwrap_or(usize::MAX))
     }
 
     /// Where the levels lie; evenly spaced if not said.
@@ -283,12 +310,10 @@ impl ScalarBuilder {
     /// random sample of 65,536 (shared ones of 2²² values).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there are no vectors or dimensions, bits are not 1 to 16, or the values
+    /// [`Input`](crate::ErrorKind::Input) if there are no vectors or dimensions, levels are not 2 to 65,536, or the values
     /// are farther apart than [`f32::MAX`] has a root; what reading `x` fails with.
     pub fn fit(self, _engine: &Engine, x: &dyn Vectors) -> Result<Scalar> {
-        if !(1..=16).contains(&self.bits) {
-            return Err(Error::input(format!("{} bits per dimension; must be 1 to 16", self.bits)));
-        }
+        check_levels(self.k)?;
         match self.levels {
             ScalarLevels::Uniform => self.fit_uniform(x),
             ScalarLevels::LloydMax => self.fit_lloyd_max(x),
@@ -303,7 +328,7 @@ impl ScalarBuilder {
         } else {
             low.into_iter().zip(high).collect()
         };
-        let cells = f64::from(1_u32 << self.bits);
+        let cells = self.k as f64;
         let (mut lows, mut steps) = (Vec::with_capacity(ranges.len()), Vec::with_capacity(ranges.len()));
         for (low, high) in ranges {
             let (low, high) = (f64::from(low), f64::from(high));
@@ -314,11 +339,11 @@ impl ScalarBuilder {
             steps.push(step);
         }
         let column = |values: Vec<f32>| Array2::from_shape_vec((values.len(), 1), values).expect("one each");
-        Scalar::uniform(x.dim(), self.bits, column(lows), column(steps))
+        Scalar::uniform(x.dim(), self.k, column(lows), column(steps))
     }
 
     fn fit_lloyd_max(self, x: &dyn Vectors) -> Result<Scalar> {
-        let (n, d, k) = (x.len(), x.dim(), 1 << self.bits);
+        let (n, d, k) = (x.len(), x.dim(), self.k);
         let limit = if self.shared { (SHARED_SAMPLE / d.max(1)).clamp(1, SAMPLE) } else { SAMPLE };
         let sample = if n <= limit {
             x.read_rows(0..n)?
@@ -340,11 +365,11 @@ impl sealed::Sealed for Scalar {}
 
 impl Quantizer for Scalar {
     fn spec(&self) -> Spec {
-        Spec::new(ScalarSpec { bits: self.bits })
+        Spec::new(ScalarSpec { k: self.k })
     }
 
     fn layout(&self) -> Layout<'_> {
-        Layout::without_codebooks(self.dim, vec![1 << self.bits; self.dim])
+        Layout::without_codebooks(self.dim, vec![self.k; self.dim])
     }
 
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
@@ -366,7 +391,7 @@ impl Quantizer for Scalar {
     fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
         let levels = match &self.values {
             Values::Uniform { low, step } => {
-                Levels::uniform(engine, self.dim, 1 << self.bits, low.view(), step.view())?
+                Levels::uniform(engine, self.dim, self.k, low.view(), step.view())?
             }
             Values::Listed(levels) => Levels::listed(engine, self.dim, levels)?,
         };
@@ -450,18 +475,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cpu = Engine::cpu();
         for (i, builder) in all_kinds().enumerate() {
-            for bits in [1, 4, 9] {
-                let scalar = builder.clone().bits(bits).fit(&cpu, &x).unwrap();
-                let path = folder.path().join(format!("{i}-{bits}.safetensors"));
+            for (k, spec) in
+                [(2, "SQ1"), (3, "SQ:3"), (9, "SQ:9"), (16, "SQ4"), (512, "SQ9"), (700, "SQ:700")]
+            {
+                let scalar = builder.clone().k(k).fit(&cpu, &x).unwrap();
+                let path = folder.path().join(format!("{i}-{k}.safetensors"));
                 scalar.save(&path, false, Value::Null).unwrap();
                 let model = crate::load(&path).unwrap();
-                assert_eq!(model.quantizer.spec().to_string(), format!("SQ{bits}"));
+                assert_eq!(model.quantizer.spec().to_string(), spec);
+                assert_eq!(spec.parse::<Spec>().unwrap().to_string(), spec);
+                assert!((scalar.bits_per_vector() - 5.0 * (k as f64).log2()).abs() < 1e-9);
                 let codes = scalar.encode(&cpu, &x).unwrap();
                 assert_eq!(model.quantizer.encode(&cpu, &x).unwrap(), codes);
-                assert_eq!(codes.codebook_sizes(), vec![1 << bits; 5]);
+                assert_eq!(codes.codebook_sizes(), vec![k; 5]);
                 let Some(gpu) = crate::test_gpu() else { continue };
                 let on_gpu = scalar.encode(&gpu, &x).unwrap();
-                // Only within rounding of a border may they differ: 2^bits borders, of some 2^-20 of the range each.
+                // Only within rounding of a border may they differ: k borders, of some 2^-20 of the range each.
                 let differ = on_gpu.view().iter().zip(codes.view()).filter(|(a, b)| a != b).count();
                 assert!(differ <= 15, "{differ} of 15,000 codes differ");
             }
@@ -522,12 +551,18 @@ mod tests {
             assert!(builder.clone().fit(&engine, &array![[f32::NAN]]).is_err());
             assert!(builder.fit(&engine, &array![[3e38_f32], [-3e38]]).is_err());
         }
-        assert!(Scalar::uniform(2, 3, array![[0.0]], array![[-1.0]]).is_err());
-        assert!(Scalar::uniform(2, 3, array![[0.0]], array![[1.0], [1.0]]).is_err());
-        assert!(Scalar::uniform(2, 16, array![[0.0]], array![[1e35]]).is_err());
-        assert!(Scalar::uniform(3, 3, array![[0.0], [0.0]], array![[1.0], [1.0]]).is_err());
+        for (spec, says) in
+            [("SQ:1", "must be 2 to 65536"), ("SQ:65537", "must be 2 to 65536"), ("SQ:x", "SQ:9")]
+        {
+            let error = spec.parse::<Spec>().unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        assert!(Scalar::uniform(2, 8, array![[0.0]], array![[-1.0]]).is_err());
+        assert!(Scalar::uniform(2, 8, array![[0.0]], array![[1.0], [1.0]]).is_err());
+        assert!(Scalar::uniform(2, 1 << 16, array![[0.0]], array![[1e35]]).is_err());
+        assert!(Scalar::uniform(3, 8, array![[0.0], [0.0]], array![[1.0], [1.0]]).is_err());
         assert!(Scalar::with_levels(1, array![[0.0, 2.0, 1.0, 3.0]]).is_err());
-        assert!(Scalar::with_levels(1, array![[0.0, 1.0, 2.0]]).is_err());
+        assert!(Scalar::with_levels(1, array![[0.0]]).is_err());
         assert!(Scalar::with_levels(1, Array2::zeros((1, 0))).is_err());
     }
 }

@@ -23,7 +23,7 @@ use crate::vectors::Vectors;
 /// | spec | quantizer |
 /// | --- | --- |
 /// | `VQ1024` | one codebook of any size |
-/// | `SQ8` | every dimension by itself: levels evenly spaced or by Lloyd and Max, of its own or shared by all |
+/// | `SQ8`, `SQ:9` | every dimension by itself, in so many bits or, behind :, levels; evenly spaced or by Lloyd and Max, of its own or shared by all |
 /// | `PQ8x8` | product: parts of the dimensions, a codebook each, of uneven length where they have to be |
 /// | `OPQ8,PQ8x8`, `OPQ4,RQ4x6` | a rotation that is learned for so many parts, before a product quantizer or most others |
 /// | `RR,SQ4` | a random rotation, before any but another |
@@ -398,6 +398,7 @@ mod tests {
             "VQ16777216",
             "SQ1",
             "SQ16",
+            "SQ:9",
             "PQ8x8",
             "OPQ8,PQ8x8",
             "OPQ4,RQ4x6",

@@ -1,20 +1,19 @@
 //! The settings of k-means.
 
 use super::{Evolution, Init, KMeans};
-use crate::settings::{DefaultValue, Setting, Settings, Values};
+use crate::settings::{DefaultValue, Setting, Settings, Start, Values};
 
-const INITS: Values = Values::Choice(&["random", "kmeans++", "kmeans-parallel", "de"]);
-
-const INIT_HELP: &str =
-    "Where the codewords start: random vectors, k-means++, k-means‖, or differential evolution";
+const INIT_HELP: &str = "Where the codewords start: random (vectors), kmeans++, kmeans-parallel (k-means‖), or de, \
+                         differential evolution, also with a population, generations, F and Cr of its own: \
+                         de:np=20,ng=50,f=0.2,cr=0.9";
 
 /// Where the codewords start; a choice by their number if not said.
-pub(crate) static INIT: Setting = Setting::new("init", INITS, INIT_HELP)
+pub(crate) static INIT: Setting = Setting::new("init", Values::Start, INIT_HELP)
     .by_default(DefaultValue::Unset("kmeans++ up to 256 codewords, random for more"));
 
 /// The same for codebooks that are one of several.
 pub(crate) static INIT_OF_MANY: Setting =
-    Setting::new("init", INITS, INIT_HELP).by_default(DefaultValue::Word("random"));
+    Setting::new("init", Values::Start, INIT_HELP).by_default(DefaultValue::Word("random"));
 
 const ITERATIONS_HELP: &str = "Iterations at most (batches, with mini-batches)";
 
@@ -61,13 +60,29 @@ pub(crate) static MINI_BATCH: Setting = Setting::new(
 impl KMeans {
     /// k-means as `settings` have it, for one codeword so far.
     pub(crate) fn of(settings: &Settings) -> Self {
-        let init = match settings.word(&INIT) {
+        let init = settings.word(&INIT).map(|word| (word, Start::of(&word.into())));
+        let init = match init {
             None => Init::Auto,
-            Some("random") => Init::Random,
-            Some("kmeans++") => Init::PlusPlus,
-            Some("kmeans-parallel") => Init::Parallel,
-            Some("de") => Init::Evolution(Evolution::new()),
-            Some(other) => unreachable!("{other} is no choice"),
+            Some((_, Some(Start::Random))) => Init::Random,
+            Some((_, Some(Start::PlusPlus))) => Init::PlusPlus,
+            Some((_, Some(Start::Parallel))) => Init::Parallel,
+            Some((_, Some(Start::Evolution { population, generations, weight, crossover }))) => {
+                let mut evolution = Evolution::new();
+                if let Some(population) = population {
+                    evolution = evolution.population(population);
+                }
+                if let Some(generations) = generations {
+                    evolution = evolution.generations(generations);
+                }
+                if let Some(weight) = weight {
+                    evolution = evolution.weight(weight);
+                }
+                if let Some(crossover) = crossover {
+                    evolution = evolution.crossover(crossover);
+                }
+                Init::Evolution(evolution)
+            }
+            Some((word, None)) => unreachable!("{word} is no choice"),
         };
         let kmeans = match settings.count(&SAMPLE) {
             0 => KMeans::new(1).all_vectors(),

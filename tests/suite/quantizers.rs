@@ -23,9 +23,10 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 24] = [
+const SPECS: [&str; 25] = [
     "VQ16",
     "SQ3",
+    "SQ:9",
     "PQ3x4",
     "OPQ3,PQ3x4",
     "OPQ2,RQ3x4",

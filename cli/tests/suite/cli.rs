@@ -10,6 +10,31 @@ fn sample() -> String {
     crate::common::sample().to_str().unwrap().to_string()
 }
 
+/// The example is small enough for the norms to be found by hand.
+#[test]
+fn average_errors_are_those_of_eq_2_2() {
+    use wgvq::Quantizer;
+    use wgvq::ndarray::array;
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &array![[3.0_f32, 4.0], [100.0, 102.0], [100.0, 100.0]]);
+        let vq = wgvq::Vq::new(array![[0.0_f32, 0.0], [100.0, 100.0]]).unwrap();
+        vq.save(&cli.path("m.safetensors"), false, Value::Null).unwrap();
+        cli.json("encode x.npy -m m.safetensors -o c.npy");
+        for codes in ["", "--codes c.npy"] {
+            // The errors are (3, 4), (0, 2) and 0.
+            let judged = cli.json(&format!("eval x.npy -m m.safetensors {codes} --norms 1,2,64"));
+            assert_eq!(judged["mse"], 29.0 / 3.0);
+            assert_eq!(judged["aqe"]["l1"], 3.0);
+            assert_eq!(judged["aqe"]["l2"], 7.0 / 3.0);
+            // (3/4)^64 is 10⁻⁸: nearly the largest magnitude.
+            assert!((judged["aqe"]["l64"].as_f64().unwrap() - 2.0).abs() < 1e-8);
+        }
+    }
+    let cli = Cli::new("cpu");
+    cli.refuse("eval x.npy -m m.safetensors --norms 0", "a norm of order 0; must be 1 to 64");
+}
+
 #[test]
 fn the_main_job_on_the_sample() {
     for device in devices() {

@@ -11,13 +11,16 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 44] = [
+const TRAINED: [&str; 47] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
     "x.npy --spec VQ8 --trainer em",
     "tiny.npy --spec VQ8",
     "x.npy --spec SQ3",
+    "x.npy --spec SQ:9",
+    "x.npy --spec SQ:5 --levels lloyd-max",
+    "x.npy --spec RR,SQ:300 --shared",
     "x.npy --spec SQ9 --shared",
     "x.npy --spec SQ4 --levels lloyd-max",
     "x.npy --spec SQ4 --levels lloyd-max --shared",
@@ -179,7 +182,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 7, 2, 8));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 7, 2, 9));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {

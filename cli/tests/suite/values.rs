@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 40] = [
+const KINDS: [(&str, &str); 41] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -19,6 +19,7 @@ const KINDS: [(&str, &str); 40] = [
     ("VQ16", "--mini-batch 128 --iters 20"),
     ("VQ8", "--trainer em"),
     ("SQ4", ""),
+    ("SQ:9", ""),
     ("SQ4", "--shared"),
     ("SQ3", "--levels lloyd-max"),
     ("PQ3x4", ""),
