@@ -31,6 +31,8 @@ const BLOCK: usize = 800;
 const SILENCE: f32 = 50.0;
 /// Bits of a frame.
 const RATES: [usize; 3] = [20, 40, 80];
+/// Those that are a whole number of bits for each band.
+const WHOLE_RATES: [usize; 2] = [40, 80];
 /// Bits of a stage of the multi-stage quantizers.
 const STAGE: usize = 5;
 /// The width of the beam of all multi-stage quantizers.
@@ -67,16 +69,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut results: Vec<(&str, Vec<Vec<Judged>>)> = Vec::new();
     let mut compare = |name: &'static str,
+                       rates: &[usize],
                        seeds: u64,
                        coding: Coding,
                        make: &dyn Fn(usize, u64) -> Result<Box<dyn Quantizer>, wgvq::Error>|
      -> Result<(), Box<dyn Error>> {
         let mut points = Vec::new();
-        // Levels of a band take a whole number of bits, unless they are entropy coded.
-        let whole = |bits: &usize| {
-            name.starts_with("multi") || coding == Coding::Entropy || bits.is_multiple_of(BANDS)
-        };
-        for bits in RATES.into_iter().filter(whole) {
+        for &bits in rates {
             let judged =
                 (0..seeds).map(|seed| judge(&engine, &*make(bits, seed)?, coding, &train, &held_out));
             points.push(judged.collect::<Result<Vec<_>, _>>()?);
@@ -84,23 +83,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         results.push((name, points));
         Ok(())
     };
-    compare("uniform", 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::Uniform))?;
-    compare("uniform, entropy coded", 1, Coding::Entropy, &|bits, _| {
+    compare("uniform", &WHOLE_RATES, 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::Uniform))?;
+    compare("uniform, entropy coded", &RATES, 1, Coding::Entropy, &|bits, _| {
         let rate = bits as f64 / BANDS as f64;
         Ok(Box::new(LatticeVq::builder(Lattice::Z).rate(rate).fit(&engine, &train)?))
     })?;
-    compare("Lloyd-Max", 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::LloydMax))?;
-    compare("multi-stage, classical", 3, Coding::Fixed, &|bits, seed| {
+    compare("Lloyd-Max", &WHOLE_RATES, 1, Coding::Fixed, &|bits, _| scalar(bits, ScalarLevels::LloydMax))?;
+    compare("multi-stage, classical", &RATES, 3, Coding::Fixed, &|bits, seed| {
         let training = Training::new(stages(bits)?).set("iters", 50).set("refine", 32).set("beam", BEAM);
         Ok(training.seed(seed).fit(&engine, &train, &mut ())?.quantizer)
     })?;
-    compare("multi-stage, soft, tau 0.1", 3, Coding::Fixed, &|bits, seed| {
+    compare("multi-stage, soft, tau 0.1", &RATES, 3, Coding::Fixed, &|bits, seed| {
         by(bits, Trainer::SOFT, seed)?.set("tau", published).fit(&engine, &train)
     })?;
-    compare("multi-stage, soft, annealed", 3, Coding::Fixed, &|bits, seed| {
+    compare("multi-stage, soft, annealed", &RATES, 3, Coding::Fixed, &|bits, seed| {
         by(bits, Trainer::SOFT, seed)?.fit(&engine, &train)
     })?;
-    compare("multi-stage, NSVQ", 3, Coding::Fixed, &|bits, seed| {
+    compare("multi-stage, NSVQ", &RATES, 3, Coding::Fixed, &|bits, seed| {
         by(bits, Trainer::NSVQ, seed)?.fit(&engine, &train)
     })?;
 
@@ -134,7 +133,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How codes are written.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Coding {
     /// In as many bits as their codebooks ask for.
     Fixed,

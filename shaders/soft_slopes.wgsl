@@ -7,8 +7,7 @@
 // weights, distances D (squared, of row i and codeword j) and slopes (n, k); gradient (n, d). s is the factor of the
 // distances in the scores. What a row gives to the codewords through their weights, 2 s e_ij (x_i - c_j), is so never
 // longer than what it gives to them as parts of the sum, w_ij g_i: without the limit it grows with s.
-// 32 invocations share a row: each takes every 32nd element, in order, and their sums are added as a tree. A workgroup
-// of 256 has 8 rows.
+// 32 invocations share a row (shared/lengths.wgsl).
 
 struct Params {
     n: u32,
@@ -22,11 +21,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> distances: array<f32>;
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>;
-
-const LANES: u32 = 32u;
-const ROWS: u32 = WORKGROUP / LANES;
-
-var<workgroup> shared_values: array<vec3f, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -46,20 +40,20 @@ fn main(
     for (var j = lane; j < k; j += LANES) {
         mean += weights[start + j] * slopes[start + j];
     }
-    mean = share_sum(vec3f(mean, 0.0, 0.0), local).x;
+    mean = sum_over_lanes(vec4f(mean, 0.0, 0.0, 0.0), local).x;
 
     // Squares: of what goes through the weights, of the weights, of the gradient.
-    var squares = vec3f();
+    var squares = vec4f();
     for (var j = lane; j < k; j += LANES) {
         let weight = weights[start + j];
         let slope = weight * (slopes[start + j] - mean);
-        squares += vec3f(slope * slope * distances[start + j], weight * weight, 0.0);
+        squares += vec4f(slope * slope * distances[start + j], weight * weight, 0.0, 0.0);
     }
     for (var i = lane; i < d; i += LANES) {
         let value = gradient[row * params.d + i];
         squares.z += value * value;
     }
-    let lengths = sqrt(share_sum(squares, local));
+    let lengths = sqrt(sum_over_lanes(squares, local));
 
     let through = 2.0 * params.sharpness * lengths.x;
     let direct = lengths.y * lengths.z;
@@ -68,18 +62,4 @@ fn main(
         let slope = weights[start + j] * (slopes[start + j] - mean);
         slopes[start + j] = 2.0 * params.sharpness * slope * limit;
     }
-}
-
-fn share_sum(own: vec3f, local: u32) -> vec3f {
-    // What is shared now has been read by all.
-    workgroupBarrier();
-    shared_values[local] = own;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local % LANES < half {
-            shared_values[local] += shared_values[local + half];
-        }
-    }
-    workgroupBarrier();
-    return shared_values[local / LANES * LANES];
 }

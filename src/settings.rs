@@ -1,6 +1,7 @@
 //! Settings: what a quantizer can be told, each written once.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Number, Value};
 
@@ -197,9 +198,14 @@ impl fmt::Display for Values {
             Values::SquaredDistance => f.write_str("a squared distance: a finite number of 0 or more"),
             Values::Temperature => f.write_str("a number above 0, or two such as 20:1000"),
             Values::Schedule => f.write_str("constant, cosine, or one such as step:5000:0.5"),
-            Values::Start => f.write_str(
+            Values::Start => write!(
+                f,
                 "random, kmeans++, kmeans-parallel or de, or de with numbers such as de:np=20,ng=50,f=0.2,cr=0.9 \
-                 (np 4 to 1024, ng 0 to 100000, f above 0 to 2, cr 0 to 1)",
+                 (np {} to {}, ng at most {}, f above 0 and at most {}, cr 0 to 1)",
+                Start::POPULATION.start(),
+                Start::POPULATION.end(),
+                Start::MOST_GENERATIONS,
+                Start::MOST_WEIGHT,
             ),
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),
@@ -288,23 +294,30 @@ pub(crate) enum Start {
 }
 
 impl Start {
+    pub(crate) const POPULATION: RangeInclusive<usize> = 4..=1024;
+    const MOST_GENERATIONS: usize = 100_000;
+    const MOST_WEIGHT: f32 = 2.0;
+
     /// What `value` says, if it is one.
     pub(crate) fn of(value: &Value) -> Option<Self> {
-        let (name, numbers) = value.as_str()?.split_once(':').unwrap_or((value.as_str()?, ""));
-        match name {
-            "random" if numbers.is_empty() => return Some(Self::Random),
-            "kmeans++" if numbers.is_empty() => return Some(Self::PlusPlus),
-            "kmeans-parallel" if numbers.is_empty() => return Some(Self::Parallel),
-            "de" => {}
-            _ => return None,
+        let (name, numbers) = match value.as_str()? {
+            "random" => return Some(Self::Random),
+            "kmeans++" => return Some(Self::PlusPlus),
+            "kmeans-parallel" => return Some(Self::Parallel),
+            "de" => ("de", None),
+            text => text.split_once(':').map(|(name, numbers)| (name, Some(numbers)))?,
+        };
+        if name != "de" {
+            return None;
         }
         let (mut population, mut generations, mut weight, mut crossover) = (None, None, None, None);
-        for number in numbers.split(',').filter(|number| !number.is_empty()) {
-            match number.split_once('=')? {
-                ("np", text) => population = Some(text.parse().ok().filter(|np| (4..=1024).contains(np))?),
-                ("ng", text) => generations = Some(text.parse().ok().filter(|&ng| ng <= 100_000_usize)?),
-                ("f", text) => weight = Some(text.parse().ok().filter(|&f: &f32| f > 0.0 && f <= 2.0)?),
-                ("cr", text) => crossover = Some(text.parse().ok().filter(|cr| (0.0..=1.0).contains(cr))?),
+        for number in numbers.into_iter().flat_map(|numbers| numbers.split(',')) {
+            let (name, text) = number.split_once('=')?;
+            match name {
+                "np" => population = Some(text.parse().ok().filter(|np| Self::POPULATION.contains(np))?),
+                "ng" => generations = Some(text.parse().ok().filter(|&ng| ng <= Self::MOST_GENERATIONS)?),
+                "f" => weight = Some(text.parse().ok().filter(|&f| f > 0.0 && f <= Self::MOST_WEIGHT)?),
+                "cr" => crossover = Some(text.parse().ok().filter(|cr| (0.0..=1.0).contains(cr))?),
                 _ => return None,
             }
         }
@@ -343,9 +356,9 @@ pub(crate) fn listed<T: AsRef<str>>(words: &[T], joint: &str) -> String {
     }
 }
 
-/// Checked values of settings: those that were given, and the defaults of all that there are.
+/// Values of settings: those that were given, and the defaults of all that there are.
 ///
-/// [`Spec::check`](crate::Spec::check) makes them; those of [`default`](Default::default) say nothing.
+/// [`Spec::check`](crate::Spec::check) makes them, of checked values; those of [`default`](Default::default) say nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     known: Vec<&'static Setting>,
@@ -353,9 +366,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Takes `given`, of which all have been checked, among the settings `known`.
+    /// Takes `given` among the settings `known`.
     pub(crate) fn new(known: Vec<&'static Setting>, given: Map<String, Value>) -> Self {
         Self { known, given }
+    }
+
+    /// Takes one more, in place of what was given under that name.
+    pub(crate) fn insert(&mut self, name: &str, value: Value) {
+        self.given.insert(name.to_string(), value);
+    }
+
+    /// The value of the setting of that name, as given or by default, if there is one.
+    pub(crate) fn value(&self, name: &str) -> Option<Value> {
+        let default = || self.known.iter().find(|setting| setting.name == name)?.default.value();
+        self.given.get(name).cloned().or_else(default)
     }
 
     /// What was given, as an object of JSON.
@@ -434,5 +458,63 @@ impl Settings {
             }
         }
         scaled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_says_which_numbers_are_its_own() {
+        let of = |text: &str| Start::of(&text.into());
+        assert_eq!(of("kmeans++"), Some(Start::PlusPlus));
+        let evolution = |population, weight| {
+            Some(Start::Evolution { population, generations: None, weight, crossover: None })
+        };
+        assert_eq!(of("de"), evolution(None, None));
+        assert_eq!(of("de:f=0.5,np=4"), evolution(Some(4), Some(0.5)));
+        for wrong in [
+            "",
+            "de:",
+            "de:np",
+            "de:np=3",
+            "de:np=1025",
+            "de:ng=-1",
+            "de:ng=100001",
+            "de:f=0",
+            "de:f=nan",
+            "de:f=3",
+            "de:cr=1.1",
+            "de:cr=nan",
+            "de:np=4,",
+            "de:x=1",
+            "random:",
+            "random:np=4",
+            "kmeans",
+            "DE",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_one_of_three() {
+        let of = |text: &str| Pace::of(&text.into());
+        assert_eq!(of("step:5000:0.5"), Some(Pace::Step { every: 5000, factor: 0.5 }));
+        assert_eq!((of("constant"), of("cosine")), (Some(Pace::Constant), Some(Pace::Cosine)));
+        for wrong in [
+            "",
+            "step",
+            "step:0:0.5",
+            "step:5:0",
+            "step:5:-1",
+            "step:5:inf",
+            "step:5:nan",
+            "step:5:1:1",
+            "line",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
     }
 }

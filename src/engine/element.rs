@@ -26,11 +26,17 @@ pub trait Element: bytemuck::Pod + Send + Sync + std::fmt::Debug + PartialEq + s
 
     /// Whether `self` may be uploaded: NaN and infinity may not.
     #[doc(hidden)]
-    fn acceptable(&self) -> bool;
+    #[inline]
+    fn acceptable(&self) -> bool {
+        true
+    }
 
     /// The code, count or row number that it is, if it is one.
     #[doc(hidden)]
-    fn code(&self) -> Option<u32>;
+    #[inline]
+    fn code(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// An element of four bytes, which any invocation of a shader can write by itself.
@@ -46,20 +52,12 @@ impl Element for f32 {
     fn acceptable(&self) -> bool {
         self.is_finite()
     }
-    #[inline]
-    fn code(&self) -> Option<u32> {
-        None
-    }
 }
 
 impl Element for u32 {
     const NAME: &'static str = "u32";
     // The bits of a quiet NaN, so that one pattern poisons both types.
     const POISON: Self = 0x7fc0_0000;
-    #[inline]
-    fn acceptable(&self) -> bool {
-        true
-    }
     #[inline]
     fn code(&self) -> Option<u32> {
         Some(*self)
@@ -73,19 +71,11 @@ impl Element for f16 {
     fn acceptable(&self) -> bool {
         self.is_finite()
     }
-    #[inline]
-    fn code(&self) -> Option<u32> {
-        None
-    }
 }
 
 impl Element for u8 {
     const NAME: &'static str = "u8";
     const POISON: Self = 0xa5;
-    #[inline]
-    fn acceptable(&self) -> bool {
-        true
-    }
     #[inline]
     fn code(&self) -> Option<u32> {
         Some(u32::from(*self))

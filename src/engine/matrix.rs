@@ -334,25 +334,20 @@ impl<T: Element> Matrix<T> {
         }
     }
 
-    /// What to bind for `rows`, which lie in one shard (a window from [`grid::row_windows`]).
+    /// What to bind for `rows`, which lie in one shard (a window from [`grid::row_windows`]) and begin with a word.
     pub(crate) fn slice(&self, rows: Range<usize>) -> Slab {
-        let Storage::Device { slabs, shard_rows } = &self.storage else {
-            unreachable!("only shaders ask, and only on a GPU")
-        };
-        let shard = rows.start / shard_rows;
-        debug_assert!(rows.end <= (shard + 1) * shard_rows, "rows {rows:?} cross a shard of {shard_rows}");
-        let row_bytes = (self.cols * size_of::<T>()) as u64;
-        let offset = (rows.start - shard * shard_rows) as u64 * row_bytes;
-        debug_assert!(offset.is_multiple_of(4), "rows {rows:?} begin within a word");
-        slabs[shard].part(offset, (rows.len() as u64 * row_bytes).next_multiple_of(4))
+        let (slab, own) = self.words(rows);
+        debug_assert_eq!(own.start, 0, "rows that begin within a word");
+        slab
     }
 
     /// The words that hold `rows`, which lie in one shard, and which of their bytes are those of the rows.
     fn words(&self, rows: Range<usize>) -> (Slab, Range<usize>) {
         let Storage::Device { slabs, shard_rows } = &self.storage else {
-            unreachable!("only transfers ask, and only on a GPU")
+            unreachable!("only shaders and transfers ask, and only on a GPU")
         };
         let shard = rows.start / shard_rows;
+        debug_assert!(rows.end <= (shard + 1) * shard_rows, "rows {rows:?} cross a shard of {shard_rows}");
         let row_bytes = self.cols * size_of::<T>();
         let offset = (rows.start - shard * shard_rows) * row_bytes;
         let own = offset % 4..offset % 4 + rows.len() * row_bytes;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "soft_slopes",
-    source: &[super::GRID, include_str!("../../shaders/soft_slopes.wgsl")],
+    source: &[super::GRID, super::LENGTHS, include_str!("../../shaders/soft_slopes.wgsl")],
     reads: &["weights", "distances", "gradient"],
     writes: &["slopes"],
     params: Params::FIELDS,
@@ -15,9 +15,6 @@ pub(crate) static SHADER: Shader = Shader {
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, sharpness: f32 });
-
-/// Rows per workgroup: `ROWS` in the shader.
-const ROWS: u64 = 8;
 
 impl Recorder<'_> {
     /// Turns the products `p_ij = g_i·c_j` in `slopes` into how the scores of a softmax pass a gradient g on, times 2s:
@@ -88,7 +85,7 @@ impl Recorder<'_> {
                 gradient.slice(window.clone()),
                 slopes.slice(window.clone()),
             ];
-            let workgroups = (window.len() as u64).div_ceil(ROWS);
+            let workgroups = (window.len() as u64).div_ceil(super::ROWS);
             self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
         }
         Ok(())

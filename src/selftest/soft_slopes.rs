@@ -61,8 +61,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         }
         let case = format!("n {n}, d {d}, k {k}, sharpness {sharpness}");
         check.close(&case, slopes.download()?, &want, |at| bounds[at]);
-        if sharpness >= 1e6 {
-            check.holds(&case, "rows that are limited", limited == n);
+        // The cases are on both sides of the limit.
+        if sharpness <= 0.01 {
+            check.holds(&case, "no row is limited", limited == 0);
+        } else if sharpness >= 1e6 {
+            check.holds(&case, "all rows are limited", limited == n);
         }
     }
 

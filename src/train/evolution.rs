@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::rng::Rng;
+use crate::settings::Start;
 
 /// Differential evolution (Storn and Price 1997) of codebooks, after Nag (2019) and Eqs. 2.5 to 2.7: each of N_p
 /// codebooks X_i is challenged in each generation by a trial made of X_i and the mutant X_r1 + F (X_r2 − X_r3), and
@@ -79,9 +80,10 @@ impl Evolution {
 
     fn check(&self) -> Result<()> {
         let Self { population, weight, crossover, .. } = *self;
-        if population < 4 {
+        let least = *Start::POPULATION.start();
+        if population < least {
             return Err(Error::input(format!(
-                "a population of {population}; a mutant takes three codebooks besides its own, so 4 are needed"
+                "a population of {population}; a mutant takes three codebooks besides its own, so {least} are needed"
             )));
         }
         if !(weight > 0.0 && weight.is_finite()) {

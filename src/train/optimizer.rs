@@ -91,29 +91,29 @@ impl Optimizer {
         }
     }
 
-    /// [`Rule::Sgd`] without momentum.
+    /// [`Rule::SGD`] at a learning rate of `rate`.
     pub fn sgd(rate: f64) -> Self {
-        Self::new(Rule::Sgd { momentum: 0.0, nesterov: false }, rate)
+        Self::new(Rule::SGD, rate)
     }
 
-    /// [`Rule::RmsProp`] with a smoothing of 0.99 and an epsilon of 10⁻⁸.
+    /// [`Rule::RMS_PROP`] at a learning rate of `rate`.
     pub fn rms_prop(rate: f64) -> Self {
-        Self::new(Rule::RmsProp { smoothing: 0.99, epsilon: 1e-8 }, rate)
+        Self::new(Rule::RMS_PROP, rate)
     }
 
-    /// [`Rule::AdaGrad`] with an epsilon of 10⁻¹⁰.
+    /// [`Rule::ADA_GRAD`] at a learning rate of `rate`.
     pub fn ada_grad(rate: f64) -> Self {
-        Self::new(Rule::AdaGrad { epsilon: 1e-10 }, rate)
+        Self::new(Rule::ADA_GRAD, rate)
     }
 
-    /// [`Rule::Adam`] with betas of 0.9 and 0.999 and an epsilon of 10⁻⁸.
+    /// [`Rule::ADAM`] at a learning rate of `rate`.
     pub fn adam(rate: f64) -> Self {
-        Self::new(Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 }, rate)
+        Self::new(Rule::ADAM, rate)
     }
 
-    /// [`Rule::AdamW`] with betas of 0.9 and 0.999, an epsilon of 10⁻⁸ and a weight decay of 0.01.
+    /// [`Rule::ADAM_W`] at a learning rate of `rate`.
     pub fn adam_w(rate: f64) -> Self {
-        Self::new(Rule::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.01 }, rate)
+        Self::new(Rule::ADAM_W, rate)
     }
 
     /// How the learning rate changes. The default is [`Schedule::Constant`].

@@ -53,10 +53,10 @@ pub struct Replaced {
 /// The standard deviation of the move, of that of the codewords.
 const MOVE: f32 = 0.01;
 
-/// The share of the batches of a period below which a codeword is replaced, unless said otherwise.
-const SHARE: f64 = 0.01;
-
 impl Replacement {
+    /// The share of the batches of a period below which a codeword is replaced, unless said otherwise.
+    pub const SHARE: f64 = 0.01;
+
     /// After every `every` steps, of which 100 to 1000 are usual, the last time at step `last`: well before the end of the
     /// training, so that the new codewords find their places.
     ///
@@ -66,10 +66,10 @@ impl Replacement {
         if every == 0 {
             return Err(Error::input("codewords replaced every 0 steps; at least 1 is needed"));
         }
-        Ok(Self { every, last, share: SHARE })
+        Ok(Self { every, last, share: Self::SHARE })
     }
 
-    /// Another share of the batches than 0.01 below which a codeword counts as unused.
+    /// Another share of the batches than [`SHARE`](Self::SHARE) below which a codeword counts as unused.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) unless it is over 0 and at most 1.

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayD, Ix2};
 use serde_json::{Value, json};
 
 use super::run::GradientRun;
-use super::settings::{CLIP, LOG_EVERY, LR, STEPS};
+use super::settings::{CLIP, LOG_EVERY, LR};
 use crate::error::{Context, Error, Result};
 use crate::io;
 use crate::train::OptimizerState;
@@ -107,15 +107,15 @@ impl GradientRun {
             "spec": training.spec.to_string(),
             "trainer": training.trainer.name,
             "trainer settings": training.settings_of_trainer().in_words(),
-            "steps": training.count(&STEPS),
+            "steps": training.all_steps(),
             "batch": self.batch(),
             "optimizer": format!("{:?}", training.rule_in_use()),
-            "lr": training.number(&LR),
+            "lr": training.settings.number(&LR),
             "schedule": format!("{:?}", training.schedule_in_use()),
-            "clip": training.given_number(&CLIP),
+            "clip": training.settings.given_number(&CLIP),
             "replacement": format!("{:?}", training.replacement_in_use()),
             "beam": training.beam,
-            "window": training.count(&LOG_EVERY),
+            "window": training.settings.count(&LOG_EVERY),
             "seed": training.seed,
             "vectors": self.units.n,
             "values": self.fingerprint,

@@ -19,9 +19,10 @@ use serde_json::{Map, Value};
 
 use self::curve::Stages;
 pub(super) use self::model::Layout;
+use self::settings::known_to;
 use self::settings::{
-    BATCH, CLIP, LOG_EVERY, LR, OF_GRADIENT, OF_REPLACEMENT, OPTIMIZER, REPLACE_EVERY, REPLACE_LAST,
-    REPLACE_SHARE, SCHEDULE, START_FROM, STEPS, WARM_UP,
+    BATCH, CLIP, LOG_EVERY, LR, OF_REPLACEMENT, OPTIMIZER, REPLACE_EVERY, REPLACE_LAST, REPLACE_SHARE,
+    SCHEDULE, START_FROM, STEPS, WARM_UP,
 };
 use super::residual::BEAM;
 use super::scaled::scaled;
@@ -114,7 +115,8 @@ pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
 pub struct GradientTraining {
     spec: Spec,
     trainer: &'static Trainer,
-    given: Map<String, Value>,
+    /// What was given is checked at the start.
+    settings: Settings,
     spelling: Spelling,
     /// In place of the settings of the same name.
     rule: Option<Rule>,
@@ -141,7 +143,7 @@ impl GradientTraining {
         Self {
             spec,
             trainer,
-            given: Map::new(),
+            settings: Settings::new(known_to(trainer), Map::new()),
             spelling: Spelling::Key,
             rule: None,
             schedule: None,
@@ -162,13 +164,13 @@ impl GradientTraining {
     /// # Ok::<(), wgvq::Error>(())
     /// ```
     pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.given.insert(name.to_string(), value.into());
+        self.settings.insert(name, value.into());
         self
     }
 
     /// Sets several, which messages then spell in this way.
     pub fn set_all(mut self, given: Map<String, Value>, spelling: Spelling) -> Self {
-        self.given.extend(given);
+        given.into_iter().for_each(|(name, value)| self.settings.insert(&name, value));
         self.spelling = spelling;
         self
     }
@@ -182,9 +184,7 @@ impl GradientTraining {
     /// # Ok::<(), wgvq::Error>(())
     /// ```
     pub fn value(&self, name: &str) -> Option<Value> {
-        let known = || self.trainer.settings.iter().copied().chain(self.common());
-        let default = || known().find(|setting| setting.name == name)?.default.value();
-        self.given.get(name).cloned().or_else(default)
+        self.settings.value(name)
     }
 
     /// How many steps.
@@ -267,8 +267,8 @@ impl GradientTraining {
         // Of each vector of a batch: what the operations between it and the loss hold, and a score of every codeword where
         // all of them have a part in it.
         let scores = if self.trainer.weighs_all { 6 * codewords } else { codewords };
-        let batch = self.count(&BATCH) as usize * (12 * d * layout.sizes.len() + scores);
-        Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10 * numbers + batch) as f64 })
+        let batch = self.settings.count(&BATCH) as f64 * (12 * d * layout.sizes.len() + scores) as f64;
+        Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10.0 * numbers as f64 + batch) })
     }
 
     /// The seed of everything random.
@@ -294,7 +294,7 @@ impl GradientTraining {
     /// As [`start`](Self::start) and [`GradientRun::advance`].
     pub fn fit(&self, engine: &Engine, x: &dyn Vectors) -> Result<Box<dyn Quantizer>> {
         let mut run = self.start(engine, x)?;
-        while run.step() < self.count(&STEPS) {
+        while run.step() < self.all_steps() {
             run.advance()?;
         }
         run.quantizer()
@@ -311,7 +311,7 @@ impl GradientTraining {
         }
         let Some(stages) = self.stages() else { return Ok(()) };
         let stages = stages.at(u64::MAX) + 1;
-        let steps = self.count(&STEPS);
+        let steps = self.all_steps();
         if steps < stages {
             return Err(Error::input(format!(
                 "{steps} steps for {}; it has {stages} stages, each of at least one step",
@@ -321,42 +321,32 @@ impl GradientTraining {
         Ok(())
     }
 
-    /// The settings of all trainings that this one has.
-    fn common(&self) -> impl Iterator<Item = &'static Setting> {
-        let lacks = |setting: &Setting, those: &[&Setting]| those.iter().any(|one| one.name == setting.name);
-        let follows = self.trainer.follows_gradient;
-        Self::SETTINGS.iter().copied().filter(move |setting| follows || !lacks(setting, OF_GRADIENT))
-    }
-
     /// Fails for a setting that this training has not, or that cannot be what was given.
     fn check_settings(&self) -> Result<()> {
-        for (name, value) in &self.given {
-            let known = || self.trainer.settings.iter().copied().chain(self.common());
-            let Some(setting) = known().find(|setting| setting.name == name) else {
-                let has = |trainer: &&&Trainer| {
-                    let common = Self::SETTINGS.iter().any(|setting| setting.name == name);
-                    common && trainer.follows_gradient
-                        || trainer.settings.iter().any(|setting| setting.name == name)
-                };
+        for (name, value) in self.settings.given() {
+            let known = known_to(self.trainer);
+            let Some(setting) = known.iter().find(|setting| setting.name == name) else {
+                let has = |trainer: &&&Trainer| known_to(trainer).iter().any(|setting| setting.name == name);
                 let owners: Vec<&str> = TRAINERS.iter().filter(has).map(|trainer| trainer.name).collect();
-                return Err(not_here(name, self.spelling, &owners, self.trainer.name, known(), ""));
+                return Err(not_here(name, self.spelling, &owners, self.trainer.name, known.into_iter(), ""));
             };
             setting.check(value, self.spelling)?;
         }
         let is_curve = self.stages().is_some();
-        if is_curve && self.given.contains_key(START_FROM.name) {
+        let given = |setting: &Setting| self.settings.given().get(setting.name);
+        if is_curve && given(&START_FROM).is_some() {
             let name = self.spelling.of(START_FROM.name);
             return Err(Error::input(format!(
                 "{name}: a curve starts along the longest axis of the vectors; leave it out"
             )));
         }
-        let never = is_curve || self.count(&REPLACE_EVERY) == 0;
-        let given = OF_REPLACEMENT.iter().find(|setting| match self.given.get(setting.name) {
-            Some(every) if setting.name == REPLACE_EVERY.name => is_curve && *every != 0,
-            given => given.is_some(),
+        let never = given(&REPLACE_EVERY).is_some_and(|every| *every == 0);
+        let of_replacement = OF_REPLACEMENT.iter().find(|setting| {
+            // That there is none may be said where there is none.
+            given(setting).is_some() && !(setting.name == REPLACE_EVERY.name && never)
         });
-        match given {
-            Some(setting) if never => Err(Error::input(format!(
+        match of_replacement {
+            Some(setting) if is_curve || never => Err(Error::input(format!(
                 "{}: no codewords are replaced here{}; leave it out",
                 self.spelling.of(setting.name),
                 if is_curve { ", where they are the corners of a curve" } else { "" }
@@ -367,45 +357,33 @@ impl GradientTraining {
 
     /// The settings of the trainer.
     fn settings_of_trainer(&self) -> Settings {
-        Settings::new(self.trainer.settings.to_vec(), self.given.clone())
+        Settings::new(self.trainer.settings.to_vec(), self.settings.given().clone())
     }
 
-    /// The whole number that was given, or the default.
-    fn count(&self, setting: &Setting) -> u64 {
-        let given = self.given.get(setting.name).and_then(Value::as_u64);
-        given.unwrap_or_else(|| setting.default_count() as u64)
-    }
-
-    /// The number that was given.
-    fn given_number(&self, setting: &Setting) -> Option<f64> {
-        self.given.get(setting.name).and_then(Value::as_f64)
-    }
-
-    /// The number that was given, or the default.
-    fn number(&self, setting: &Setting) -> f64 {
-        self.given_number(setting).unwrap_or_else(|| setting.default_number())
+    /// Steps from beginning to end.
+    fn all_steps(&self) -> u64 {
+        self.settings.count(&STEPS) as u64
     }
 
     /// Whether codebooks start from k-means.
     fn starts_from_kmeans(&self) -> bool {
-        self.value(START_FROM.name).is_some_and(|word| word == settings::KMEANS)
+        self.settings.word(&START_FROM) == Some(settings::KMEANS)
     }
 
     /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn.
     fn replacement_in_use(&self) -> Option<Replacement> {
-        let last = self.given.get(REPLACE_LAST.name).and_then(Value::as_u64);
-        let last = last.unwrap_or_else(|| self.count(&STEPS) / 10 * 9);
-        let every = Replacement::new(self.count(&REPLACE_EVERY), last).ok();
-        every?.share(self.number(&REPLACE_SHARE)).ok().filter(|_| self.stages().is_none())
+        let last = self.settings.given_count(&REPLACE_LAST).map(|last| last as u64);
+        let last = last.unwrap_or_else(|| self.all_steps() / 10 * 9);
+        let every = Replacement::new(self.settings.count(&REPLACE_EVERY) as u64, last).ok();
+        every?.share(self.settings.number(&REPLACE_SHARE)).ok().filter(|_| self.stages().is_none())
     }
 
     fn schedule_in_use(&self) -> Schedule {
         if let Some(schedule) = &self.schedule {
             return schedule.clone();
         }
-        let warm_up = self.count(&WARM_UP);
-        let default = SCHEDULE.default.to_string().into();
-        let schedule = match Pace::of(self.given.get(SCHEDULE.name).unwrap_or(&default)) {
+        let warm_up = self.settings.count(&WARM_UP) as u64;
+        let schedule = match self.settings.word(&SCHEDULE).and_then(|word| Pace::of(&word.into())) {
             Some(Pace::Constant) => Schedule::Constant,
             Some(Pace::Step { every, factor }) => Schedule::Step { every, factor },
             Some(Pace::Cosine) | None => {
@@ -417,9 +395,8 @@ impl GradientTraining {
     }
 
     fn rule_in_use(&self) -> Rule {
-        let default = OPTIMIZER.default.to_string();
-        let name = self.given.get(OPTIMIZER.name).and_then(Value::as_str).unwrap_or(&default);
-        self.rule.or_else(|| settings::rule(name)).unwrap_or_else(|| unreachable!("{name} has been checked"))
+        let named = || self.settings.word(&OPTIMIZER).and_then(settings::rule);
+        self.rule.or_else(named).unwrap_or(Rule::ADAM)
     }
 
     /// The kind, as one that is trained by gradient.
@@ -434,8 +411,8 @@ impl GradientTraining {
 
     /// Vectors per step where there are `n`.
     fn batch_of(&self, n: usize) -> Result<usize> {
-        let batch = self.count(&BATCH) as usize;
-        if self.given.contains_key(BATCH.name) && batch > n {
+        let batch = self.settings.count(&BATCH);
+        if self.settings.given_count(&BATCH).is_some() && batch > n {
             return Err(Error::input(format!(
                 "batches of {batch} vectors of {n}; a batch can have {n} at most"
             )));
@@ -445,17 +422,18 @@ impl GradientTraining {
 
     fn stages(&self) -> Option<Stages> {
         let kind = self.spec.node().by_gradient()?;
-        kind.curve_bits().map(|bits| Stages::new(bits, self.count(&STEPS)))
+        kind.curve_bits().map(|bits| Stages::new(bits, self.all_steps()))
     }
 
     /// Steps that the schedule of learning rates is run through in: those of a stage of an SFVQ, all of any other.
     fn schedule_steps(&self) -> u64 {
-        self.stages().map_or_else(|| self.count(&STEPS), |stages| stages.length())
+        self.stages().map_or_else(|| self.all_steps(), |stages| stages.length())
     }
 
     fn optimizer(&self) -> Optimizer {
-        let optimizer = Optimizer::new(self.rule_in_use(), self.number(&LR)).schedule(self.schedule_in_use());
-        match self.given_number(&CLIP) {
+        let optimizer =
+            Optimizer::new(self.rule_in_use(), self.settings.number(&LR)).schedule(self.schedule_in_use());
+        match self.settings.given_number(&CLIP) {
             Some(norm) => optimizer.clip(norm as f32),
             None => optimizer,
         }

@@ -7,7 +7,6 @@ use ndarray::{Array2, Axis, s};
 use super::GradientTraining;
 use super::curve;
 use super::joint_noise::JointNoise;
-use super::settings::STEPS;
 use super::trainers::Numbers;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -150,7 +149,7 @@ impl Model {
             let noise = Noise::new(direction, training.seed);
             let new = |coder| JointNoise::new(engine, coder, noise, layout.columns.clone(), batch);
             let joint = match kind.start(start.to_vec(), training.beam)? {
-                Some(first) => new(first.prepare(engine)?)?.then(training.count(&STEPS) / 2, coder),
+                Some(first) => new(first.prepare(engine)?)?.then(training.all_steps() / 2, coder),
                 None => new(coder)?,
             };
             let inputs: Vec<Var> = std::iter::once(input).chain(codebooks.iter().copied()).collect();
@@ -178,7 +177,7 @@ impl Model {
             let part = if columns.len() == d { left } else { graph.columns(left, columns.clone())? };
             let seed = training.seed.wrapping_add((j as u64) << 32);
             let settings = &training.settings_of_trainer();
-            let numbers = Numbers { settings, d: columns.len(), steps: training.count(&STEPS), seed };
+            let numbers = Numbers { settings, d: columns.len(), steps: training.all_steps(), seed };
             let estimator = match (training.kind()?.curve_bits(), &training.trainer.noise) {
                 (Some(_), Some(noise)) => (noise.curve)(&numbers)?,
                 _ => (training.trainer.estimator)(&numbers)?,

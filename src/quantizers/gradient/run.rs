@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::curve;
 use super::model::Model;
-use super::settings::{LOG_EVERY, STEPS};
+use super::settings::LOG_EVERY;
 use super::{GradientTraining, Trainer};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl GradientRun {
             optimizer: training.optimizer(),
             batches: Batches::new(n, training.seed),
             rows: engine.zeros(batch, 1)?,
-            losses: engine.zeros(training.count(&LOG_EVERY) as usize, 1)?,
+            losses: engine.zeros(training.settings.count(&LOG_EVERY), 1)?,
             window_use: used()?,
             period_use: used()?,
             data: engine.upload(x.view())?,
@@ -150,7 +150,7 @@ impl GradientRun {
 
     /// Steps from beginning to end.
     pub fn steps(&self) -> u64 {
-        self.training.count(&STEPS)
+        self.training.all_steps()
     }
 
     /// What is trained, and how.
@@ -174,7 +174,7 @@ impl GradientRun {
     /// As [`advance`](Self::advance).
     pub fn advance_until(&mut self, stopped: &dyn Fn() -> bool) -> Result<TrainingWindow> {
         let begin = Instant::now();
-        let (first, window) = (self.step, self.training.count(&LOG_EVERY));
+        let (first, window) = (self.step, self.training.settings.count(&LOG_EVERY) as u64);
         let stages = self.training.stages();
         let stage_end = stages.as_ref().map_or(self.steps(), |stages| stages.end(stages.at(first)));
         let end = ((first / window + 1) * window).min(stage_end).max(first);

@@ -1,7 +1,8 @@
 //! What every training by gradient can be told, beside the settings of its trainer.
 
+use super::Trainer;
 use crate::settings::{DefaultValue, Setting, Values};
-use crate::train::Rule;
+use crate::train::{Replacement, Rule};
 
 pub(super) static STEPS: Setting =
     Setting::new("steps", Values::Count(1, u64::MAX), "Steps").by_default(DefaultValue::Count(20_000));
@@ -54,7 +55,7 @@ pub(super) static REPLACE_SHARE: Setting = Setting::new(
     Values::Positive(1.0),
     "The share of batches below which a codeword counts as hardly used",
 )
-.by_default(DefaultValue::Number(0.01));
+.by_default(DefaultValue::Number(Replacement::SHARE));
 
 pub(super) static REPLACE_LAST: Setting =
     Setting::new("replace_last", Values::Count(0, u64::MAX), "The last step at which codewords are replaced")
@@ -93,20 +94,27 @@ pub(super) static ALL: &[&Setting] = &[
 ];
 
 /// Those that only codewords have which follow a gradient.
-pub(super) static OF_GRADIENT: &[&Setting] = &[&LR, &OPTIMIZER, &SCHEDULE, &WARM_UP, &CLIP];
+static OF_GRADIENT: &[&Setting] = &[&LR, &OPTIMIZER, &SCHEDULE, &WARM_UP, &CLIP];
 
 /// Those that only codewords have which can be replaced.
 pub(super) static OF_REPLACEMENT: &[&Setting] = &[&REPLACE_EVERY, &REPLACE_SHARE, &REPLACE_LAST];
 
+/// What a training by `trainer` can be told.
+pub(super) fn known_to(trainer: &Trainer) -> Vec<&'static Setting> {
+    let is_of_gradient = |setting: &Setting| OF_GRADIENT.iter().any(|one| one.name == setting.name);
+    let common = ALL.iter().filter(|setting| trainer.follows_gradient || !is_of_gradient(setting));
+    trainer.settings.iter().chain(common).copied().collect()
+}
+
 /// What the words of [`OPTIMIZER`] mean.
 const RULES: [(&str, Rule); 7] = [
-    ("sgd", Rule::Sgd { momentum: 0.0, nesterov: false }),
-    ("momentum", Rule::Sgd { momentum: 0.9, nesterov: false }),
-    ("nesterov", Rule::Sgd { momentum: 0.9, nesterov: true }),
-    ("rmsprop", Rule::RmsProp { smoothing: 0.99, epsilon: 1e-8 }),
-    ("adagrad", Rule::AdaGrad { epsilon: 1e-10 }),
-    ("adam", Rule::Adam { betas: [0.9, 0.999], epsilon: 1e-8 }),
-    ("adamw", Rule::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.01 }),
+    ("sgd", Rule::SGD),
+    ("momentum", Rule::MOMENTUM),
+    ("nesterov", Rule::NESTEROV),
+    ("rmsprop", Rule::RMS_PROP),
+    ("adagrad", Rule::ADA_GRAD),
+    ("adam", Rule::ADAM),
+    ("adamw", Rule::ADAM_W),
 ];
 
 static RULE_NAMES: [&str; RULES.len()] = {

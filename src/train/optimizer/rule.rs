@@ -47,6 +47,21 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// [`Sgd`](Self::Sgd) without momentum.
+    pub const SGD: Self = Self::Sgd { momentum: 0.0, nesterov: false };
+    /// [`Sgd`](Self::Sgd) with a momentum of 0.9.
+    pub const MOMENTUM: Self = Self::Sgd { momentum: 0.9, nesterov: false };
+    /// [`Sgd`](Self::Sgd) with a momentum of 0.9 in Nesterov's way.
+    pub const NESTEROV: Self = Self::Sgd { momentum: 0.9, nesterov: true };
+    /// [`RmsProp`](Self::RmsProp) with a smoothing of 0.99 and an epsilon of 10⁻⁸.
+    pub const RMS_PROP: Self = Self::RmsProp { smoothing: 0.99, epsilon: 1e-8 };
+    /// [`AdaGrad`](Self::AdaGrad) with an epsilon of 10⁻¹⁰.
+    pub const ADA_GRAD: Self = Self::AdaGrad { epsilon: 1e-10 };
+    /// [`Adam`](Self::Adam) with betas of 0.9 and 0.999 and an epsilon of 10⁻⁸.
+    pub const ADAM: Self = Self::Adam { betas: [0.9, 0.999], epsilon: 1e-8 };
+    /// [`AdamW`](Self::AdamW) with betas of 0.9 and 0.999, an epsilon of 10⁻⁸ and a weight decay of 0.01.
+    pub const ADAM_W: Self = Self::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.01 };
+
     /// Fails, naming it, for a number that makes no sense.
     pub(super) fn check(&self) -> Result<()> {
         match *self {

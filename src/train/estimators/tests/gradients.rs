@@ -1,6 +1,6 @@
 //! Every estimator's output and gradients against the formulas at its head, in float64.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, array};
 
 use super::*;
 
@@ -251,52 +251,78 @@ fn a_formula_is_no_other_estimators() {
     }
 }
 
-/// The harder the choice, the less goes through the weights; with the true gradient the opposite is so.
+/// The gradients by x and the codebook, where `gradient` is that by the output.
+fn backward(
+    engine: &Engine,
+    estimator: &mut dyn Estimator,
+    (x, codebook): (&Array2<f32>, &Array2<f32>),
+    gradient: impl Fn(Array2<f32>) -> Array2<f32>,
+) -> (Array2<f32>, Array2<f32>) {
+    let there = |values: &Array2<f32>| engine.upload(values.view()).unwrap();
+    let ((n, d), k) = (x.dim(), codebook.nrows());
+    let (x, codebook) = (there(x), there(codebook));
+    let mut forward = Forward::new(engine, n, d).unwrap();
+    let mut recorder = engine.recorder();
+    estimator.record_forward(&mut recorder, &x, &codebook, STEP, &mut forward).unwrap();
+    recorder.submit().unwrap();
+    let gradient = there(&gradient(forward.output.download().unwrap()));
+    let (mut dx, mut dcodebook) = (engine.zeros(n, d).unwrap(), engine.zeros(k, d).unwrap());
+    let pass = Backward {
+        x: &x,
+        codebook: &codebook,
+        forward: &forward,
+        gradient: &gradient,
+        dx: &mut dx,
+        dcodebook: &mut dcodebook,
+    };
+    let mut recorder = engine.recorder();
+    estimator.record_backward(&mut recorder, pass).unwrap();
+    recorder.submit().unwrap();
+    (dx.download().unwrap(), dcodebook.download().unwrap())
+}
+
+fn length(values: &Array2<f32>) -> f32 {
+    values.iter().map(|value| value * value).sum::<f32>().sqrt()
+}
+
+fn soft_and_gumbel(tau: f32) -> [Box<dyn Estimator>; 2] {
+    let tau = Temperature::fixed(tau).unwrap();
+    [Box::new(Soft::new(tau)), Box::new(Gumbel::new(1.0, tau, SEED).unwrap())]
+}
+
+/// Both vectors are as far from one codeword as from the other, where the true gradient grows with τ for ever.
 #[test]
-fn soft_gradients_never_grow_and_go_to_those_of_straight_through() {
+fn soft_gradients_do_not_grow_with_the_temperature_factor() {
+    let (x, codebook) = (array![[0.0_f32, 1.0], [0.0, -2.0]], array![[1.0_f32, 0.0], [-1.0, 0.0]]);
+    let gradient = array![[1.0_f32, 0.5], [-2.0, 1.0]];
+    let most: f32 = gradient.rows().into_iter().map(|row| row.dot(&row).sqrt()).sum();
+    for engine in engines() {
+        for tau in [0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e6] {
+            for mut estimator in soft_and_gumbel(tau) {
+                let (_, dcodebook) =
+                    backward(&engine, &mut *estimator, (&x, &codebook), |_| gradient.clone());
+                // As much through the weights as directly, at most.
+                let (name, found) = (estimator.name(), length(&dcodebook));
+                assert!(found <= 2.0 * most, "{name}, tau {tau} on {}: {found}", engine.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn soft_gradients_go_to_those_of_straight_through() {
     let (n, d, k) = SHAPE;
     let [x, codebook] = [(1, n), (2, k)].map(|(seed, rows)| normals(seed, (rows, d)));
+    let of_error = |output: Array2<f32>| (output - &x) * (2.0 / x.len() as f32);
     for engine in engines() {
-        let there = |values: &Array2<f32>| engine.upload(values.view()).unwrap();
-        let (on_x, on_codebook) = (there(&x), there(&codebook));
-        // The gradients by x and the codebook of the mean squared error, and the sum of its lengths by the output.
-        let gradients = |estimator: &mut dyn Estimator| {
-            let mut forward = Forward::new(&engine, n, d).unwrap();
-            let (mut dx, mut dcodebook) = (engine.zeros(n, d).unwrap(), engine.zeros(k, d).unwrap());
-            let mut recorder = engine.recorder();
-            estimator.record_forward(&mut recorder, &on_x, &on_codebook, STEP, &mut forward).unwrap();
-            recorder.submit().unwrap();
-            let gradient = (forward.output.download().unwrap() - &x) * (2.0 / x.len() as f32);
-            let (x, codebook) = (&on_x, &on_codebook);
-            let on_gradient = &there(&gradient);
-            let (dx_there, dcodebook_there) = (&mut dx, &mut dcodebook);
-            let mut recorder = engine.recorder();
-            let pass = Backward {
-                x,
-                codebook,
-                forward: &forward,
-                gradient: on_gradient,
-                dx: dx_there,
-                dcodebook: dcodebook_there,
-            };
-            estimator.record_backward(&mut recorder, pass).unwrap();
-            recorder.submit().unwrap();
-            let lengths: f32 = gradient.rows().into_iter().map(|row| row.dot(&row).sqrt()).sum();
-            (dx.download().unwrap(), dcodebook.download().unwrap(), lengths)
-        };
-        let length = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
-        let soft = |tau| gradients(&mut Soft::new(Temperature::fixed(tau).unwrap()));
-        for tau in [0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e6] {
-            let (_, dcodebook, lengths) = soft(tau);
-            // As much through the weights as directly, at most.
-            assert!(length(&dcodebook) <= 2.0 * lengths, "{tau} on {}", engine.name());
-        }
-        let (dx, hard, _) = soft(1e8);
         // Straight through, the codebook's loss is the same mean squared error.
-        let (_, straight, _) = gradients(&mut Ste::new(1.0, 0.25).unwrap());
+        let mut ste = Ste::new(1.0, 0.25).unwrap();
+        let (_, straight) = backward(&engine, &mut ste, (&x, &codebook), of_error);
+        let [mut soft, mut gumbel] = soft_and_gumbel(1e8);
+        let (dx, hard) = backward(&engine, &mut *soft, (&x, &codebook), of_error);
         assert_eq!(dx, Array2::<f32>::zeros((n, d)), "{}", engine.name());
         assert!(length(&(&hard - &straight)) <= 1e-6 * length(&straight), "{}", engine.name());
-        let mut gumbel = Gumbel::new(0.5, Temperature::fixed(1e8).unwrap(), SEED).unwrap();
-        assert_eq!(gradients(&mut gumbel).0, Array2::<f32>::zeros((n, d)), "{}", engine.name());
+        let (dx, _) = backward(&engine, &mut *gumbel, (&x, &codebook), of_error);
+        assert_eq!(dx, Array2::<f32>::zeros((n, d)), "{}", engine.name());
     }
 }
