@@ -90,6 +90,7 @@ fn settings_that_make_no_sense_are_refused() {
         ),
         ("--spec VQ32 --trainer nsvq --batch 0", "must be a whole number of 1 or more"),
         ("--spec VQ32 --trainer nsvq --batch 100000", "batches of 100000 vectors of 6000"),
+        ("--spec VQ32 --trainer nsvq --batch 18446744073709551615", "--memory is"),
         ("--spec VQ32 --trainer nsvq --steps 0", "must be a whole number of 1 or more"),
         ("--spec AQ2x4 --trainer soft", "AQ2x4 is trained by nsvq or diveq"),
         ("--spec LSQ2x4 --trainer nsvq", "cannot be trained by gradient"),
