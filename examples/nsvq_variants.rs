@@ -46,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let codes = quantizer.encode(&engine, &base)?;
             let mse = metrics::mse(base.view(), quantizer.decode(&engine, &codes)?.view())?;
             let rows = |rows| Ok(codes.rows(rows).to_owned());
-            let found = Search::nearest(100).codes(&engine, quantizer, codes.len(), rows, &queries)?.ids;
+            let found = Search::nearest(100)
+                .codes(&engine, Metric::SquaredL2, quantizer, codes.len(), rows, &queries)?
+                .ids;
             let [r1, r10, r100] = [1, 10, 100].map(|at| recall(found.view(), truth.view(), at));
             let (r1, r10, r100) = (r1?, r10?, r100?);
             println!(

@@ -8,9 +8,6 @@
 //   COMBINE   one invocation adds up one column of one code: chunk after chunk within groups of GROUP, then the groups
 // A chain of additions is thus at most CHUNK + GROUP + count / (CHUNK GROUP) long, and always the same one.
 //
-// Code c has its chunks in slots from offsets[c] / CHUNK + c on. That is as many as it needs before the next code's:
-// ceil((b - a) / CHUNK) <= b / CHUNK - a / CHUNK + 1 (with whole-number division), and n / CHUNK + k slots are enough.
-//
 // x and order may come in several shards. Each pair has a dispatch of its own, in ascending order, which continues the
 // partial sums over the rows it has: rows ascend within a chunk, so the additions stay in order. A dispatch holds
 // `width` columns from `column` on, as many as the partial sums have room for.
@@ -21,9 +18,6 @@ const COMBINE: u32 = 1u;
 override PASS: u32 = SUM;
 override WEIGHTED: bool = false;
 override SUMS: bool = false;
-
-const CHUNK: u32 = 256u;
-const GROUP: u32 = 256u;
 
 struct Params {
     n: u32,
@@ -53,33 +47,6 @@ struct Params {
 // The offset of a code, kept within order even if the caller's is not.
 fn offset_of(code: u32) -> u32 {
     return min(offsets[code], params.n);
-}
-
-fn rows_of(code: u32) -> u32 {
-    return max(offset_of(code + 1u), offset_of(code)) - offset_of(code);
-}
-
-fn first_slot(code: u32) -> u32 {
-    return offset_of(code) / CHUNK + code;
-}
-
-fn chunks(rows: u32) -> u32 {
-    return rows / CHUNK + u32(rows % CHUNK > 0u);
-}
-
-// The last code whose first slot is not above `slot`.
-fn code_of(slot: u32) -> u32 {
-    var low = 0u;
-    var high = params.k;
-    while high - low > 1u {
-        let middle = (low + high) / 2u;
-        if first_slot(middle) <= slot {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
 }
 
 // The weight of the row at `place`, and its element of `column`; zeros if the row is not bound. There are no branches

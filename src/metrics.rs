@@ -3,6 +3,9 @@
 //! Equation numbers are those of M. H. Vali, *Vector Quantization in Deep Neural Networks for Speech and
 //! Image Processing* (Aalto University, 2025).
 
+use std::fmt;
+use std::str::FromStr;
+
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -27,6 +30,26 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The largest m of [`Power`](Self::Power) that a codebook is trained by or that has a name: beyond it the distance is
+    /// that of the largest difference in all but name, and powers leave f32 soon.
+    pub const MOST_POWER: u32 = 16;
+
+    /// Whether codebooks can be trained by it: it is a sum over the dimensions of a power of the difference, up to
+    /// [`MOST_POWER`](Self::MOST_POWER).
+    pub(crate) fn trains(self) -> bool {
+        matches!(self, Metric::SquaredL2 | Metric::L1 | Metric::Power(1..=Self::MOST_POWER))
+    }
+
+    /// The power of the differences that it sums: its distances of vectors times s are s^power as large. 0 for the cosine.
+    pub(crate) fn power(self) -> u32 {
+        match self {
+            Metric::SquaredL2 | Metric::InnerProduct => 2,
+            Metric::L1 => 1,
+            Metric::Power(m) => m,
+            Metric::Cosine => 0,
+        }
+    }
+
     /// The distance in float64: what the kernels are judged by.
     ///
     /// ```
@@ -50,6 +73,44 @@ impl Metric {
                 if norms == 0.0 { 1.0 } else { 1.0 - pairs().map(|(x, c)| x * c).sum::<f64>() / norms.sqrt() }
             }
             Metric::InnerProduct => -pairs().map(|(x, c)| x * c).sum::<f64>(),
+        }
+    }
+}
+
+/// `l2` (the squared one), `l1`, `m:3` (any m of 1 to 16), `cosine`, `ip`.
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Metric::SquaredL2 => f.write_str("l2"),
+            Metric::L1 => f.write_str("l1"),
+            Metric::Power(m) => write!(f, "m:{m}"),
+            Metric::Cosine => f.write_str("cosine"),
+            Metric::InnerProduct => f.write_str("ip"),
+        }
+    }
+}
+
+/// ```
+/// use wgvq::metrics::Metric;
+/// assert_eq!("m:3".parse(), Ok(Metric::Power(3)));
+/// assert_eq!(Metric::InnerProduct.to_string(), "ip");
+/// # Ok::<(), wgvq::Error>(())
+/// ```
+impl FromStr for Metric {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let power = |text: &str| text.parse().ok().filter(|m| (1..=Self::MOST_POWER).contains(m));
+        match (text, text.strip_prefix("m:").and_then(power)) {
+            ("l2", _) => Ok(Metric::SquaredL2),
+            ("l1", _) => Ok(Metric::L1),
+            ("cosine", _) => Ok(Metric::Cosine),
+            ("ip", _) => Ok(Metric::InnerProduct),
+            (_, Some(m)) => Ok(Metric::Power(m)),
+            _ => Err(Error::input(format!(
+                "must be l2, l1, cosine, ip, or m:P with P 1 to {}, such as m:3",
+                Self::MOST_POWER
+            ))),
         }
     }
 }
@@ -206,13 +267,23 @@ impl Aqe {
 
     /// Adds the rows of `x` (n, d) and what they decode to (n, d).
     pub fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
-        for (&order, sum) in self.orders.iter().zip(&mut self.sums) {
-            let norm = |row| norm(x.row(row), decoded.row(row), order);
-            let norms: Vec<f64> = (0..x.nrows()).into_par_iter().map(norm).collect();
-            // In the order of the rows, whatever the batches.
-            *sum = norms.into_iter().fold(*sum, |sum, norm| sum + norm);
+        let mut errors = vec![0.0; x.ncols()];
+        // In the order of the rows, whatever the batches.
+        for (x, decoded) in x.outer_iter().zip(decoded.outer_iter()) {
+            for ((error, &x), &decoded) in errors.iter_mut().zip(x).zip(decoded) {
+                *error = (f64::from(x) - f64::from(decoded)).abs();
+            }
+            for (&order, sum) in self.orders.iter().zip(&mut self.sums) {
+                *sum += norm(&errors, order);
+            }
         }
         self.rows += x.nrows();
+    }
+
+    /// The same of errors that are `unit` times as large.
+    pub(crate) fn times(mut self, unit: f64) -> Self {
+        self.sums.iter_mut().for_each(|sum| *sum *= unit);
+        self
     }
 
     /// Each order, and the mean of the norms of that order; nothing before a row was added.
@@ -229,22 +300,32 @@ impl Default for Aqe {
     }
 }
 
-/// ‖x − y‖ of that order, in float64.
-fn norm(x: ArrayView1<f32>, y: ArrayView1<f32>, order: u32) -> f64 {
-    let errors = || x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).abs());
+/// The norm of that order of `errors`, none negative.
+fn norm(errors: &[f64], order: u32) -> f64 {
     match order {
-        1 => errors().sum(),
-        2 => errors().map(|e| e * e).sum::<f64>().sqrt(),
+        1 => side_by_side(errors, |error| error),
+        2 => side_by_side(errors, |error| error * error).sqrt(),
         _ => {
             // Powers of the largest magnitude may be out of range.
-            let largest = errors().fold(0.0, f64::max);
+            let largest = errors.iter().copied().fold(0.0, f64::max);
             if largest == 0.0 {
                 return 0.0;
             }
-            let powers: f64 = errors().map(|e| (e / largest).powi(order as i32)).sum();
+            let powers = side_by_side(errors, |error| (error / largest).powi(order as i32));
             largest * powers.powf(1.0 / f64::from(order))
         }
     }
+}
+
+/// The sum of `term` over `values`, in eight sums side by side: one after another each addition would wait for the one
+/// before.
+fn side_by_side(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    const SUMS: usize = 8;
+    let mut sums = [0.0; SUMS];
+    for values in values.chunks(SUMS) {
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value));
+    }
+    sums.iter().sum()
 }
 
 /// How often each codeword of one codebook is used.
@@ -303,7 +384,7 @@ impl Usage {
     }
 }
 
-/// Σ (row − origin)², in eight sums side by side: one after another each addition would wait for the one before.
+/// Σ (row − origin)², in eight sums [side by side](side_by_side).
 fn squared_distance(row: &[f32], origin: &[f64]) -> f64 {
     const SUMS: usize = 8;
     let mut sums = [0.0; SUMS];

@@ -91,7 +91,12 @@ impl Scale {
 
     /// What a squared distance of scaled vectors is multiplied with to be one of the vectors themselves: 4^−e.
     pub fn unit(self) -> f64 {
-        4.0_f64.powi(-self.0)
+        self.unit_of(2)
+    }
+
+    /// The same for a sum of differences of that power: 2^(−e · power).
+    pub(crate) fn unit_of(self, power: u32) -> f64 {
+        2.0_f64.powi(-self.0).powi(power as i32)
     }
 
     /// Scales `values` in place.

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, Result, did_you_mean};
+use crate::metrics::Metric;
 
 /// One thing that a quantizer can be told: its name, what it may be, and what it is if nobody says anything.
 ///
@@ -51,6 +52,8 @@ pub enum Values {
     /// Where codewords start: `"random"`, `"kmeans++"`, `"kmeans-parallel"`, or `"de"`, differential evolution, also with
     /// numbers of its own: `"de:np=20,ng=50,f=0.2,cr=0.9"`, as many of them as are not to be the default.
     Start,
+    /// A metric that codebooks are trained by: `"l2"`, `"l1"`, or `"m:3"` for Σ |x − c|³.
+    Metric,
     /// On or off.
     Switch,
     /// One of these words.
@@ -143,6 +146,7 @@ impl Setting {
             Values::Temperature => ends(value).is_some(),
             Values::Schedule => Pace::of(value).is_some(),
             Values::Start => Start::of(value).is_some(),
+            Values::Metric => value.as_str().and_then(trained_by).is_some(),
             Values::Switch => value.is_boolean(),
             Values::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         };
@@ -177,7 +181,9 @@ impl Setting {
                 text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
             }
             Values::Switch => text.parse::<bool>().map(Value::from).ok(),
-            Values::Temperature | Values::Schedule | Values::Start | Values::Choice(_) => None,
+            Values::Temperature | Values::Schedule | Values::Start | Values::Metric | Values::Choice(_) => {
+                None
+            }
         };
         let value = value.unwrap_or_else(|| Value::from(text));
         match self.check(&value, Spelling::Key) {
@@ -207,6 +213,9 @@ impl fmt::Display for Values {
                 Start::MOST_GENERATIONS,
                 Start::MOST_WEIGHT,
             ),
+            Values::Metric => {
+                write!(f, "l2, l1, or m:P with P 1 to {}, such as m:3", Metric::MOST_POWER)
+            }
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),
         }
@@ -276,6 +285,11 @@ impl Pace {
             _ => None,
         }
     }
+}
+
+/// The metric that a value of [`Values::Metric`] is.
+pub(crate) fn trained_by(word: &str) -> Option<Metric> {
+    word.parse().ok().filter(|metric: &Metric| metric.trains())
 }
 
 /// What a value of [`Values::Start`] says.

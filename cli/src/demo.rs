@@ -168,7 +168,8 @@ impl Task<'_> {
         back.finish()?;
 
         let read = |rows| Ok(codes.rows(rows).to_owned());
-        let found = Search::nearest(NEIGHBOURS).codes(engine, quantizer, n, read, self.queries)?;
+        let found =
+            Search::nearest(NEIGHBOURS).codes(engine, Metric::SquaredL2, quantizer, n, read, self.queries)?;
         let recall = search::recall(found.ids.view(), self.truth.view(), NEIGHBOURS)?;
 
         let counts = measured.usage[0].counts().iter().map(|&count| count as f64).collect();

@@ -79,7 +79,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     }
 }
 
-/// Encodes the data in batches that stay within `memory`, adds up what is lost and passes each batch on to `sink`.
+/// [`judge_by`] no further norms than the squared error.
 pub fn judge(
     quantizer: &dyn Quantizer,
     engine: &Engine,
@@ -97,7 +97,8 @@ const DECODED: usize = 1 << 16;
 /// Bytes that this takes: codes and values, on the host and on the device, and as much that is kept for the next use.
 const BESIDE: u64 = 2 * 4 * 4 * DECODED as u64;
 
-/// [`judge`], also by the norms of `aqe`, for which the codes are decoded.
+/// Encodes the data in batches that stay within `memory`, adds up what is lost, also by the norms of `aqe`, for which the
+/// codes are decoded, and passes each batch on to `sink`.
 pub fn judge_by(
     quantizer: &dyn Quantizer,
     engine: &Engine,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use wgvq::metrics::{Distortion, Usage};
+use wgvq::metrics::{Aqe, Distortion, Usage};
 use wgvq::{Engine, Evaluation, Quantizer, Result};
 
 use crate::args::Common;
@@ -105,7 +105,7 @@ impl Figures {
     ) -> Self {
         let loss = Loss::new(&found.distortion, of);
         let mut figures = Self::of_loss(engine, quantizer, loss, &found.usage, seconds);
-        figures.aqe = aqe(found);
+        figures.aqe = aqe(&found.aqe);
         if quantizer.is_ragged() {
             figures.bits_per_vector = found.bits_per_vector();
             figures.entropy_bits = found.entropy_bits();
@@ -187,8 +187,8 @@ impl Figures {
 }
 
 /// The mean of the errors' norms, if any were measured.
-fn aqe(found: &Evaluation) -> Option<BTreeMap<String, f64>> {
-    let means: BTreeMap<_, _> = found.aqe.means().map(|(order, mean)| (format!("l{order}"), mean)).collect();
+pub fn aqe(found: &Aqe) -> Option<BTreeMap<String, f64>> {
+    let means: BTreeMap<_, _> = found.means().map(|(order, mean)| (format!("l{order}"), mean)).collect();
     (!means.is_empty()).then_some(means)
 }
 

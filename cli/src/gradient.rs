@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
+use wgvq::metrics::Aqe;
 use wgvq::settings::Spelling;
 use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Trainer, TrainingWindow, Vectors};
 
@@ -106,7 +107,8 @@ fn write_model(
 ) -> Result<()> {
     let quantizer = run.quantizer()?;
     let seconds = begin.elapsed().as_secs_f64();
-    let found = eval::judge(&*quantizer, engine, data, common, common.memory(), |_| Ok(()))?;
+    let found =
+        eval::judge_by(&*quantizer, engine, data, common, common.memory(), Aqe::default(), |_| Ok(()))?;
     let of = LossOf::after_training(run.vectors(), data.len());
     let mut record = describe(command, common, engine.name(), run);
     record["mse"] = json!(found.distortion.mse());

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use serde_json::json;
+use wgvq::metrics::Aqe;
 use wgvq::settings::Spelling;
 use wgvq::train::{Covariance, Ended, GaussianMixture};
 use wgvq::{Error, Result, Training, Vectors, Vq};
@@ -51,6 +52,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         (command.weights.is_some(), "--weights"),
         (command.start.is_some(), "--start"),
         (options.contains_key("spherical"), "--spherical"),
+        (options.contains_key("metric"), "--metric"),
         (options.contains_key("mini_batch"), "--mini-batch"),
         (options.contains_key("restarts"), "--restarts"),
     ] {
@@ -90,7 +92,7 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
     }
 
     let vq = wgvq::scaled(Box::new(Vq::from_mixture(found.mixture)?), found.scale);
-    let measured = eval::judge(&*vq, &engine, data, common, common.memory(), |_| Ok(()))?;
+    let measured = eval::judge_by(&*vq, &engine, data, common, common.memory(), Aqe::default(), |_| Ok(()))?;
     let of = LossOf::after_training(found.rows, data.len());
     let training = json!({
         "trainer": "em",

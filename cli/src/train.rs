@@ -7,12 +7,13 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
+use wgvq::metrics::{Aqe, Metric};
 use wgvq::settings::Spelling;
 use wgvq::train::{Ended, Holds, Init, Iteration, Observer};
 use wgvq::{Context, Error, Result, Spec, TRAINERS, Trainer, Training, Vectors, Vq, io};
 
 use crate::args::{Common, Data, NamedOutputs};
-use crate::figures::{Figures, Loss, LossOf};
+use crate::figures::{self, Figures, Loss, LossOf};
 use crate::gradient_options::GradientOptions;
 use crate::memory::Sample;
 use crate::mixture::CovarianceName;
@@ -166,8 +167,9 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) ->
     let done = watch.iterations;
     watch.progress.finish();
 
-    let vq = Vq::at_scale(found.codebook, found.scale)?;
+    let vq = Vq::at_scale(found.codebook, found.scale, found.metric)?;
     let iterations = found.history.len();
+    let aqe = found.aqe.as_ref().and_then(figures::aqe);
     // Batches are drawn from all vectors, and those are judged.
     let of = if mini_batch.is_some() { LossOf::DrawnFrom } else { LossOf::TrainedOn };
     let training = json!({
@@ -178,11 +180,16 @@ fn train_vq(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) ->
         "spherical": is_spherical,
         "vectors": found.rows,
         "mse": found.mse,
+        "aqe": aqe,
         "loss_of": of,
     });
     vq.save(&command.output, common.force, training)?;
     let loss = Loss { n: found.rows, of, mse: Some(found.mse), relative_mse: found.relative_mse };
     let mut figures = Figures::of_loss(&engine, &*vq, loss, &[found.usage], seconds);
+    figures.aqe = aqe;
+    if found.metric != Metric::SquaredL2 {
+        figures = figures.with("metric", found.metric.to_string()).with("mean_distance", found.mean_distance);
+    }
     figures.iterations = Some(iterations);
     // What went through the assignment: every vector in every iteration of every run, or every batch.
     let per_iteration = mini_batch.map_or(found.rows, |batch| batch.min(found.rows));
@@ -233,7 +240,8 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
     let quantizer = &*trained.quantizer;
     let judged = trained.sample.nrows();
     let left = common.memory().saturating_sub(4 * trained.sample.len() as u64);
-    let found = eval::judge(quantizer, &engine, &trained.sample, common, left, |_| Ok(()))?;
+    let found =
+        eval::judge_by(quantizer, &engine, &trained.sample, common, left, Aqe::default(), |_| Ok(()))?;
     let of = LossOf::after_training(if training.sees_all()? { data.len() } else { judged }, judged);
     let record = json!({
         "trainer": "kmeans",
@@ -241,6 +249,7 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
         "iterations": iterations,
         "vectors": trained.sample.nrows(),
         "mse": found.distortion.mse(),
+        "aqe": figures::aqe(&found.aqe),
         "loss_of": of,
     });
     quantizer.save(&command.output, common.force, record)?;

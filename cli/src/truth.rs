@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use wgvq::metrics::Metric;
 use wgvq::search::Search;
@@ -27,26 +27,16 @@ pub struct Truth {
     /// Neighbours per query, 1 to 1024
     #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
     pub k: usize,
-    /// What "near" means
-    #[arg(long, value_enum, default_value_t = MetricName::L2)]
-    pub metric: MetricName,
+    /// What "near" means: l2, l1, m:P (the sum of |x - q|^P, such as m:3), ip (the largest inner product; its distance is
+    /// -x.q) or cosine (1 - cos)
+    #[arg(long, default_value_t)]
+    pub metric: Metric,
     /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
     #[arg(short, long, value_name = "GT.ivecs")]
     pub output: PathBuf,
     /// Write the distances too, (queries, k): .fvecs or .npy
     #[arg(long, value_name = "FILE.fvecs")]
     pub distances: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum MetricName {
-    /// Squared Euclidean distance
-    L2,
-    /// The largest inner product; its distance is -x.q
-    #[value(name = "ip")]
-    InnerProduct,
-    /// 1 - cosine
-    Cosine,
 }
 
 pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
@@ -68,14 +58,9 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
         None => None,
     };
 
-    let metric = match command.metric {
-        MetricName::L2 => Metric::SquaredL2,
-        MetricName::InnerProduct => Metric::InnerProduct,
-        MetricName::Cosine => Metric::Cosine,
-    };
     let start = Instant::now();
     let search = Search::nearest(k).memory(left).watch(watch("truth", common));
-    let found = search.flat(&engine, metric, &base, &queries)?;
+    let found = search.flat(&engine, command.metric, &base, &queries)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(distances) = &mut distances {
         distances.fill(found.f32_distances()?)?;
@@ -91,7 +76,7 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
             "dim": base.dim(),
             "queries": count,
             "k": k,
-            "metric": metric,
+            "metric": command.metric.to_string(),
             "seconds": seconds,
             "queries_per_second": per_second,
             "device": engine.name(),

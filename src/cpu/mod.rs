@@ -52,6 +52,7 @@ pub(crate) mod row_sums;
 pub(crate) mod scalar_decode;
 pub(crate) mod scalar_encode;
 pub(crate) mod scan;
+pub(crate) mod segment_center;
 pub(crate) mod segment_mean;
 pub(crate) mod soft_slopes;
 pub(crate) mod soft_weights;

@@ -13,9 +13,9 @@ use super::widest::widest;
 use crate::ops::Form;
 
 /// Rows that are added up one after another.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 /// Chunks whose sums are added up one after another.
-const GROUP: usize = 256;
+pub(super) const GROUP: usize = 256;
 /// Bytes of partial sums that a task may keep going at once, so that they stay in its core's cache.
 const CACHE: usize = 512 << 10;
 /// The slot of a row that has no code.
@@ -83,14 +83,14 @@ pub(crate) fn segment_mean(
 
 /// Where in `order` the rows of a code are, and where their partial sums.
 #[derive(Clone, Copy)]
-struct Segments<'a> {
-    n: usize,
-    offsets: &'a [u32],
+pub(crate) struct Segments<'a> {
+    pub n: usize,
+    pub offsets: &'a [u32],
 }
 
 impl Segments<'_> {
     /// The places of a code's rows: within `order`, even if the caller's offsets are not.
-    fn places(self, code: usize) -> Range<usize> {
+    pub fn places(self, code: usize) -> Range<usize> {
         let start = (self.offsets[code] as usize).min(self.n);
         start..(self.offsets[code + 1] as usize).clamp(start, self.n)
     }

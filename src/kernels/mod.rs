@@ -46,6 +46,7 @@ pub(crate) mod row_sums;
 pub(crate) mod scalar_decode;
 pub(crate) mod scalar_encode;
 pub(crate) mod scan;
+pub(crate) mod segment_center;
 pub(crate) mod segment_mean;
 pub(crate) mod soft_slopes;
 pub(crate) mod soft_weights;
@@ -81,3 +82,9 @@ pub(crate) const LENGTHS: &str = include_str!("../../shaders/shared/lengths.wgsl
 
 /// Rows per workgroup of the kernels in which 32 invocations share a row: `ROWS` in their shaders.
 pub(crate) const ROWS: u64 = WORKGROUP / 32;
+
+/// `shaders/shared/segments.wgsl`, for the kernels that go over the rows of each code.
+pub(crate) const SEGMENTS: &str = include_str!("../../shaders/shared/segments.wgsl");
+
+/// Rows of a code that are summed up by themselves: `CHUNK` in `shaders/shared/segments.wgsl`.
+pub(crate) const CHUNK: usize = 256;

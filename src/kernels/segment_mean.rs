@@ -10,7 +10,7 @@ use crate::ops::Form;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "segment_mean",
-    source: &[super::GRID, include_str!("../../shaders/segment_mean.wgsl")],
+    source: &[super::GRID, super::SEGMENTS, include_str!("../../shaders/segment_mean.wgsl")],
     reads: &["x", "weights", "order", "offsets"],
     writes: &["partials", "partial_mass", "means", "mass"],
     params: Params::FIELDS,
@@ -21,9 +21,6 @@ const SUM: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 0.0)]);
 const SUM_WEIGHTED: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 1.0)]);
 const COMBINE: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0)]);
 const COMBINE_TO_SUMS: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0), ("SUMS", 1.0)]);
-
-/// Rows per partial sum: `CHUNK` in the shader.
-const CHUNK: usize = 256;
 
 /// Bytes of partial sums at most; columns beyond that wait for the next round.
 const SCRATCH: u64 = 256 << 20;
@@ -181,7 +178,7 @@ impl Recorder<'_> {
             return Ok(());
         };
 
-        let slots = n / CHUNK + k;
+        let slots = n / super::CHUNK + k;
         let room = gpu.max_binding().min(SCRATCH) / 4 / slots.next_multiple_of(256) as u64;
         let width = (room as usize).clamp(1, d);
         let partials =

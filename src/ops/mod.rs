@@ -2,6 +2,7 @@
 
 mod activation;
 mod arithmetic;
+mod bisection;
 mod distribution;
 mod lookup;
 mod patches;
@@ -11,6 +12,7 @@ mod update;
 
 pub use activation::Activation;
 pub use arithmetic::{Op, Unary};
+pub(crate) use bisection::Bisection;
 pub use distribution::Distribution;
 pub(crate) use lookup::Term;
 pub use patches::Patches;

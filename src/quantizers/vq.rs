@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ndarray::{Array2, ArrayView2, ArrayViewD, Axis};
+use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
 use super::gradient::{self, ByGradient};
@@ -17,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::Metric;
 use crate::scale::Scale;
-use crate::settings::Settings;
-use crate::train::settings::{INIT, ITERATIONS, MINI_BATCH, RESTARTS, SAMPLE, SPHERICAL, TOLERANCE};
+use crate::settings::{Settings, Spelling, trained_by};
+use crate::train::settings::{INIT, ITERATIONS, METRIC, MINI_BATCH, RESTARTS, SAMPLE, SPHERICAL, TOLERANCE};
 use crate::train::{Holds, KMeans, Mixture};
 use crate::vectors::Vectors;
 
@@ -38,6 +39,7 @@ use crate::vectors::Vectors;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vq {
     codebook: Array2<f32>,
+    metric: Metric,
     /// Weights (k, 1) and variances (k, d) of the mixture whose means the codewords are.
     mixture: Option<(Array2<f32>, Array2<f32>)>,
 }
@@ -51,7 +53,7 @@ pub(super) static KIND: Kind = Kind {
     title: "one codebook of any size",
     examples: &["VQ1024"],
     place: Place::Anywhere,
-    settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE, &SPHERICAL, &MINI_BATCH],
+    settings: &[&INIT, &ITERATIONS, &TOLERANCE, &RESTARTS, &SAMPLE, &SPHERICAL, &METRIC, &MINI_BATCH],
     parse,
 };
 
@@ -104,7 +106,8 @@ impl Node for VqSpec {
 
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
         let trainer = KMeans::of(fit.settings);
-        Ok(Box::new(Vq::new(joint::cluster(&trainer, self.k, fit.seed, fit.engine, x, fit.observer)?)?))
+        let codebook = joint::cluster(&trainer, self.k, fit.seed, fit.engine, x, fit.observer)?;
+        Ok(Box::new(Vq::new(codebook)?.with_metric(trainer.metric_of_codewords())?))
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
@@ -152,11 +155,16 @@ impl Vq {
     /// apart that squared distances leave the range of f32.
     pub fn new(codebook: Array2<f32>) -> Result<Self> {
         check_codebook(codebook.view())?;
-        Ok(Self { codebook, mixture: None })
+        Ok(Self { codebook, metric: Metric::SquaredL2, mixture: None })
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>) -> Result<Self> {
         let vq = Self::new(parts.codebooks(1)?.remove(0))?;
+        let metric = match parts.optional_setting::<Value>(METRIC.name)? {
+            Some(_) => trained_by(&parts.word(&METRIC)?).unwrap_or_default(),
+            None => Metric::SquaredL2,
+        };
+        let vq = vq.with_metric(metric)?;
         let Some(weights) = parts.optional_tensor(WEIGHTS)? else { return Ok(vq) };
         let variances = parts.tensor(VARIANCES)?;
         let (k, d) = vq.codebook.dim();
@@ -173,7 +181,7 @@ impl Vq {
     }
 
     /// A quantizer with this codebook (k, d) for vectors that are scaled while they are encoded: by the
-    /// [scale](crate::train::Clustering::scale) that k-means has found.
+    /// [scale](crate::train::Clustering::scale) that k-means has found, and with its meaning of "nearest".
     ///
     /// ```
     /// use wgvq::train::KMeans;
@@ -181,7 +189,7 @@ impl Vq {
     /// let engine = wgvq::Engine::cpu();
     /// let x = ndarray::array![[1e-25_f32], [3e-25], [8e-25], [9e-25]];
     /// let found = KMeans::new(2).fit(&engine, &x)?;
-    /// let vq = wgvq::Vq::at_scale(found.codebook, found.scale)?;
+    /// let vq = wgvq::Vq::at_scale(found.codebook, found.scale, found.metric)?;
     /// let codes = vq.encode(&engine, &x)?;
     /// assert_eq!(codes.view()[[0, 0]], codes.view()[[1, 0]]);
     /// assert_ne!(codes.view()[[1, 0]], codes.view()[[2, 0]]);
@@ -190,10 +198,10 @@ impl Vq {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn at_scale(mut codebook: Array2<f32>, scale: Scale) -> Result<Box<dyn Quantizer>> {
+    /// As [`new`](Self::new) and [`with_metric`](Self::with_metric).
+    pub fn at_scale(mut codebook: Array2<f32>, scale: Scale, metric: Metric) -> Result<Box<dyn Quantizer>> {
         scale.apply(&mut codebook);
-        Ok(scaled(Box::new(Self::new(codebook)?), scale))
+        Ok(scaled(Box::new(Self::new(codebook)?.with_metric(metric)?), scale))
     }
 
     /// The means of a mixture as codewords: a vector becomes the number of the nearest one, and the mixture stays at hand.
@@ -214,6 +222,33 @@ impl Vq {
     /// Says how to train one.
     pub fn builder() -> VqBuilder {
         VqBuilder::default()
+    }
+
+    /// The same codebook with another meaning of "nearest" ([`KMeans::metric`]). What codes stand for stays as it is, and so
+    /// do the distances that encoding reports, which are squared.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::metrics::Metric;
+    /// use wgvq::{Quantizer, Vq};
+    /// let engine = wgvq::Engine::cpu();
+    /// let (codebook, x) = (array![[3.0_f32, 0.0], [2.0, 2.0]], array![[0.0_f32, 0.0]]);
+    /// let vq = Vq::new(codebook)?;
+    /// assert_eq!(vq.encode(&engine, &x)?.view(), array![[1]]);
+    /// assert_eq!(vq.with_metric(Metric::L1)?.encode(&engine, &x)?.view(), array![[0]]);
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a metric that codebooks are not trained by.
+    pub fn with_metric(self, metric: Metric) -> Result<Self> {
+        METRIC.check(&json!(metric.to_string()), Spelling::Key)?;
+        Ok(Self { metric, ..self })
+    }
+
+    /// What "nearest" means.
+    pub fn metric(&self) -> Metric {
+        self.metric
     }
 
     /// The codewords, (k, d).
@@ -273,7 +308,7 @@ impl VqBuilder {
     /// As [`KMeans::fit`].
     pub fn fit(self, engine: &Engine, x: &dyn Vectors) -> Result<Vq> {
         let trainer = self.trainer.unwrap_or_else(|| KMeans::new(self.k)).k(self.k).seed(self.seed);
-        Vq::new(trainer.fit(engine, x)?.codebook)
+        Vq::new(trainer.fit(engine, x)?.codebook)?.with_metric(trainer.metric_of_codewords())
     }
 }
 
@@ -297,8 +332,13 @@ impl Quantizer for Vq {
         tensors
     }
 
+    fn settings(&self) -> Map<String, Value> {
+        let metric = (self.metric != Metric::SquaredL2).then(|| json!(self.metric.to_string()));
+        metric.map(|metric| (METRIC.name.into(), metric)).into_iter().collect()
+    }
+
     fn prepare_with(&self, engine: &Engine, _: &Settings) -> Result<Box<dyn Coder>> {
-        Ok(Box::new(VqCoder { codebook: Codebook::new(engine, self.codebook.view(), Metric::SquaredL2)? }))
+        Ok(Box::new(VqCoder { codebook: Codebook::new(engine, self.codebook.view(), self.metric)? }))
     }
 }
 
@@ -306,9 +346,15 @@ struct VqCoder {
     codebook: Codebook,
 }
 
+impl VqCoder {
+    fn is_squared(&self) -> bool {
+        self.codebook.metric() == Metric::SquaredL2
+    }
+}
+
 impl Coder for VqCoder {
     fn codebook(&self) -> Option<&Codebook> {
-        Some(&self.codebook)
+        self.is_squared().then_some(&self.codebook)
     }
 
     fn dim(&self) -> usize {
@@ -326,7 +372,13 @@ impl Coder for VqCoder {
         codes: &mut Matrix<u32>,
         distances: &mut Matrix<f32>,
     ) -> Result<()> {
-        recorder.assign(x, &self.codebook, codes, distances)
+        recorder.assign(x, &self.codebook, codes, distances)?;
+        if self.is_squared() {
+            return Ok(());
+        }
+        let mut decoded = recorder.engine().uninitialized(x.rows(), x.cols())?;
+        recorder.gather(self.codebook.codewords(), codes, &mut decoded)?;
+        recorder.row_distances(x, &decoded, distances)
     }
 
     fn record_decode(

@@ -37,7 +37,7 @@ impl<'a> Flat<'a> {
 /// Rows that tell how large vectors are before they are read.
 const FIRST: usize = 4096;
 
-/// Exact search by squared distance or inner product, of vectors that are scaled so that their squares are within f32.
+/// Exact search by a sum over the dimensions, of vectors that are scaled so that their squares are within f32.
 pub(super) fn scaled(
     engine: &Engine,
     metric: Metric,
@@ -50,7 +50,7 @@ pub(super) fn scaled(
     };
     // A smaller exponent is for larger vectors.
     let scale = first(base)?.min(first(queries)?);
-    let flat = Flat::new(engine, metric, base, scale, scale.unit());
+    let flat = Flat::new(engine, metric, base, scale, scale.unit_of(metric.power()));
     let scaled = ScaledVectors::new(queries, scale);
     let Search { k, memory, mut watch } = search;
     let found = scan::run(&flat, engine, &scaled, Search { k, memory, watch: Box::new(&mut watch) })?;
@@ -60,7 +60,7 @@ pub(super) fn scaled(
     if better <= scale {
         return Ok(found);
     }
-    let flat = Flat::new(engine, metric, base, better, better.unit());
+    let flat = Flat::new(engine, metric, base, better, better.unit_of(metric.power()));
     scan::run(&flat, engine, &ScaledVectors::new(queries, better), Search { k, memory, watch })
 }
 

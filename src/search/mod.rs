@@ -18,13 +18,14 @@
 //! let vq = Vq::builder().k(50).fit(&engine, &base)?;
 //! let codes = vq.encode(&engine, &base)?;
 //! let read = |rows| Ok(codes.rows(rows).to_owned());
-//! let found = Search::nearest(100).codes(&engine, &vq, codes.len(), read, &queries)?;
+//! let found = Search::nearest(100).codes(&engine, Metric::SquaredL2, &vq, codes.len(), read, &queries)?;
 //! println!("recall@10 {}", recall(found.ids.view(), truth.ids.view(), 10)?);
 //! # Ok(())
 //! # }
 //! ```
 
 mod coded;
+mod decoded;
 mod flat;
 mod recall;
 mod scan;
@@ -142,20 +143,22 @@ impl<'a> Search<'a> {
         flat::scaled(engine, metric, base, queries, self)
     }
 
-    /// The neighbours of `queries` (q, d) among what the `n` codes of `quantizer` stand for, by squared L2 distance.
+    /// The neighbours of `queries` (q, d) among what the `n` codes of `quantizer` stand for, by any metric.
     /// `read` gives the codes of any range of rows, (rows, m).
     ///
-    /// Every code is looked at. If no two codebooks are of the same dimension, a distance is the sum of m entries of a
-    /// table of ‖q − c‖²; else ‖q‖² + ‖y‖² plus m entries of a table of −2 q·c, about the mean of all y. Vectors of a
-    /// quantizer without codebooks are decoded and compared.
+    /// Every code is looked at. If no two codebooks are of the same dimension, a squared distance is the sum of m entries of
+    /// a table of ‖q − c‖²; else ‖q‖² + ‖y‖² plus m entries of a table of −2 q·c, about the mean of all y. An inner product
+    /// is the sum of m entries of a table. By other metrics, and for quantizers without codebooks, vectors are decoded and
+    /// compared.
     ///
     /// ```
+    /// use wgvq::metrics::Metric;
     /// use wgvq::search::Search;
     /// let vq = wgvq::Vq::new(ndarray::array![[0.0_f32, 0.0], [3.0, 4.0]])?;
     /// let codes = ndarray::array![[1], [0], [1]];
     /// let read = |rows: std::ops::Range<usize>| Ok(codes.slice(ndarray::s![rows, ..]).to_owned());
     /// let queries = ndarray::array![[0.0_f32, 4.0]];
-    /// let found = Search::nearest(2).codes(&wgvq::Engine::cpu(), &vq, 3, read, &queries)?;
+    /// let found = Search::nearest(2).codes(&wgvq::Engine::cpu(), Metric::SquaredL2, &vq, 3, read, &queries)?;
     /// assert_eq!((found.ids, found.distances), (ndarray::array![[0, 2]], ndarray::array![[9.0, 9.0]]));
     /// # Ok::<(), wgvq::Error>(())
     /// ```
@@ -166,13 +169,14 @@ impl<'a> Search<'a> {
     pub fn codes(
         self,
         engine: &Engine,
+        metric: Metric,
         quantizer: &dyn Quantizer,
         n: usize,
         read: impl Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync,
         queries: &dyn Vectors,
     ) -> Result<Neighbours> {
         same_dimension("decoded vectors", quantizer.dim(), queries)?;
-        self.among(&CodedVectors::new(engine, quantizer, n, read)?, queries)
+        self.among(&CodedVectors::new(engine, metric, quantizer, n, read)?, queries)
     }
 
     /// The same among codes that have been made ready before.

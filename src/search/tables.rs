@@ -5,6 +5,8 @@
 //! y is a sum of codewords and `‖q − y‖² = ‖q‖² − 2 Σ q·c + ‖y‖²`: the tables hold `−2 q·c`, every candidate starts at
 //! its own `‖y‖²`, and `‖q‖²`, the same for all, is added to the distances at the end. All of that is about the mean of
 //! the sums, so that it does not cancel where the data lie far from the origin.
+//!
+//! The inner product of q and y is q·(the mean of the sums) and a sum over the codewords of `q·c`, about that mean.
 
 use std::ops::Range;
 
@@ -55,9 +57,13 @@ pub(super) struct Tables<'a, R> {
     /// What codebooks and decoded vectors are multiplied with.
     scale: Scale,
     kind: Kind,
+    /// What a score, to which what is common to a query has been added, is multiplied with to be a distance.
+    unit: f64,
 }
 
 enum Kind {
+    /// Inner products: the mean of what codes stand for, (d), as vectors come, scaled.
+    Products { mean: Array1<f64> },
     /// No two codebooks are of the same dimension; `free` are the dimensions of none.
     Disjoint { free: Vec<usize> },
     /// Codewords add up.
@@ -71,11 +77,18 @@ enum Kind {
 }
 
 impl<'a, R> Tables<'a, R> {
-    pub fn new(engine: &'a Engine, quantizer: &dyn Quantizer, codes: CodeRows<R>) -> Result<Self> {
+    /// Tables for squared distances or inner products.
+    pub fn new(
+        engine: &'a Engine,
+        metric: Metric,
+        quantizer: &dyn Quantizer,
+        codes: CodeRows<R>,
+    ) -> Result<Self> {
         let (columns, codebooks) = (quantizer.columns(), quantizer.codebooks());
         let mut covering = vec![0; quantizer.dim()];
         columns.iter().for_each(|columns| covering[columns.clone()].iter_mut().for_each(|count| *count += 1));
-        let disjoint = covering.iter().all(|&count| count <= 1);
+        let products = metric == Metric::InnerProduct;
+        let disjoint = !products && covering.iter().all(|&count| count <= 1);
         let turn = quantizer.rotation().map(|rotation| rotation.t().mapv(f64::from));
         let scale = quantizer.scale();
         let scaled = |array: &Array2<f32>| array.mapv(|value| f64::from(value) * f64::from(scale.factor()));
@@ -98,17 +111,20 @@ impl<'a, R> Tables<'a, R> {
             };
             parts.push((codewords, place));
         }
-        let kind = if disjoint {
+        // The mean of what codes stand for, before the rotation.
+        let origin = || {
+            let mut origin = turn.as_ref().map_or_else(|| mean.clone(), |turn| turn.dot(&mean));
+            offset.iter().for_each(|offset| origin += &offset.row(0));
+            origin
+        };
+        let kind = if products {
+            Kind::Products { mean: origin() }
+        } else if disjoint {
             let free = covering.iter().enumerate().filter(|(_, count)| **count == 0);
             Kind::Disjoint { free: free.map(|(column, _)| column).collect() }
         } else {
-            let mut origin = match &turn {
-                Some(turn) => turn.dot(&mean),
-                None => mean.clone(),
-            };
-            offset.iter().for_each(|offset| origin += &offset.row(0));
             let mut recorder = engine.recorder();
-            let origin = origin.mapv(|value| value as f32).insert_axis(Axis(0));
+            let origin = origin().mapv(|value| value as f32).insert_axis(Axis(0));
             let origin = codebook_of(&mut recorder, origin.view(), Metric::SquaredL2)?;
             recorder.submit()?;
             Kind::Overlapping { coder: quantizer.prepare(engine)?, mean, origin: Box::new(origin) }
@@ -124,13 +140,15 @@ impl<'a, R> Tables<'a, R> {
             offset,
             scale,
             kind,
+            // Tables of products have twice the products, with the other sign.
+            unit: if products { 0.5 * scale.unit() } else { scale.unit() },
         })
     }
 
     /// The queries as the codebooks see them: rotated, and about the mean. Computed in f64, where each is rounded once.
     fn transformed(&self, queries: ArrayView2<f32>) -> Array2<f32> {
         let mut transformed = queries.mapv(f64::from);
-        if let Some(offset) = &self.offset {
+        if let (Some(offset), false) = (&self.offset, matches!(self.kind, Kind::Products { .. })) {
             transformed -= offset;
         }
         if let Some(turn) = &self.turn {
@@ -143,11 +161,14 @@ impl<'a, R> Tables<'a, R> {
     }
 
     /// What a query's distances have in common.
-    fn common(&self, transformed: &Array2<f32>) -> Vec<f32> {
+    fn common(&self, queries: ArrayView2<f32>, transformed: &Array2<f32>) -> Vec<f32> {
+        if let Kind::Products { mean } = &self.kind {
+            return queries.mapv(f64::from).dot(mean).mapv(|product| (-2.0 * product) as f32).to_vec();
+        }
         let square = |value: &f32| f64::from(*value) * f64::from(*value);
         let of = |query: ndarray::ArrayView1<f32>| match &self.kind {
             Kind::Disjoint { free } => free.iter().map(|&column| square(&query[column])).sum::<f64>() as f32,
-            Kind::Overlapping { .. } => query.iter().map(square).sum::<f64>() as f32,
+            _ => query.iter().map(square).sum::<f64>() as f32,
         };
         transformed.outer_iter().map(of).collect()
     }
@@ -186,7 +207,7 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
 
     fn bytes(&self) -> usize {
         let decoded = match &self.kind {
-            Kind::Disjoint { .. } => 0,
+            Kind::Disjoint { .. } | Kind::Products { .. } => 0,
             Kind::Overlapping { coder, .. } => 2 * 4 * coder.dim(),
         };
         decoded + self.codes.bytes()
@@ -232,15 +253,16 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
         let transformed = self.transformed(queries);
         let term = match &self.kind {
             Kind::Disjoint { .. } => Term::SquaredDifference,
-            Kind::Overlapping { .. } => Term::Product,
+            Kind::Overlapping { .. } | Kind::Products { .. } => Term::Product,
         };
         let groups = transformed.nrows().div_ceil(LANES);
         let mut tables = self.engine.uninitialized(groups * self.entries, LANES)?;
+        let common = self.common(queries, &transformed);
         let queries = self.engine.upload(transformed.view())?;
         for (codewords, place) in &self.codebooks {
             recorder.lut_build(&queries, codewords, term, *place, &mut tables)?;
         }
-        Ok(Probes { tables, common: self.common(&transformed) })
+        Ok(Probes { tables, common })
     }
 
     fn score(
@@ -261,10 +283,15 @@ impl<R: Fn(Range<usize>) -> Result<Array2<u32>> + Send + Sync> Candidates for Ta
         self.scale
     }
 
+    fn unit(&self) -> f64 {
+        self.unit
+    }
+
     fn distances(&self, probes: &Probes, scores: &mut Array2<f32>) {
+        let least = if matches!(self.kind, Kind::Products { .. }) { f32::NEG_INFINITY } else { 0.0 };
         for (mut row, common) in scores.outer_iter_mut().zip(&probes.common) {
             // The overlapping ones cancel: what is 0 may come out a little below.
-            row.mapv_inplace(|score| (score + common).max(0.0));
+            row.mapv_inplace(|score| (score + common).max(least));
         }
     }
 }

@@ -131,7 +131,14 @@ fn search(
     memory: u64,
 ) -> Result<Neighbours> {
     let read = |rows: Range<usize>| Ok(codes.slice(s![rows, ..]).to_owned());
-    Search::nearest(k).memory(memory).codes(engine, quantizer, codes.nrows(), read, queries)
+    Search::nearest(k).memory(memory).codes(
+        engine,
+        Metric::SquaredL2,
+        quantizer,
+        codes.nrows(),
+        read,
+        queries,
+    )
 }
 
 /// Whether the p-th of a query's neighbours, for every p, is no farther than the p-th nearest candidate but for `bound`,
@@ -231,6 +238,38 @@ fn codes_are_found_as_by_brute_force() {
                 let found = search(&engine, &quantizer, &codes, &queries, k, 1 << 30).unwrap();
                 eprintln!("{name}, k {k} on {}", engine.name());
                 check_codes(&quantizer, &codes, &queries, &found);
+            }
+        }
+    }
+}
+
+/// By every metric a search of codes is a search of what they stand for.
+#[test]
+fn other_metrics_find_what_they_find_among_the_decoded() {
+    for engine in engines() {
+        let mut rng = Rng::new(9, 0);
+        for (name, quantizer) in layouts(&mut rng, 0.0) {
+            let codes = quantizer.codes(&mut rng, 300);
+            let queries = normals(&mut rng, 20, 20, 0.5);
+            let decoded = quantizer.decoded(&codes);
+            let rounded = decoded.mapv(|value| value as f32);
+            let read = |rows: Range<usize>| Ok(codes.slice(s![rows, ..]).to_owned());
+            for metric in [Metric::InnerProduct, Metric::Cosine, Metric::L1, Metric::Power(3)] {
+                let found =
+                    Search::nearest(9).codes(&engine, metric, &quantizer, 300, read, &queries).unwrap();
+                eprintln!("{name}, {metric} on {}", engine.name());
+                let distance = |query: usize, id: usize| metric.distance(queries.row(query), rounded.row(id));
+                // A sum of at most d + m + 8 roundings, each of at most the sum of all magnitudes: for the inner product
+                // that of about 25 of 1 · 2, below 200; for the others, whose terms are not negative, of the distance.
+                let bound = |query: usize, id: usize| {
+                    let size = match metric {
+                        Metric::InnerProduct => 200.0,
+                        Metric::Cosine => 2.0,
+                        _ => distance(query, id),
+                    };
+                    40.0 * U * size.max(1.0) * 8.0
+                };
+                check(&found, distance, 300, bound);
             }
         }
     }

@@ -55,6 +55,7 @@ pub(crate) mod running;
 mod scalar_decode;
 mod scalar_encode;
 mod scan;
+mod segment_center;
 mod segment_mean;
 mod soft_slopes;
 mod soft_weights;
@@ -128,6 +129,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::scalar_decode::SHADER, check: scalar_decode::check },
     Kernel { shader: &kernels::scalar_encode::SHADER, check: scalar_encode::check },
     Kernel { shader: &kernels::scan::SHADER, check: scan::check },
+    Kernel { shader: &kernels::segment_center::SHADER, check: segment_center::check },
     Kernel { shader: &kernels::segment_mean::SHADER, check: segment_mean::check },
     Kernel { shader: &kernels::soft_slopes::SHADER, check: soft_slopes::check },
     Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },

@@ -115,14 +115,20 @@ pub(super) struct Evolved {
 }
 
 /// Lets codebooks of `k` codewords evolve on `data`.
-pub(super) fn evolve(settings: &Evolution, data: &Training, k: usize, seed: u64) -> Result<Evolved> {
+pub(super) fn evolve(
+    settings: &Evolution,
+    data: &Training,
+    k: usize,
+    metric: Metric,
+    seed: u64,
+) -> Result<Evolved> {
     settings.check()?;
     let mut rng = Rng::new(seed, DRAW);
     let judges = data.subset(&rng.distinct(JUDGES.saturating_mul(k), data.x.rows()))?;
     let mut population: Vec<Array2<f32>> = (0..settings.population)
         .map(|_| data.subset(&rng.distinct(k, data.x.rows()))?.x.download())
         .collect::<Result<_>>()?;
-    let mut court = Court::new(&judges, &population)?;
+    let mut court = Court::new(&judges, &population, metric)?;
     let mut errors = court.judge(&population)?;
     let best = population[best_of(&errors)].clone();
     for codebook in &mut population {
@@ -181,12 +187,12 @@ struct Court<'a> {
 }
 
 impl<'a> Court<'a> {
-    fn new(judges: &'a Training, population: &[Array2<f32>]) -> Result<Self> {
+    fn new(judges: &'a Training, population: &[Array2<f32>], metric: Metric) -> Result<Self> {
         let engine = judges.x.engine();
         let rows = judges.x.rows();
         let codebook = |codewords: &Array2<f32>| {
             let (k, d) = codewords.dim();
-            Codebook::from_matrix(engine.uninitialized(k, d)?, Metric::SquaredL2)
+            Codebook::from_matrix(engine.uninitialized(k, d)?, metric)
         };
         Ok(Self {
             judges,
@@ -276,7 +282,7 @@ mod tests {
     fn the_best_never_gets_worse_and_ends_better() {
         for engine in engines() {
             let data = training(&engine, normals(2000, 6, 1), None);
-            let found = evolve(&Evolution::new(), &data, 24, 7).unwrap();
+            let found = evolve(&Evolution::new(), &data, 24, Metric::SquaredL2, 7).unwrap();
             assert_eq!(found.history.len(), 16);
             assert!(found.history.windows(2).all(|pair| pair[1] <= pair[0]), "{:?}", found.history);
             // The judges are 768 of the 2000 vectors; the last error is that of the codebook that came out.
@@ -284,7 +290,10 @@ mod tests {
             assert!(last < 0.95 * first, "on {engine:?}: {first} to {last}");
             let judges = data.subset(&Rng::new(7, DRAW).distinct(768, 2000)).unwrap();
             let codebook = [found.codebook];
-            assert_eq!(Court::new(&judges, &codebook).unwrap().judge(&codebook).unwrap(), [last]);
+            assert_eq!(
+                Court::new(&judges, &codebook, Metric::SquaredL2).unwrap().judge(&codebook).unwrap(),
+                [last]
+            );
         }
     }
 
@@ -328,7 +337,7 @@ mod tests {
         x.outer_iter_mut().skip(1).step_by(2).for_each(|mut row| row += 100.0);
         let weights = (0..400).map(|row| if row % 2 == 1 { 1.0 } else { 1e-6 }).collect();
         let data = training(&Engine::cpu(), x, Some(weights));
-        let found = evolve(&Evolution::new(), &data, 8, 1).unwrap();
+        let found = evolve(&Evolution::new(), &data, 8, Metric::SquaredL2, 1).unwrap();
         let near = found.codebook.outer_iter().filter(|row| row[0] > 90.0).count();
         assert!(near >= 4, "{near} of 8");
         assert!(found.history[15] < found.history[0]);
@@ -340,7 +349,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let data = training(&Engine::cpu(), normals(3000, 7, 8), None);
-                evolve(&Evolution::new().crossover(0.9), &data, 33, seed).unwrap().codebook
+                evolve(&Evolution::new().crossover(0.9), &data, 33, Metric::SquaredL2, seed).unwrap().codebook
             })
         };
         assert_eq!(run(1, 5), run(3, 5));
@@ -356,7 +365,7 @@ mod tests {
             (Evolution::new().weight(f32::NAN), "weight of NaN"),
             (Evolution::new().crossover(1.5), "rate of 1.5"),
         ] {
-            let error = evolve(&settings, &data, 2, 0).err().expect(part);
+            let error = evolve(&settings, &data, 2, Metric::SquaredL2, 0).err().expect(part);
             assert!(error.to_string().contains(part), "{error}");
         }
     }

@@ -21,7 +21,7 @@ pub enum Init {
     /// Different vectors, each equally likely (Forgy's way).
     Random,
     /// k-means++ (Arthur and Vassilvitskii, SODA 2007): one vector after another, drawn in proportion to its
-    /// squared distance to those before; each time the best of ⌈2 + ln k⌉ draws.
+    /// (squared) distance to those before; each time the best of ⌈2 + ln k⌉ draws.
     PlusPlus,
     /// k-means‖ (Bahmani et al., VLDB 2012): five rounds that draw about 2k vectors each, then k-means++ among
     /// those, weighted. For large k.
@@ -40,15 +40,21 @@ const ROUNDS: u64 = 5;
 const OVERSAMPLING: f64 = 2.0;
 
 /// The first codewords, (k, d), on the device.
-pub(super) fn start(init: &Init, data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+pub(super) fn start(
+    init: &Init,
+    data: &Training,
+    k: usize,
+    metric: Metric,
+    seed: u64,
+) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     match init {
-        Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, seed),
+        Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, metric, seed),
         Init::Auto | Init::Random => random(data, k, seed),
-        Init::PlusPlus => plus_plus(data, k, seed),
-        Init::Parallel => parallel(data, k, seed),
+        Init::PlusPlus => plus_plus(data, k, metric, seed),
+        Init::Parallel => parallel(data, k, metric, seed),
         Init::Evolution(settings) => {
-            let found = evolve(settings, data, k, seed)?;
+            let found = evolve(settings, data, k, metric, seed)?;
             log::debug!("mean squared errors over the generations: {:?}", found.history);
             engine.upload(found.codebook.view())
         }
@@ -77,14 +83,14 @@ fn pick(x: &Matrix<f32>, rows: &[usize]) -> Result<Matrix<f32>> {
     Ok(picked)
 }
 
-fn plus_plus(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+fn plus_plus(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     let (n, d) = data.x.shape();
     let candidates = 2 + (k as f64).ln().ceil() as usize;
     let mut codebook = Array2::<f32>::zeros((k, d));
-    // Squared distances to the nearest codeword so far; all alike before there is one.
+    // Distances to the nearest codeword so far; all alike before there is one.
     let mut nearest = engine.upload(Array2::from_elem((n, 1), 1.0_f32).view())?;
-    let mut costs = Costs::new(engine, n, candidates)?;
+    let mut costs = Costs::new(engine, n, candidates, metric)?;
     for step in 0..k {
         let draws = if step == 0 { 1 } else { candidates };
         let mut recorder = engine.recorder();
@@ -98,13 +104,14 @@ fn plus_plus(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
         let best = if step == 0 { 0 } else { costs.best(data, &drawn, &nearest)? };
         let chosen = drawn.slice(s![best..best + 1, ..]);
         codebook.row_mut(step).assign(&chosen.row(0));
-        nearest = distances_to(data, chosen, (step > 0).then_some(&nearest))?;
+        nearest = distances_to(data, chosen, metric, (step > 0).then_some(&nearest))?;
     }
     engine.upload(codebook.view())
 }
 
 /// Scratch for the distances from every vector to a few candidates.
 struct Costs {
+    metric: Metric,
     distances: Matrix<f32>,
     /// One segment that holds every row, for means over columns.
     everything: Matrix<u32>,
@@ -112,8 +119,9 @@ struct Costs {
 }
 
 impl Costs {
-    fn new(engine: &Engine, n: usize, candidates: usize) -> Result<Self> {
+    fn new(engine: &Engine, n: usize, candidates: usize, metric: Metric) -> Result<Self> {
         Ok(Self {
+            metric,
             distances: engine.uninitialized(n, candidates)?,
             everything: engine.upload(Array2::from_shape_fn((n, 1), |(row, _)| row as u32).view())?,
             bounds: engine.upload(ndarray::array![[0], [n as u32]].view())?,
@@ -124,7 +132,7 @@ impl Costs {
     /// codeword, candidate included.
     fn best(&mut self, data: &Training, drawn: &Array2<f32>, nearest: &Matrix<f32>) -> Result<usize> {
         let engine = data.x.engine();
-        let candidates = Codebook::new(engine, drawn.view(), Metric::SquaredL2)?;
+        let candidates = Codebook::new(engine, drawn.view(), self.metric)?;
         let mut recorder = engine.recorder();
         recorder.distance_matrix(&data.x, &candidates, &mut self.distances)?;
         recorder.update(Op::Min, &mut self.distances, nearest)?;
@@ -150,10 +158,11 @@ impl Costs {
 fn distances_to(
     data: &Training,
     chosen: ArrayView2<f32>,
+    metric: Metric,
     before: Option<&Matrix<f32>>,
 ) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
-    let codeword = Codebook::new(engine, chosen, Metric::SquaredL2)?;
+    let codeword = Codebook::new(engine, chosen, metric)?;
     let mut nearest = engine.uninitialized(data.x.rows(), 1)?;
     let mut recorder = engine.recorder();
     recorder.distance_matrix(&data.x, &codeword, &mut nearest)?;
@@ -172,7 +181,15 @@ impl Training {
             Some(weights) => weights.download()?.iter().map(|&weight| f64::from(weight)).sum(),
             None => rows.len() as f64,
         };
-        Ok(Self { x: pick(&self.x, rows)?, weights, total, variance: None, unit: self.unit })
+        Ok(Self {
+            x: pick(&self.x, rows)?,
+            weights,
+            total,
+            variance: None,
+            unit: self.unit,
+            unit_of_lengths: self.unit_of_lengths,
+            reach: self.reach,
+        })
     }
 
     /// `values` times the weights, if there are any.
@@ -188,7 +205,7 @@ impl Training {
     }
 }
 
-fn parallel(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
+fn parallel(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     let n = data.x.rows();
     let weights = data.weights.as_ref().map(Matrix::download).transpose()?;
@@ -199,7 +216,7 @@ fn parallel(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
     let mut codes = engine.uninitialized::<u32>(n, 1)?;
     let mut distances = engine.uninitialized::<f32>(n, 1)?;
     let mut assign = |drawn: &Array2<f32>| -> Result<(Array2<u32>, Array2<f32>)> {
-        let codebook = Codebook::new(engine, drawn.view(), Metric::SquaredL2)?;
+        let codebook = Codebook::new(engine, drawn.view(), metric)?;
         let mut recorder = engine.recorder();
         recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
         recorder.submit()?;
@@ -221,12 +238,12 @@ fn parallel(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
     }
     if drawn.nrows() <= k {
         // Fewer distinct vectors than codewords, or nearly: the slower start copes with that.
-        return plus_plus(data, k, seed);
+        return plus_plus(data, k, metric, seed);
     }
     // Each candidate stands for the vectors that are nearest to it.
     let (codes, _) = assign(&drawn)?;
     let mut masses = vec![0.0_f64; drawn.nrows()];
     codes.iter().enumerate().for_each(|(row, &code)| masses[code as usize] += weight(row));
     let masses = masses.into_iter().map(|mass| mass as f32).collect();
-    plus_plus(&Training::upload(engine, drawn, Some(masses), false)?, k, seed)
+    plus_plus(&Training::upload(engine, drawn, Some(masses), false)?, k, metric, seed)
 }

@@ -10,7 +10,7 @@ use super::{Holds, Init, Observer, empty, init, mini_batch, settings};
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;
-use crate::metrics::{self, Metric, Usage};
+use crate::metrics::{self, Aqe, Metric, Usage};
 use crate::ops::Op;
 use crate::rng::Rng;
 use crate::scale::Scale;
@@ -63,6 +63,7 @@ pub struct KMeans {
     sample_per_codeword: Option<usize>,
     most_vectors: usize,
     pub(super) spherical: bool,
+    pub(super) metric: Metric,
     batch: Option<usize>,
     pub(super) seed: u64,
 }
@@ -74,11 +75,18 @@ pub struct Clustering {
     pub codebook: Array2<f32>,
     /// What the vectors were scaled with while they were trained on, and are to be while they are encoded.
     pub scale: Scale,
+    /// What "nearest" means.
+    pub metric: Metric,
     /// The mean over the training vectors of the squared distance to the nearest codeword.
     pub mse: f64,
-    /// The same as a share of the mean squared distance to the mean vector; `None` if that is 0, or if the
-    /// vectors are weighted.
+    /// The mean of the distance by the [metric](KMeans::metric), which the codewords make least: `mse`, if that is the squared
+    /// one.
+    pub mean_distance: f64,
+    /// The same as a share of the mean squared distance to the mean vector; `None` if that is 0, or if the vectors are
+    /// weighted.
     pub relative_mse: Option<f64>,
+    /// The mean over the training vectors of the norms of the errors; `None` if they are weighted.
+    pub aqe: Option<Aqe>,
     /// How many training vectors each codeword is nearest to.
     pub usage: Usage,
     /// The mean squared distance before each iteration (in mini-batch mode, of each batch).
@@ -108,7 +116,8 @@ pub struct Iteration {
     pub number: usize,
     /// Which restart, from 0 on.
     pub restart: usize,
-    /// The mean squared distance to the nearest codeword before the codewords move.
+    /// The mean squared distance to the nearest codeword before the codewords move; of a run by another
+    /// [metric](KMeans::metric), the mean distance.
     pub mse: f64,
 }
 
@@ -125,6 +134,7 @@ impl KMeans {
             sample_per_codeword: Some(settings::SAMPLE.default_count()),
             most_vectors: usize::MAX,
             spherical: false,
+            metric: Metric::SquaredL2,
             batch: None,
             seed: 0,
         }
@@ -189,6 +199,24 @@ impl KMeans {
     /// the nearest codeword is the one of largest cosine.
     pub fn spherical(mut self, spherical: bool) -> Self {
         self.spherical = spherical;
+        self
+    }
+
+    /// What "nearest" means (Section 2.2 of the thesis), and with it where the centre of a cluster is, column by column: the
+    /// mean for [`SquaredL2`](Metric::SquaredL2), which is the default, the median for [`L1`](Metric::L1) (k-medians), and
+    /// what makes Σ |x − c|^m least for [`Power`](Metric::Power).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wgvq::metrics::Metric;
+    /// use wgvq::train::KMeans;
+    /// let x = array![[0.0_f32], [1.0], [14.0]];
+    /// let found = KMeans::new(1).metric(Metric::L1).fit(&wgvq::Engine::cpu(), &x)?;
+    /// assert_eq!((found.codebook[[0, 0]], found.mean_distance as f32), (1.0, 14.0 / 3.0));
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
         self
     }
 
@@ -279,11 +307,11 @@ impl KMeans {
         let settings = self.within(&frame);
         let mut best: Option<Clustering> = None;
         let data = Training::upload(engine, rows, weights, self.spherical)?;
-        let data = if self.spherical { data } else { data.counted_in(&frame) };
+        let data = if self.spherical { data } else { data.counted_in(&frame, self.metric) };
         for restart in 0..self.restarts {
             let found = settings.run(&data, restart, observer)?;
             let stop = found.ended == Ended::Cancelled;
-            if best.as_ref().is_none_or(|best| found.mse < best.mse) {
+            if best.as_ref().is_none_or(|best| found.mean_distance < best.mean_distance) {
                 best = Some(found);
             }
             if stop {
@@ -318,6 +346,11 @@ impl KMeans {
         Clustering { codebook: frame.restore(&found.codebook), scale: frame.scale(), ..found }
     }
 
+    /// What "nearest" means.
+    pub(crate) fn metric_of_codewords(&self) -> Metric {
+        self.metric
+    }
+
     pub(super) fn start(&self) -> &Init {
         &self.init
     }
@@ -341,6 +374,20 @@ impl KMeans {
         }
         if self.sample_per_codeword == Some(0) || self.most_vectors == 0 || self.batch == Some(0) {
             return Err(Error::input("a sample or batch of 0 vectors; at least 1 is needed"));
+        }
+        if !self.metric.trains() {
+            return Err(Error::input(format!(
+                "a codebook is not trained by {}; l2, l1, or m:P with P 1 to {}, such as m:3, can be",
+                self.metric,
+                Metric::MOST_POWER
+            )));
+        }
+        if self.metric != Metric::SquaredL2 && (self.spherical || self.batch.is_some()) {
+            let mode = if self.spherical { "spherical" } else { "mini-batch" };
+            return Err(Error::input(format!(
+                "{mode} k-means is by l2, and the metric is {}; leave one of them out",
+                self.metric
+            )));
         }
         if self.batch.is_some() && self.restarts > 1 {
             return Err(Error::input(
@@ -395,8 +442,8 @@ impl KMeans {
         let engine = data.x.engine();
         let (n, k) = (data.x.rows(), self.k);
         let seed = Rng::new(self.seed, stream::of(stream::START, restart)).bits().into();
-        let start = init::start(&self.init, data, k, seed)?;
-        let mut codebook = Codebook::from_matrix(start, Metric::SquaredL2)?;
+        let start = init::start(&self.init, data, k, self.metric, seed)?;
+        let mut codebook = Codebook::from_matrix(start, self.metric)?;
         let mut codes = engine.uninitialized::<u32>(n, 1)?;
         let mut distances = engine.uninitialized::<f32>(n, 1)?;
         let mut order = engine.uninitialized::<u32>(n, 1)?;
@@ -433,6 +480,18 @@ impl KMeans {
                     codebook.codewords_mut(),
                     &mut mass,
                 )?;
+                if !matches!(self.metric, Metric::SquaredL2 | Metric::Power(2)) {
+                    recorder.segment_center(
+                        &data.x,
+                        &order,
+                        &offsets,
+                        data.weights.as_ref(),
+                        &mass,
+                        self.metric.power(),
+                        data.reach,
+                        codebook.codewords_mut(),
+                    )?;
+                }
                 recorder.reduce_min(&mass, &mut smallest, &mut smallest_at, slot)?;
                 recorder.submit()?;
             }
@@ -473,12 +532,21 @@ impl KMeans {
         let mut counts = engine.uninitialized::<u32>(k, 1)?;
         recorder.histogram(&codes, &mut counts)?;
         recorder.submit()?;
-        let mse = data.mean(last.download()?[[0, 0]])?;
+        let mean_distance = data.mean(last.download()?[[0, 0]])?;
+        let codebook = codebook.codewords().download()?;
+        let mut aqe = Aqe::default();
+        let squares = data.add_errors(&codes, &codebook, &mut aqe)?;
+        let squared_unit = data.unit_of_lengths * data.unit_of_lengths;
+        let is_squared = self.metric == Metric::SquaredL2;
+        let mse = if is_squared { mean_distance } else { squares / data.total * squared_unit };
         Ok(Clustering {
-            codebook: codebook.codewords().download()?,
+            codebook,
+            aqe: data.weights.is_none().then(|| aqe.times(data.unit_of_lengths)),
             scale: Scale::ONE,
+            metric: self.metric,
             mse,
-            relative_mse: data.variance.map(|variance| mse / (variance * data.unit)),
+            mean_distance,
+            relative_mse: data.variance.map(|variance| mse / (variance * squared_unit)),
             usage: Usage::from_counts(counts.download()?.iter().map(|&count| count.into()).collect()),
             history,
             ended,
@@ -510,8 +578,12 @@ pub(super) struct Training {
     pub total: f64,
     /// The mean squared distance of unweighted vectors to their mean, if it is not 0.
     pub variance: Option<f64>,
-    /// What a squared distance between them is multiplied with to be one between the vectors as they came.
+    /// What a distance between them is multiplied with to be one between the vectors as they came.
     pub unit: f64,
+    /// The same for a length.
+    pub unit_of_lengths: f64,
+    /// The largest magnitude of a value.
+    pub reach: f32,
 }
 
 impl Training {
@@ -529,6 +601,7 @@ impl Training {
             )));
         }
         let mut x = engine.upload(rows.view())?;
+        let reach = rows.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
         if spherical {
             let mut unit = engine.uninitialized(x.rows(), x.cols())?;
             let mut recorder = engine.recorder();
@@ -548,12 +621,37 @@ impl Training {
             Some(weights) => Some(engine.upload(ArrayView1::from(&weights[..]).insert_axis(Axis(1)))?),
             None => None,
         };
-        Ok(Self { x, weights, total, variance, unit: 1.0 })
+        Ok(Self { x, weights, total, variance, unit: 1.0, unit_of_lengths: 1.0, reach })
     }
 
     /// The same vectors, which are in `frame`: the figures are of them as they came.
-    fn counted_in(self, frame: &Frame) -> Self {
-        Self { unit: frame.scale().unit(), ..self }
+    fn counted_in(self, frame: &Frame, metric: Metric) -> Self {
+        let unit = |power| frame.scale().unit_of(power);
+        Self { unit: unit(metric.power()), unit_of_lengths: unit(1), ..self }
+    }
+
+    /// Adds the errors that `codes` (n, 1) leave, and returns the (weighted) sum of their squares.
+    pub fn add_errors(&self, codes: &Matrix<u32>, codebook: &Array2<f32>, aqe: &mut Aqe) -> Result<f64> {
+        /// Values that are read back at a time.
+        const VALUES: usize = 1 << 16;
+        let (n, d) = self.x.shape();
+        let mut squares = 0.0;
+        let height = (VALUES / d).max(1);
+        for first in (0..n).step_by(height) {
+            let rows = first..(first + height).min(n);
+            let chosen = codes.download_rows(rows.clone())?;
+            let decoded = Array2::from_shape_fn((rows.len(), d), |(row, column)| {
+                codebook[[chosen[[row, 0]] as usize, column]]
+            });
+            let x = self.x.download_rows(rows.clone())?;
+            let weights = self.weights.as_ref().map(|weights| weights.download_rows(rows)).transpose()?;
+            for (row, (x, decoded)) in x.rows().into_iter().zip(decoded.rows()).enumerate() {
+                let weight = weights.as_ref().map_or(1.0, |weights| f64::from(weights[[row, 0]]));
+                squares += weight * Metric::SquaredL2.distance(x, decoded);
+            }
+            aqe.add(x.view(), decoded.view());
+        }
+        Ok(squares)
     }
 
     /// The mean of a sum over the vectors, which has to be finite.
@@ -562,7 +660,7 @@ impl Training {
             return Ok(f64::from(sum) / self.total * self.unit);
         }
         Err(Error::input(
-            "the sum of the squared distances is over what f32 holds: a few vectors are too far from the others",
+            "the sum of the distances is over what f32 holds: a few vectors are too far from the others",
         ))
     }
 

@@ -9,7 +9,7 @@ use super::{Observer, init};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::kernels::prepare_codebook::Codebook;
-use crate::metrics::{Distortion, Metric, Usage};
+use crate::metrics::{Aqe, Distortion, Metric, Usage};
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::vectors::Vectors;
@@ -44,6 +44,7 @@ pub(super) fn fit(
         settings.start(),
         &sample,
         k,
+        Metric::SquaredL2,
         Rng::new(settings.seed, stream::of(stream::START, 0)).bits().into(),
     )?;
     drop(sample);
@@ -99,12 +100,15 @@ pub(super) fn fit(
     settings.prepare(&mut recorder, &mut codebook)?;
     recorder.submit()?;
     let codebook = codebook.codewords().download()?;
-    let (distortion, usage) = evaluate(engine, x, &codebook, settings.spherical)?;
+    let (distortion, aqe, usage) = evaluate(engine, x, &codebook, settings.spherical)?;
     let found = Clustering {
         codebook,
         scale: Scale::ONE,
+        metric: Metric::SquaredL2,
         mse: distortion.mse() * unit,
+        mean_distance: distortion.mse() * unit,
         relative_mse: distortion.relative_mse(),
+        aqe: Some(aqe.times(unit.sqrt())),
         usage,
         history,
         ended,
@@ -119,8 +123,10 @@ fn evaluate(
     x: &dyn Vectors,
     codebook: &Array2<f32>,
     spherical: bool,
-) -> Result<(Distortion, Usage)> {
+) -> Result<(Distortion, Aqe, Usage)> {
+    let codewords = codebook;
     let codebook = Codebook::new(engine, codebook.view(), Metric::SquaredL2)?;
+    let mut aqe = Aqe::default();
     let mut distortion = Distortion::default();
     let mut usage = Usage::new(codebook.k());
     for first in (0..x.len()).step_by(STRETCH) {
@@ -131,10 +137,11 @@ fn evaluate(
         let mut recorder = engine.recorder();
         recorder.assign(&rows.x, &codebook, &mut codes, &mut distances)?;
         recorder.submit()?;
+        rows.add_errors(&codes, codewords, &mut aqe)?;
         usage.add(codes.download()?);
         distortion.add_errors(rows.x.download()?.view(), distances.download()?.iter().map(|&e| e.into()));
     }
-    Ok((distortion, usage))
+    Ok((distortion, aqe, usage))
 }
 
 /// Rows per stretch of [`evaluate`].

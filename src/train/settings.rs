@@ -1,7 +1,7 @@
 //! The settings of k-means.
 
 use super::{Evolution, Init, KMeans};
-use crate::settings::{DefaultValue, Setting, Settings, Start, Values};
+use crate::settings::{DefaultValue, Setting, Settings, Start, Values, trained_by};
 
 const INIT_HELP: &str = "Where the codewords start: random (vectors), kmeans++, kmeans-parallel (k-means‖), or de, \
                          differential evolution, also with a population, generations, F and Cr of its own: \
@@ -49,6 +49,14 @@ pub(crate) static SAMPLE: Setting = Setting::new(
 pub(crate) static SPHERICAL: Setting =
     Setting::new("spherical", Values::Switch, "Unit-length vectors and codewords (cosine)")
         .by_default(DefaultValue::Off);
+
+pub(crate) static METRIC: Setting = Setting::new(
+    "metric",
+    Values::Metric,
+    "What the nearest codeword is, and with it the centre of its vectors: l2 (means), l1 (medians) or m:P, the sum of \
+     |x - c|^P",
+)
+.by_default(DefaultValue::Word("l2"));
 
 pub(crate) static MINI_BATCH: Setting = Setting::new(
     "mini_batch",
@@ -98,5 +106,6 @@ impl KMeans {
             .tolerance(settings.number(&TOLERANCE))
             .restarts(settings.count(&RESTARTS))
             .spherical(settings.is_on(&SPHERICAL))
+            .metric(settings.word(&METRIC).and_then(trained_by).unwrap_or_default())
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::common::{clustered, engines};
+use wgvq::metrics::Metric;
 use wgvq::ndarray::{Array2, Axis, array, concatenate};
 use wgvq::train::{Ended, Init, Iteration, KMeans};
 use wgvq::{Engine, ErrorKind};
@@ -200,4 +201,73 @@ fn unusable_settings_are_named() {
     assert!(weights(&[1.0; 9]).to_string().contains("9 weights"));
     assert!(weights(&[-1.0; 10]).to_string().contains("row 0"));
     assert!(weights(&[0.0; 10]).to_string().contains("positive weight"));
+}
+
+/// The least sum of distances to `k` codewords of `sorted` numbers: every way to cut them into runs is tried, as the best
+/// clusters of a line are runs, and every one of `points` as the codeword of each.
+fn best_on_a_line(sorted: &[f32], k: usize, metric: Metric, points: &[f32]) -> f64 {
+    if k == 0 || sorted.is_empty() {
+        return if sorted.is_empty() { 0.0 } else { f64::INFINITY };
+    }
+    let cost = |run: &[f32]| {
+        let of = |point: &f32| {
+            let distance = |x: &f32| metric.distance(array![*x].view(), array![*point].view());
+            run.iter().map(distance).sum::<f64>()
+        };
+        points.iter().map(of).fold(f64::INFINITY, f64::min)
+    };
+    let first = |end: usize| cost(&sorted[..end]) + best_on_a_line(&sorted[end..], k - 1, metric, points);
+    (1..=sorted.len()).map(first).fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+fn centres_by_other_metrics_are_those_of_enumeration_on_a_line() {
+    let sorted = [0.0_f32, 1.0, 1.5, 7.0, 8.0, 8.25, 20.0, 21.0, 30.0];
+    let x = Array2::from_shape_fn((sorted.len(), 1), |(row, _)| sorted[row * 4 % 9]);
+    // Medians are among the numbers; others are within 2^-9 of one of these points, and the sum, which is flat about its
+    // least, within a share of some 1e-5.
+    let fine: Vec<f32> = (0..=30 * 256).map(|step| step as f32 / 256.0).collect();
+    for engine in engines() {
+        for (metric, points, slack) in [(Metric::L1, &sorted[..], 1e-6), (Metric::Power(3), &fine[..], 1e-4)]
+        {
+            let found = KMeans::new(3).metric(metric).restarts(40).fit(&engine, &x).unwrap();
+            let best = best_on_a_line(&sorted, 3, metric, points) / sorted.len() as f64;
+            assert!(
+                (found.mean_distance / best - 1.0).abs() < slack,
+                "{metric} on {engine:?}: {} and {best}",
+                found.mean_distance
+            );
+            assert!(found.mse > 0.0 && found.relative_mse.unwrap() < 0.1);
+        }
+    }
+}
+
+#[test]
+fn sums_of_other_metrics_never_increase_either() {
+    let x = clustered(2000, 5, 20, 1);
+    for engine in engines() {
+        for metric in [Metric::L1, Metric::Power(2), Metric::Power(4)] {
+            for init in [Init::Random, Init::Parallel] {
+                let trainer = KMeans::new(30).metric(metric).init(init.clone()).tolerance(0.0);
+                let found = trainer.fit(&engine, &x).unwrap();
+                for pair in found.history.windows(2) {
+                    assert!(
+                        pair[1] <= pair[0] * (1.0 + ROUNDING),
+                        "{metric}, {init:?} on {engine:?}: {:?}",
+                        found.history
+                    );
+                }
+                assert_eq!(found.usage.dead(), 0, "{metric}, {init:?} on {engine:?}");
+            }
+        }
+        // Squares are squares.
+        let squared = KMeans::new(30).fit(&engine, &x).unwrap();
+        let second = KMeans::new(30).metric(Metric::Power(2)).fit(&engine, &x).unwrap();
+        assert!((squared.mse / second.mse - 1.0).abs() < 0.05, "{} and {}", squared.mse, second.mse);
+        // The share of the outlier in a median is nothing.
+        let mut far = x.clone();
+        far[[7, 2]] = 1e4;
+        let near = |x: &Array2<f32>| KMeans::new(1).metric(Metric::L1).fit(&engine, x).unwrap().codebook;
+        assert!((near(&far) - near(&x)).iter().all(|move_| move_.abs() < 0.1));
+    }
 }

@@ -198,7 +198,8 @@ fn its_codes_are_searched_by_what_they_decode_to() {
         let codes = tree.encode(&engine, &base).unwrap();
         let back = tree.decode(&engine, &codes).unwrap();
         let read = |rows| Ok(codes.rows(rows).to_owned());
-        let found = Search::nearest(9).codes(&engine, &tree, codes.len(), read, &queries).unwrap();
+        let found =
+            Search::nearest(9).codes(&engine, Metric::SquaredL2, &tree, codes.len(), read, &queries).unwrap();
         assert_eq!(found, Search::nearest(9).flat(&engine, Metric::SquaredL2, &back, &queries).unwrap());
     }
 }

@@ -519,6 +519,13 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
         ("RQ2x4 --tree --beam 5", "--beam belongs to RQ"),
         ("TRQ2x4 --refine 3", "--refine belongs to OPQ, RQ"),
+        ("VQ16 --metric m:0", "m:P with P 1 to 16"),
+        ("VQ16 --metric cosine", "must be l2, l1"),
+        ("VQ16 --metric l1 --spherical", "spherical k-means is by l2"),
+        ("VQ16 --metric l1 --mini-batch 100", "mini-batch k-means is by l2"),
+        ("PQ8x4 --metric l1", "--metric belongs to VQ"),
+        ("VQ16 --metric l1 --trainer nsvq", "--metric"),
+        ("VQ16 --metric l1 --trainer em", "--metric is for --trainer kmeans"),
     ] {
         cli.refuse(&format!("train {data} --spec {spec} -o m.safetensors"), part);
     }
@@ -529,6 +536,40 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         "--mini-batch belongs to VQ",
     );
     assert!(!cli.path("m.safetensors").exists());
+}
+
+#[test]
+fn a_codebook_by_another_metric_is_better_by_that_metric() {
+    let cli = Cli::new("cpu");
+    let mut x = crate::common::clustered(800, 4, 5, 3);
+    // Now and then one value is far off, which medians do not care for.
+    x.iter_mut().step_by(37).for_each(|value| *value *= 3.0);
+    cli.write("x.npy", &x);
+    let errors = |metric: &str| {
+        let train = cli
+            .json(&format!("train x.npy --spec VQ1 --sample 0 --metric {metric} -o m.safetensors --force"));
+        let found = cli.json("eval x.npy -m m.safetensors --norms 1,2,3");
+        // Codes that were written are judged as those made on the way are.
+        cli.json("encode x.npy -m m.safetensors -o c.npy --force");
+        let judged = cli.json("eval x.npy -m m.safetensors --codes c.npy --norms 1,2,3");
+        let (of_codes, of) = (judged["mse"].as_f64().unwrap(), found["mse"].as_f64().unwrap());
+        assert!((of_codes / of - 1.0).abs() < 1e-6, "{metric}: {of_codes} and {of}");
+        let of_training = train["aqe"]["l1"].as_f64().unwrap();
+        let aqe = |norm: &str| found["aqe"][norm].as_f64().unwrap();
+        assert!((of_training / aqe("l1") - 1.0).abs() < 1e-6, "{metric}: {of_training} and {}", aqe("l1"));
+        if metric == "l1" {
+            let told = train["mean_distance"].as_f64().unwrap();
+            assert!((told / aqe("l1") - 1.0).abs() < 1e-5, "{told} and {}", aqe("l1"));
+            let of_training = train["mse"].as_f64().unwrap();
+            assert!((of_training / of - 1.0).abs() < 1e-6, "{of_training} and {of}");
+            let model = &cli.json("inspect m.safetensors")["model"];
+            assert_eq!(model["metric"], "l1");
+            assert_eq!(model["training"]["aqe"]["l1"].as_f64().unwrap(), of_training);
+        }
+        (aqe("l1"), of)
+    };
+    let (medians, means) = (errors("l1"), errors("l2"));
+    assert!(medians.0 < means.0 && medians.1 > means.1, "{medians:?} and {means:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn truth_then_search_measures_the_recall() {
         for (key, value) in [("n", 1400), ("dim", 12), ("queries", 100), ("k", 20)] {
             assert_eq!(truth[key], value, "{key}");
         }
-        assert_eq!(truth["metric"], "squared_l2");
+        assert_eq!(truth["metric"], "l2");
         let ids = cli.ids("gt.ivecs");
         let distances = wgvq::io::open(cli.path("gt.fvecs")).unwrap().to_array().unwrap();
         for ((query, ids), distances) in

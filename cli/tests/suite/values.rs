@@ -10,12 +10,14 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 41] = [
+const KINDS: [(&str, &str); 43] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
     ("VQ16", "--init kmeans-parallel"),
     ("VQ16", "--init de"),
+    ("VQ16", "--metric l1"),
+    ("VQ16", "--metric m:3"),
     ("VQ16", "--mini-batch 128 --iters 20"),
     ("VQ8", "--trainer em"),
     ("SQ4", ""),
@@ -210,7 +212,7 @@ fn neighbours_and_order_have_no_units_either() {
         cli.write("x.npy", &x);
         cli.write("q.npy", &x.slice(wgvq::ndarray::s![..20, ..]).mapv(|value| value * 1.25));
         let mut files = Vec::new();
-        for metric in ["l2", "ip", "cosine"] {
+        for metric in ["l2", "l1", "m:3", "ip", "cosine"] {
             cli.json(&format!("truth x.npy q.npy -k 5 --metric {metric} -o t.ivecs --force"));
             files.push(fs::read(cli.path("t.ivecs")).unwrap());
         }
