@@ -18,7 +18,7 @@ use wgvq::{
 use crate::Verdict;
 use crate::args::Common;
 use crate::figures::{Figures, Loss, LossOf, print_json};
-use crate::plots::{self, Labels, Series};
+use crate::plots::{self, Labels, Scales, Series};
 use crate::stdout::say;
 use crate::words::html;
 
@@ -220,7 +220,7 @@ fn write_report(folder: &Path, runs: &[Run], data: &Dataset, engine: &Engine) ->
                 points: vec![(run.figures.bits_per_vector / 8.0, figure(run))],
             })
             .collect();
-        plots::lines(&folder.join(file), true, &labels, &series, None)
+        plots::lines(&folder.join(file), true, &labels, Scales::default(), &series, None)
     };
     let x = "bytes per vector";
     let y = format!("share of the variance lost, {}", LossOf::HeldOut);

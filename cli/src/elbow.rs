@@ -11,7 +11,7 @@ use crate::Verdict;
 use crate::args::{Common, Data, NamedOutputs};
 use crate::figures::{LossOf, print_json};
 use crate::memory::Sample;
-use crate::plots::{self, Labels, Series};
+use crate::plots::{self, Labels, Scales, Series};
 use crate::progress::Progress;
 use crate::settings::KMeansSettings;
 use crate::stdout::say;
@@ -68,7 +68,8 @@ pub fn run(command: &Elbow, common: &Common) -> Result<Verdict> {
         let y = format!("mse, {of}");
         let labels = Labels { title: "Distortion over codebook size", x: "codewords", y: &y };
         let marked = knee.map(|(k, mse)| (k, mse, format!("knee: k = {k}")));
-        plots::lines(path, common.force, &labels, &[Series { name: "k-means".into(), points }], marked)?;
+        let lines = [Series { name: "k-means".into(), points }];
+        plots::lines(path, common.force, &labels, Scales::default(), &lines, marked)?;
     }
     if common.json {
         print_json(&serde_json::json!({

@@ -1,6 +1,7 @@
 //! The `wgvq` command: one file per subcommand.
 
 mod args;
+mod axis;
 mod bench;
 mod codes;
 mod completions;

@@ -8,7 +8,7 @@ use wgvq::{Error, Result};
 
 use crate::args::{Common, NamedOutputs};
 use crate::figures::print_json;
-use crate::plots::{self, Labels, Series};
+use crate::plots::{self, Labels, Scale, Scales, Series};
 use crate::run_log::{self, Point};
 use crate::stdout::say;
 use crate::{Verdict, plot_curve};
@@ -61,16 +61,20 @@ fn training_runs(command: &Plot, common: &Common) -> Result<Verdict> {
         [(name, _)] => format!("training of {name}"),
         runs => format!("{} runs", runs.len()),
     };
-    let loss = |point: &Point| if logarithmic { point.loss.log10() } else { point.loss };
-    let loss_label = if logarithmic { "log10 of the loss of batches" } else { "loss of batches" };
+    let even = Scales::default();
+    let of_losses = if logarithmic { Scales { y: Scale::Decades, ..even } } else { even };
     // One run shows each codebook, several the mean and the total of theirs.
     let perplexity = each_codebook(&runs, |point| &point.perplexity, mean);
     let dead = each_codebook(&runs, |point| &point.dead, |values| values.iter().sum());
     let panels = [
-        (Labels { title: &title, x: "step", y: loss_label }, lines(&runs, |point| Some(loss(point)))),
-        (Labels { title: "", x: "step", y: "perplexity" }, perplexity),
-        (Labels { title: "", x: "step", y: "dead codewords" }, dead),
-        (Labels { title: "", x: "step", y: "learning rate" }, lines(&runs, |point| point.rate)),
+        (
+            Labels { title: &title, x: "step", y: "loss of batches" },
+            of_losses,
+            lines(&runs, |point| Some(point.loss)),
+        ),
+        (Labels { title: "", x: "step", y: "perplexity" }, even, perplexity),
+        (Labels { title: "", x: "step", y: "dead codewords" }, Scales { y: Scale::Counts, ..even }, dead),
+        (Labels { title: "", x: "step", y: "learning rate" }, even, lines(&runs, |point| point.rate)),
     ];
     plots::panels(&output, common.force, &panels)?;
     let last: Vec<_> = runs

@@ -4,9 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use wgvq::{Error, Result, io};
 
+use crate::axis::Axis;
 use crate::words::visible;
 
 /// A line of a chart.
@@ -22,6 +24,24 @@ pub struct Labels<'a> {
     pub y: &'a str,
 }
 
+/// How the values of lines are spread over an axis.
+#[derive(Clone, Copy, Default)]
+pub enum Scale {
+    #[default]
+    Even,
+    /// From 0 on, with whole numbers.
+    Counts,
+    /// By their logarithms; they have to be above 0.
+    Decades,
+}
+
+/// The scales of both axes.
+#[derive(Clone, Copy, Default)]
+pub struct Scales {
+    pub x: Scale,
+    pub y: Scale,
+}
+
 const SIZE: (u32, u32) = (760, 440);
 
 /// The height of one chart of several.
@@ -30,91 +50,186 @@ const PANEL: u32 = 280;
 /// The most lines whose names are shown.
 const MOST_NAMES: usize = 8;
 
-/// A line chart with marked points; `marked` is drawn larger, with its text.
+/// The most points of a line that are marked: few are measurements, many a curve.
+const MOST_MARKED: usize = 30;
+
+/// A line chart; `marked` is drawn larger, with its text.
 pub fn lines(
     path: &Path,
     force: bool,
     labels: &Labels,
+    scales: Scales,
     series: &[Series],
     marked: Option<(f64, f64, String)>,
 ) -> Result<()> {
-    write(path, SIZE, force, |area| {
-        let mut chart = curves(area, labels, series)?;
-        for (number, series) in series.iter().enumerate() {
-            let color = Palette99::pick(number).to_rgba();
-            let points = || series.points.iter().copied();
-            let dots = points().map(|point| Circle::new(point, 3, color.filled()));
-            chart.draw_series(dots).map_err(failed)?;
-        }
+    write(path, page(SIZE.1, series), force, |area| {
+        let (left, right) = area.split_horizontally(SIZE.0);
+        let mut chart = curves(&left, labels, scales, series)?;
         if let Some((x, y, text)) = &marked {
-            let dot = Circle::new((*x, *y), 6, RED.stroke_width(2));
-            let label = Text::new(format!("   {text}"), (*x, *y), ("sans-serif", 16));
+            let dot = Circle::new((*x, *y), 6, color(MARK).stroke_width(2));
+            // Above the lines, most of which fall.
+            let label = EmptyElement::at((*x, *y)) + Text::new(text.clone(), (8, -24), ("sans-serif", 16));
             chart.draw_series([dot]).map_err(failed)?;
             chart.draw_series([label]).map_err(failed)?;
         }
-        name_series(&mut chart, series)
+        name_lines(&right, series)
     })
 }
 
 /// Line charts one above the other. Those without lines are left out.
-pub fn panels(path: &Path, force: bool, panels: &[(Labels, Vec<Series>)]) -> Result<()> {
+pub fn panels(path: &Path, force: bool, panels: &[(Labels, Scales, Vec<Series>)]) -> Result<()> {
     let drawn: Vec<_> =
-        panels.iter().filter(|(_, lines)| lines.iter().any(|l| !l.points.is_empty())).collect();
-    let size = (SIZE.0, PANEL * drawn.len() as u32);
+        panels.iter().filter(|(_, _, lines)| lines.iter().any(|l| !l.points.is_empty())).collect();
+    let all = drawn.iter().map(|(_, _, series)| page(PANEL, series).0);
+    let size = (all.max().unwrap_or(SIZE.0), PANEL * drawn.len() as u32);
     write(path, size, force, |area| {
-        for ((labels, series), area) in drawn.iter().zip(area.split_evenly((drawn.len(), 1))) {
-            name_series(&mut curves(&area, labels, series)?, series)?;
+        for ((labels, scales, series), area) in drawn.iter().zip(area.split_evenly((drawn.len(), 1))) {
+            let (left, right) = area.split_horizontally(SIZE.0);
+            curves(&left, labels, *scales, series)?;
+            name_lines(&right, series)?;
         }
         Ok(())
     })
 }
 
+/// Width and height of a chart of that height, with the names of its lines beside it.
+fn page(height: u32, series: &[Series]) -> (u32, u32) {
+    let named =
+        if names_lines(series) { legend_width(series.iter().map(|line| line.name.as_str())) } else { 0 };
+    (SIZE.0 + named, height)
+}
+
+/// Whether it says which line is which: if there are several, and not more than can be told apart.
+fn names_lines(series: &[Series]) -> bool {
+    (2..=MOST_NAMES).contains(&series.len())
+}
+
 /// A chart with the lines in it.
-fn curves<'a, 'b>(area: &'b Area<'a>, labels: &Labels, series: &[Series]) -> Result<Chart<'a, 'b>> {
+fn curves<'a, 'b>(
+    area: &'b Area<'a>,
+    labels: &Labels,
+    scales: Scales,
+    series: &[Series],
+) -> Result<Chart<'a, 'b>> {
     let all = || series.iter().flat_map(|series| &series.points);
-    let (x, y) = (span(all().map(|point| point.0)), span(all().map(|point| point.1)));
+    let x = scales.x.axis(all().map(|point| point.0));
+    let y = scales.y.axis(all().map(|point| point.1));
     let mut chart = chart(area, labels, x, y)?;
     for (number, series) in series.iter().enumerate() {
-        let color = Palette99::pick(number).to_rgba();
-        let points = series.points.iter().copied();
-        chart
-            .draw_series(LineSeries::new(points, color.stroke_width(2)))
-            .map_err(failed)?
-            .label(series.name.as_str())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        let points = || series.points.iter().copied();
+        let style = color(number).stroke_width(2);
+        match dash(number) {
+            None => chart.draw_series(LineSeries::new(points(), style)),
+            Some((length, gap)) => chart.draw_series(DashedLineSeries::new(points(), length, gap, style)),
+        }
+        .map_err(failed)?;
+        if series.points.len() <= MOST_MARKED {
+            let dots = points().map(|point| Circle::new(point, 3, color(number).filled()));
+            chart.draw_series(dots).map_err(failed)?;
+        }
     }
     Ok(chart)
 }
 
-/// Says which line is which, if there are several, and not more than can be told apart.
-fn name_series<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, series: &[Series]) -> Result<()> {
-    if !(2..=MOST_NAMES).contains(&series.len()) {
-        return Ok(());
+/// Says which line is which, where there is room beside the chart.
+fn name_lines(area: &Area, series: &[Series]) -> Result<()> {
+    if names_lines(series) {
+        let entries = series.iter().enumerate().map(|(at, line)| (line.name.as_str(), Key::Line(at)));
+        legend(area, &entries.collect::<Vec<_>>())?;
     }
-    legend(chart, SeriesLabelPosition::MiddleRight)
+    Ok(())
 }
 
-/// Says what is what, of all that has a name.
-pub fn legend<'a: 'b, 'b>(chart: &mut Chart<'a, 'b>, position: SeriesLabelPosition) -> Result<()> {
-    let mut names = chart.configure_series_labels();
-    names
-        .position(position)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .draw()
-        .map_err(failed)
+impl Scale {
+    /// The axis of the values with a little room, never empty.
+    fn axis(self, values: impl Iterator<Item = f64>) -> Axis {
+        match self {
+            Self::Even => Axis::even(span(values)),
+            Self::Counts => Axis::whole(0.0..1.05 * values.fold(1.0, f64::max)),
+            Self::Decades => {
+                let Range { start, end } = span(values.map(f64::log10));
+                Axis::decades(10_f64.powf(start)..10_f64.powf(end))
+            }
+        }
+    }
+}
+
+/// What stands for a name in a legend.
+#[derive(Clone, Copy)]
+pub enum Key {
+    /// The line of that number.
+    Line(usize),
+    /// A filled area.
+    Area(RGBAColor),
+}
+
+/// Pixels from one name to the next, and from the top of a chart to the first.
+pub const LINE_APART: i32 = 22;
+const LEGEND_TOP: i32 = 50;
+
+/// Pixels that the names take.
+fn legend_width<'a>(names: impl Iterator<Item = &'a str>) -> u32 {
+    let longest = names.map(|name| name.chars().count()).max().unwrap_or(0) as u32;
+    (60 + 8 * longest).min(MOST_LEGEND)
+}
+
+const MOST_LEGEND: u32 = 360;
+
+/// Says what is what; where the next line of text has its place.
+pub fn legend(area: &Area, entries: &[(&str, Key)]) -> Result<i32> {
+    for (number, (name, key)) in entries.iter().enumerate() {
+        let y = LEGEND_TOP + LINE_APART * number as i32;
+        let ends = [(4, y), (34, y)];
+        match key {
+            Key::Line(line) => {
+                let style = color(*line).stroke_width(2);
+                match dash(*line) {
+                    None => area.draw(&PathElement::new(ends, style)),
+                    Some((length, gap)) => area.draw(&DashedPathElement::new(ends, length, gap, style)),
+                }
+            }
+            Key::Area(color) => area.draw(&Rectangle::new([(4, y - 6), (34, y + 6)], color.filled())),
+        }
+        .map_err(failed)?;
+        // A text hangs from its upper edge.
+        area.draw(&Text::new(*name, (40, y - 7), ("sans-serif", 14))).map_err(failed)?;
+    }
+    Ok(LEGEND_TOP + LINE_APART * entries.len() as i32)
+}
+
+/// Colours that the colour-blind tell apart (Okabe and Ito), dark and light in turn, so that they differ in grey too.
+const COLORS: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(0, 158, 115),
+];
+
+/// The colour of what is marked in a chart.
+const MARK: usize = 4;
+
+/// The colour of the line of that number.
+pub fn color(number: usize) -> RGBColor {
+    COLORS[number % COLORS.len()]
+}
+
+/// The length of the dashes and of the gaps of a line, if it has any.
+fn dash(number: usize) -> Option<(u32, u32)> {
+    [None, Some((10, 5)), Some((3, 4))][number % 3]
 }
 
 /// One bar per value, in order.
 pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result<()> {
     let highest = values.iter().copied().fold(0.0, f64::max).max(1.0);
     write(path, SIZE, force, |area| {
-        let mut chart = chart(area, labels, 0.0..values.len() as f64, 0.0..highest * 1.05)?;
-        let color = Palette99::pick(0).to_rgba();
-        let bars = values
-            .iter()
-            .enumerate()
-            .map(|(at, &value)| Rectangle::new([(at as f64, 0.0), (at as f64 + 0.9, value)], color.filled()));
+        let (x, y) = (Axis::whole(0.0..values.len() as f64), Axis::whole(0.0..highest * 1.05));
+        let mut chart = chart(area, labels, x, y)?;
+        let bars = values.iter().enumerate().map(|(at, &value)| {
+            Rectangle::new([(at as f64, 0.0), (at as f64 + 0.9, value)], color(2).filled())
+        });
         chart.draw_series(bars).map_err(failed)?;
         Ok(())
     })
@@ -122,18 +237,9 @@ pub fn bars(path: &Path, force: bool, labels: &Labels, values: &[f64]) -> Result
 
 /// A page, or a part of one.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub type Chart<'a, 'b> = ChartContext<
-    'b,
-    SVGBackend<'a>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
+pub type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
-pub fn chart<'a, 'b>(
-    area: &'b Area<'a>,
-    labels: &Labels,
-    x: Range<f64>,
-    y: Range<f64>,
-) -> Result<Chart<'a, 'b>> {
+pub fn chart<'a, 'b>(area: &'b Area<'a>, labels: &Labels, x: Axis, y: Axis) -> Result<Chart<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
         .caption(labels.title, ("sans-serif", 20))
         .margin(14)
@@ -204,7 +310,8 @@ mod tests {
         let hostile = "</text><script>&\"'\u{1b}\u{0}\u{202e}";
         let series = [1.0, 2.0].map(|y| Series { name: hostile.into(), points: vec![(0.0, y), (1.0, y)] });
         let labels = Labels { title: hostile, x: hostile, y: hostile };
-        lines(&path, false, &labels, &series, Some((0.0, 1.0, hostile.into()))).unwrap();
+        let marked = Some((0.0, 1.0, hostile.into()));
+        lines(&path, false, &labels, Scales::default(), &series, marked).unwrap();
         let picture = std::fs::read_to_string(&path).unwrap();
         let shown = "&lt;/text&gt;&lt;script&gt;&amp;&quot;&apos;\\u001b\\u0000\\u202e";
         // The title, two axes, two names and a mark.

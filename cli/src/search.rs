@@ -11,9 +11,10 @@ use wgvq::ndarray::Array2;
 use wgvq::search::{self, Search};
 use wgvq::{Error, Result, io};
 
-use crate::args::{Common, parse_neighbours};
+use crate::args::{Common, NamedOutputs, parse_neighbours};
 use crate::codes::CodesFile;
 use crate::figures::print_json;
+use crate::plots::{self, Labels, Scale, Scales, Series};
 use crate::progress::Progress;
 use crate::stdout::say;
 use crate::{Verdict, interrupt};
@@ -46,12 +47,19 @@ pub struct Options {
     /// Measure the recall at these ranks, up to k [default: those of 1,10,100]
     #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
     pub recall_at: Option<Vec<usize>>,
+    /// Draw the recall at every rank from 1 to k, or to 100
+    #[arg(long, value_name = "RECALL.svg", requires = "truth")]
+    pub plot: Option<PathBuf>,
 }
+
+/// The last rank of a picture.
+const LAST_DRAWN: usize = 100;
 
 pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     let inputs = [&command.queries, &command.codes, &command.model];
     let mut claims = common.reads(inputs.into_iter().chain(&command.truth))?;
     command.output.iter().try_for_each(|path| claims.writes(path))?;
+    command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = wgvq::load(&command.model)?;
     let codes = CodesFile::open(&command.codes, &model)?;
     let queries = io::open(&command.queries)?;
@@ -77,7 +85,7 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         search.codes(&engine, command.metric, &*model.quantizer, n, |rows| codes.read(rows), &queries)?;
     let seconds = start.elapsed().as_secs_f64();
     let recalls = match &truth {
-        Some(truth) => Some(truth.recalls(&found.ids)?),
+        Some(truth) => Some(truth.recalls(&found.ids, &truth.at)?),
         None => None,
     };
     if let Some(mut output) = output {
@@ -85,6 +93,15 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         output.finish()?;
     }
     let (spec, device) = (model.quantizer.spec().to_string(), engine.name());
+    if let (Some(path), Some(truth)) = (&command.plot, &truth) {
+        let ranks: Vec<usize> = (1..=k.min(LAST_DRAWN)).collect();
+        let recalls = truth.recalls(&found.ids, &ranks)?;
+        let points = recalls.into_iter().map(|(at, recall)| (at as f64, recall)).collect();
+        let title = format!("{count} queries among {n} codes of {spec}");
+        let labels = Labels { title: &title, x: "T", y: "recall@T" };
+        let scales = Scales { x: Scale::Decades, y: Scale::Even };
+        plots::lines(path, common.force, &labels, scales, &[Series { name: spec.clone(), points }], None)?;
+    }
     let per_second = count as f64 / seconds;
     if common.json {
         let recalls = recalls.map(|recalls| {
@@ -153,9 +170,10 @@ impl Truth {
         Ok(Self { ids, at })
     }
 
-    fn recalls(&self, found: &Array2<u32>) -> Result<Vec<(usize, f64)>> {
+    /// The recall of what was found at each of the ranks.
+    fn recalls(&self, found: &Array2<u32>, ranks: &[usize]) -> Result<Vec<(usize, f64)>> {
         let recall = |&at| Ok((at, search::recall(found.view(), self.ids.view(), at)?));
-        self.at.iter().map(recall).collect()
+        ranks.iter().map(recall).collect()
     }
 }
 

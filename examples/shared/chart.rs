@@ -1,7 +1,10 @@
 //! Line charts for the examples, as SVG.
+#![allow(dead_code, reason = "no example draws every kind of chart")]
 
+use std::ops::Range;
 use std::path::Path;
 
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
@@ -9,8 +12,11 @@ use plotters::prelude::*;
 pub struct Panel<'a> {
     pub title: &'a str,
     pub x: &'a str,
-    pub lines: Vec<(String, Vec<(f64, f64)>)>,
+    pub lines: Vec<Line>,
 }
+
+/// A name and points.
+pub type Line = (String, Vec<(f64, f64)>);
 
 /// Colours that the colour-blind tell apart (Okabe and Ito), dark and light in turn, so that they differ in grey too.
 const COLORS: [RGBColor; 7] = [
@@ -29,6 +35,32 @@ const LEGEND: u32 = 230;
 
 /// Draws `panels` one above the other and writes them to `path`.
 pub fn draw(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std::error::Error>> {
+    draw_each(path, panels, |panel, area| draw_lines(panel, area, panel.span(|point| point.0)))
+}
+
+/// The same with x from 1 to 100 by its logarithm.
+pub fn draw_over_ranks(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std::error::Error>> {
+    draw_each(path, panels, |panel, area| {
+        let named = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+        draw_lines(panel, area, (0.9..110.0).log_scale().with_key_points(named.to_vec()))
+    })
+}
+
+impl Panel<'_> {
+    /// The range of one of the coordinates, with a little room.
+    fn span(&self, of: impl Fn((f64, f64)) -> f64) -> Range<f64> {
+        let values = self.lines.iter().flat_map(|(_, points)| points.iter().copied()).map(of);
+        let (low, high) = values.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let room = 0.05 * (high - low).max(1e-9);
+        low - room..high + room
+    }
+}
+
+fn draw_each(
+    path: &Path,
+    panels: &[Panel],
+    draw: impl Fn(&Panel, &Area) -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut text = String::new();
     {
         let size = (SIZE.0 + LEGEND, SIZE.1 * panels.len() as u32);
@@ -36,7 +68,7 @@ pub fn draw(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std::error::Err
         area.fill(&WHITE)?;
         for (panel, area) in panels.iter().zip(area.split_evenly((panels.len(), 1))) {
             let (chart, legend) = area.split_horizontally(SIZE.0);
-            draw_lines(panel, &chart)?;
+            draw(panel, &chart)?;
             draw_legend(panel, &legend)?;
         }
         area.present()?;
@@ -47,19 +79,17 @@ pub fn draw(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std::error::Err
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-fn draw_lines(panel: &Panel, area: &Area) -> Result<(), Box<dyn std::error::Error>> {
-    let points = || panel.lines.iter().flat_map(|(_, points)| points.iter().copied());
-    let span = |of: &dyn Fn((f64, f64)) -> f64| {
-        let (low, high) = points().map(of).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let room = 0.05 * (high - low).max(1e-9);
-        low - room..high + room
-    };
+fn draw_lines<X>(panel: &Panel, area: &Area, x_axis: X) -> Result<(), Box<dyn std::error::Error>>
+where
+    X: AsRangedCoord<Value = f64>,
+    X::CoordDescType: ValueFormatter<f64>,
+{
     let mut chart = ChartBuilder::on(area)
         .caption(panel.title, ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d(span(&|point| point.0), span(&|point| point.1))?;
+        .build_cartesian_2d(x_axis, panel.span(|point| point.1))?;
     let (x, y) = (short, short);
     let mut mesh = chart.configure_mesh();
     mesh.x_desc(panel.x).x_label_formatter(&x).y_label_formatter(&y).light_line_style(WHITE).draw()?;

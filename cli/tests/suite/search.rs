@@ -58,6 +58,21 @@ fn truth_then_search_measures_the_recall() {
         assert_eq!(usual["recall"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1", "10", "100"]);
         let text = cli.run(&format!("{search} --force --recall-at 7"));
         assert!(String::from_utf8_lossy(&text.stdout).contains("recall@7"));
+        // Five ranks are five dots; a hundred are a line alone.
+        let dots = |k: usize| {
+            cli.json(&format!(
+                "search queries.fvecs --codes codes.npy -m m.safetensors -k {k} --truth gt.ivecs --recall-at 1 \
+                 --plot recall.svg --force"
+            ));
+            let picture = std::fs::read_to_string(cli.path("recall.svg")).unwrap();
+            assert!(picture.contains("recall@T") && picture.contains("100 queries among 1400 codes of VQ40"));
+            picture.matches("<circle").count()
+        };
+        assert_eq!([5, 200].map(dots), [5, 0]);
+        cli.refuse(
+            "search queries.fvecs --codes codes.npy -m m.safetensors --plot r.svg",
+            "--truth <GT.ivecs>",
+        );
         let unmeasured = cli.json("search queries.fvecs --codes codes.npy -m m.safetensors -k 3");
         assert_eq!(unmeasured["recall"], Value::Null);
     }
