@@ -51,13 +51,12 @@ impl CodesFile {
         }
     }
 
-    /// Bits per vector in the file, headers and all.
+    /// Bits per vector in the file: of codes and tables where they are packed, and otherwise of all of it.
     pub fn stored_bits(&self) -> f64 {
-        let bytes = match self {
-            Self::Plain { bytes, .. } => *bytes,
-            Self::Packed(reader) => reader.stats().bytes,
-        };
-        8.0 * bytes as f64 / self.rows().max(1) as f64
+        match self {
+            Self::Plain { bytes, .. } => 8.0 * *bytes as f64 / self.rows().max(1) as f64,
+            Self::Packed(reader) => reader.stats().bits_per_vector(),
+        }
     }
 }
 
@@ -157,7 +156,7 @@ impl CodesWriter {
         }
     }
 
-    /// Completes the file; the bits per vector that it takes, if it is packed.
+    /// Completes the file; the bits per vector that codes and tables take in it, if it is packed.
     pub fn finish(self) -> Result<Option<f64>> {
         match self {
             Self::Packed { writer, .. } => return Ok(Some(writer.finish()?.bits_per_vector())),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 use wgvq::metrics::{Aqe, Distortion, Usage};
 use wgvq::{Engine, Evaluation, Quantizer, Result};
 
@@ -31,7 +32,7 @@ pub struct Figures {
     pub device: String,
     /// What only one command reports.
     #[serde(flatten)]
-    pub more: serde_json::Map<String, serde_json::Value>,
+    pub more: serde_json::Map<String, Value>,
 }
 
 /// Which vectors an error is of.
@@ -150,39 +151,58 @@ impl Figures {
         if common.json {
             return print_json(self);
         }
-        let raw_bits = 32.0 * self.dim as f64;
-        say!("spec              {}", self.spec);
-        say!("vectors           {} × {}", self.n, self.dim);
+        let rows = self.rows();
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, text) in rows {
+            say!("{name:<width$}  {text}");
+        }
+        Ok(())
+    }
+
+    /// The report as a table: names, and figures with the digits that say something.
+    fn rows(&self) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        let mut row = |name: &str, text: String| rows.push((name.to_string(), text));
+        row("spec", self.spec.clone());
+        row("vectors", format!("{} × {}", self.n, self.dim));
         if let Some(mse) = self.mse {
-            say!("mse               {mse:.6}, {}", self.loss_of);
+            row("mse", format!("{mse:.6}, {}", self.loss_of));
         }
         if let Some(share) = self.relative_mse {
-            say!("relative mse      {:.2} % of the variance is lost", 100.0 * share);
+            row("relative mse", format!("{:.2} % of the variance is lost", 100.0 * share));
         }
         if let Some(aqe) = &self.aqe {
             let means = aqe.iter().map(|(norm, mean)| format!("{mean:.6} {norm}")).collect::<Vec<_>>();
-            say!("aqe               {}", means.join(", "));
+            row("aqe", means.join(", "));
         }
-        let smaller = match raw_bits / self.bits_per_vector {
+        let smaller = match 32.0 * self.dim as f64 / self.bits_per_vector {
             ratio if ratio.is_finite() => format!(" ({ratio:.0} times smaller than f32)"),
             _ => String::new(),
         };
-        say!("bits per vector   {:.2}{smaller}", self.bits_per_vector);
-        say!("entropy           {:.3} bits", self.entropy_bits);
+        row("bits per vector", format!("{:.2}{smaller}", self.bits_per_vector));
+        row("entropy", format!("{:.3} bits", self.entropy_bits));
         let join = |values: Vec<String>| values.join(" ");
-        say!("perplexity        {}", join(self.perplexity.iter().map(|p| format!("{p:.1}")).collect()));
-        say!("dead codewords    {}", join(self.dead.iter().map(usize::to_string).collect()));
+        row("perplexity", join(self.perplexity.iter().map(|p| format!("{p:.1}")).collect()));
+        row("dead codewords", join(self.dead.iter().map(usize::to_string).collect()));
         if let Some(iterations) = self.iterations {
-            say!("iterations        {iterations}");
+            row("iterations", iterations.to_string());
         }
         for (key, value) in self.more.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-            say!("{:<17} {text}", key.replace('_', " "));
+            row(&key.replace('_', " "), shown(value));
         }
-        say!("seconds           {:.3}", self.seconds);
-        say!("vectors per s     {:.0}", self.vectors_per_second);
-        say!("device            {}", self.device);
-        Ok(())
+        row("seconds", format!("{:.3}", self.seconds));
+        row("vectors per s", format!("{:.0}", self.vectors_per_second));
+        row("device", self.device.clone());
+        rows
+    }
+}
+
+/// A value as people read it: measurements have three digits behind the point.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => format!("{:.3}", number.as_f64().unwrap_or(f64::NAN)),
+        other => other.to_string(),
     }
 }
 

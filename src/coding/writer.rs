@@ -55,9 +55,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// The bits of the whole file per vector; 0 if there is none.
+    /// The bits of codes and tables per vector; 0 if there is none. Header, checksums and index, which depend on the
+    /// length of names and not on the codes, do not count.
     pub fn bits_per_vector(&self) -> f64 {
-        if self.rows == 0 { 0.0 } else { self.bytes as f64 * 8.0 / self.rows as f64 }
+        let bytes = self.model_bytes + self.code_bytes;
+        if self.rows == 0 { 0.0 } else { bytes as f64 * 8.0 / self.rows as f64 }
     }
 }
 
@@ -243,6 +245,19 @@ mod tests {
             let reader = Reader::open(folder.path("whole.wgvq")).unwrap();
             assert_eq!(reader.stats(), measured);
         }
+    }
+
+    #[test]
+    fn bits_per_vector_do_not_depend_on_names() {
+        let codes = random_codes(&mut Rng::new(21, 0), 1000, &[256, 3], false);
+        let stats = |device: &str| {
+            let mut header = header(&[256, 3], Method::Range, false, 64);
+            header.device = Some(device.into());
+            stored_size(header, codes.view()).unwrap()
+        };
+        let (short, long) = (stats("cpu"), stats(&"a very long name ".repeat(9)));
+        assert!(short.bytes < long.bytes);
+        assert_eq!(short.bits_per_vector(), long.bits_per_vector());
     }
 
     #[test]

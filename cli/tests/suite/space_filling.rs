@@ -31,6 +31,22 @@ fn a_curve_is_trained_equalised_and_used() {
 }
 
 #[test]
+fn a_curve_through_few_vectors_takes_batches_of_all_of_them() {
+    for device in devices() {
+        let cli = Cli::new(device);
+        cli.write("x.npy", &crate::common::clustered(40, 6, 5, 1));
+        let trained = cli.json("train x.npy --spec SFVQ3+2 --steps 60 --log run.jsonl -o sf.safetensors");
+        assert_eq!(trained["n"], 40);
+        let log = std::fs::read_to_string(cli.path("run.jsonl")).unwrap();
+        assert!(log.contains("\"batch\":40"), "{log}");
+        let told = cli.run("eval x.npy -m sf.safetensors");
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        let bits = text.lines().find_map(|line| line.strip_prefix("range coded bits")).unwrap().trim();
+        assert!(bits.split_once('.').is_some_and(|(_, digits)| digits.len() == 3), "{text}");
+    }
+}
+
+#[test]
 fn a_curve_that_was_stopped_goes_on_with_the_same_bits() {
     let data = sample().to_str().unwrap().to_string();
     let cli = Cli::new("cpu");
