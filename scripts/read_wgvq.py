@@ -161,7 +161,9 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
     kind, books = re.match("[A-Z]+", spec)[0], [t.get(f"codebook.{j}") for j in range(codes.shape[1])]
     # From -0 on, a single codeword keeps all its bits.
     total = lambda books, codes, start: sum((book[code] for book, code in zip(books, codes.T)), np.float32(start))
-    if ":" in spec and kind != "SQ":
+    if "points" in t:
+        out = t["points"][codes].reshape(len(codes), dim) + t["offset"]
+    elif ":" in spec and kind != "SQ":
         out = decode_lattice(spec, factor, t, codes, dim)
     elif "levels" in t:
         out = np.stack([t["levels"][j % len(t["levels"])][codes[:, j]] for j in range(dim)], 1)

@@ -62,6 +62,16 @@ impl Lattice {
         }
     }
 
+    /// One of the shortest vectors between two points.
+    pub(crate) fn shortest(&self) -> Vec<f64> {
+        let ones = match self {
+            Lattice::Z | Lattice::A2 => vec![1.0],
+            Lattice::D(_) | Lattice::E8 => vec![1.0; 2],
+            Lattice::Leech24 => vec![2.0_f64.sqrt(); 2],
+        };
+        ones.into_iter().chain(std::iter::repeat(0.0)).take(self.dim()).collect()
+    }
+
     /// How many steps a coordinate of a vector is at most from that of the nearest point: half the extent of the
     /// Voronoi cell.
     pub(crate) fn reach(&self, coordinate: usize) -> f64 {

@@ -68,8 +68,8 @@ pub use quantizers::{
     GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Model, Place, Product,
     ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, RotatedBuilder, Scalar,
     ScalarBuilder, ScalarLevels, SpaceFilling, Spec, StageBits, TRAINERS, Trained, Trainer, Training,
-    TrainingWindow, TreeResidual, TreeResidualBuilder, Vq, VqBuilder, decode_batches, encode_batches, load,
-    load_as, load_with, scaled,
+    TrainingWindow, TreeResidual, TreeResidualBuilder, TruncatedLattice, TruncatedLatticeBuilder, Vq,
+    VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};

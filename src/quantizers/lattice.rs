@@ -1,18 +1,18 @@
 //! Quantization to the points of a lattice.
 
-use std::fmt;
+mod kept;
+mod spec;
+mod truncated;
+
+pub(super) use spec::KIND;
+pub use truncated::{TruncatedLattice, TruncatedLatticeBuilder};
 
 use ndarray::{Array2, ArrayView2, ArrayViewD};
 use rayon::prelude::*;
 
 use super::codes::check_recorded;
 use super::extent::Extent;
-use super::kinds::{Kind, Place};
 use super::model::Parts;
-use super::projection::batch_bytes;
-use super::spec::{Needs, Node, Piece};
-use super::training::Fit;
-use super::training::memory::{beside, encoding};
 use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Context, Error, Result};
@@ -21,9 +21,9 @@ use crate::lattice::{Grid, Lattice};
 use crate::metrics::Usage;
 use crate::rng::Rng;
 use crate::scale::round_number;
-use crate::settings::{DefaultValue, Setting, Settings, Spelling, Values};
-use crate::train::Holds;
+use crate::settings::{Settings, Spelling};
 use crate::vectors::Vectors;
+use spec::RATE;
 
 /// Each block of `lattice.dim()` dimensions becomes the nearest point of a scaled lattice: `offset + scale · point`.
 ///
@@ -35,6 +35,7 @@ use crate::vectors::Vectors;
 /// other coordinates of the block, such as the last one's parity in `Dn`, are left out. Lattices cover the box, corners
 /// and all, so at a fixed rate ([`bits_per_vector`](Quantizer::bits_per_vector)) they gain little over scalar
 /// quantization; what they are made for is codes of variable length, and their rate is then the entropy of the codes.
+/// For a fixed rate there is [`TruncatedLattice`].
 ///
 /// A model file has the tensors `offset`, `low` and `high`, (1, d); the scale is in the spec.
 ///
@@ -55,88 +56,6 @@ pub struct LatticeVq {
     low: Array2<f32>,
     high: Array2<f32>,
     grid: Grid,
-}
-
-pub(super) static KIND: Kind = Kind {
-    name: "lattices",
-    letters: &["Z", "A", "D", "E", "Leech"],
-    title: "lattices; behind : the scale, which otherwise follows from a rate",
-    examples: &["Z", "A2", "D4", "E8", "Leech24", "E8:0.5"],
-    place: Place::Anywhere,
-    settings: &[&RATE],
-    parse,
-};
-
-static RATE: Setting = Setting::new(
-    "rate",
-    Values::Positive(10.0),
-    "Bits of entropy per dimension that a lattice without a scale is scaled for",
-)
-.by_default(DefaultValue::Number(4.0));
-
-fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
-    let text = piece.text;
-    let (lattice, scale) =
-        text.split_once(':').map_or((text, None), |(lattice, scale)| (lattice, Some(scale)));
-    let lattice = Lattice::named(lattice).ok_or_else(|| piece.incomplete())?;
-    let number = |scale: &str| match scale.parse::<f32>() {
-        Ok(number) if number > 0.0 && number.is_normal() => Ok(number),
-        _ => Err(Error::input(format!(
-            "{text}: the scale {scale:?} is not a positive number, as it is in E8:0.5"
-        ))),
-    };
-    Ok(Spec::new(LatticeSpec { lattice, scale: scale.map(number).transpose()? }))
-}
-
-struct LatticeSpec {
-    lattice: Lattice,
-    /// The distance that 1 becomes; chosen from the data if not said.
-    scale: Option<f32>,
-}
-
-impl fmt::Display for LatticeSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scale {
-            None => write!(f, "{}", self.lattice),
-            Some(scale) => write!(f, "{}:{scale}", self.lattice),
-        }
-    }
-}
-
-impl Node for LatticeSpec {
-    fn kind(&self) -> &'static Kind {
-        &KIND
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        if self.scale.is_none() { KIND.settings.to_vec() } else { Vec::new() }
-    }
-
-    fn times(&self, factor: f32) -> Option<Spec> {
-        self.scale.map(|scale| Spec::new(Self { lattice: self.lattice, scale: Some(scale * factor) }))
-    }
-
-    fn needs(&self, _: &Settings) -> Result<Needs> {
-        Ok(Needs::All)
-    }
-
-    fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
-        let tried = 4.0 * SAMPLE.min(n) as f64 * d as f64;
-        Ok(encoding(beside(1.0, batch_bytes(n, d) as f64 + tried, 0), n, d))
-    }
-
-    fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
-        let builder = LatticeVq::builder(self.lattice).seed(fit.seed);
-        let builder = match self.scale {
-            Some(scale) => builder.scale(scale),
-            None => builder.rate(fit.settings.number(&RATE)),
-        };
-        Ok(Box::new(builder.fit(fit.engine, x)?))
-    }
-
-    fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
-        Ok(Box::new(LatticeVq::from_parts(parts, self.lattice, self.scale)?))
-    }
 }
 
 /// How to train a [`LatticeVq`].
@@ -193,8 +112,7 @@ impl LatticeVq {
         Ok(Self { scale, offset, low, high, grid })
     }
 
-    pub(super) fn from_parts(parts: &mut Parts<'_>, lattice: Lattice, scale: Option<f32>) -> Result<Self> {
-        let scale = scale.ok_or_else(|| Error::input(format!("its spec {lattice} names no scale")))?;
+    fn from_parts(parts: &mut Parts<'_>, lattice: Lattice, scale: f32) -> Result<Self> {
         Self::new(lattice, scale, parts.tensor("offset")?, parts.tensor("low")?, parts.tensor("high")?)
     }
 
@@ -326,7 +244,7 @@ impl sealed::Sealed for LatticeVq {}
 
 impl Quantizer for LatticeVq {
     fn spec(&self) -> Spec {
-        Spec::new(LatticeSpec { lattice: self.grid.lattice, scale: Some(self.scale) })
+        spec::of_box(self.grid.lattice, self.scale)
     }
 
     fn layout(&self) -> Layout<'_> {

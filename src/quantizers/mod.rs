@@ -41,7 +41,7 @@ pub use equalized::Equalized;
 pub use evaluation::Evaluation;
 pub use gradient::{GradientRun, GradientTraining, TRAINERS, Trainer, TrainingWindow};
 pub use kinds::{KINDS, Kind, Place};
-pub use lattice::{LatticeVq, LatticeVqBuilder};
+pub use lattice::{LatticeVq, LatticeVqBuilder, TruncatedLattice, TruncatedLatticeBuilder};
 pub use layout::Layout;
 pub use model::{Model, load, load_as, load_with};
 pub use product::{Product, ProductBuilder, RotatedBuilder};

@@ -151,7 +151,7 @@ impl Product {
     }
 
     /// The quantizers `parts` of a few dimensions each, as `spec`.
-    fn side_by_side(parts: Vec<Box<dyn Quantizer>>, spec: Spec) -> Self {
+    pub(super) fn side_by_side(parts: Vec<Box<dyn Quantizer>>, spec: Spec) -> Self {
         let mut start = 0;
         let parts = parts.into_iter().map(|quantizer| {
             let columns = start..start + quantizer.dim();

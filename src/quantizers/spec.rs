@@ -35,7 +35,7 @@ use crate::vectors::Vectors;
 /// | `PLSQ2x4x8` | parts, each the sum of codewords found by local search |
 /// | `SFVQ6`, `SFVQ6+4` | space-filling: the corners of a curve in order; behind + the bits of the place between two corners |
 /// | `EVQ64` | codewords that occur about equally often, resampled along the curve of an SFVQ |
-/// | `Z`, `A2`, `D4`, `E8`, `Leech24`, `E8:0.5` | lattices; behind : the scale, which otherwise follows from a rate |
+/// | `Z`, `A2`, `D4`, `E8`, `Leech24`, `E8x12`, `E8:0.5` | lattices; behind x the bits of a block, for the points that carry the data alone; behind : the scale, which otherwise follows from the data |
 ///
 /// Two specs are equal if they are written alike.
 ///
@@ -422,6 +422,10 @@ mod tests {
             "D37",
             "E8",
             "E8:0.5",
+            "Zx4",
+            "A2x16",
+            "E8x12",
+            "D37x1:0.25",
             "Leech24",
             "Leech24:12.25",
         ] {
@@ -490,6 +494,11 @@ mod tests {
             "E8:-1",
             "E8:nan",
             "E8:1e-45",
+            "E8x",
+            "E8x0",
+            "E8x17",
+            "E8x4x4",
+            "Zx",
             "E9",
             "D",
             "D0",

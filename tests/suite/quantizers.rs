@@ -23,7 +23,7 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 25] = [
+const SPECS: [&str; 28] = [
     "VQ16",
     "SQ3",
     "SQ:9",
@@ -49,6 +49,9 @@ const SPECS: [&str; 25] = [
     "A2",
     "D4:2",
     "E8:3",
+    "Zx3",
+    "A2x5",
+    "D5x6:2",
 ];
 
 #[test]

@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 47] = [
+const TRAINED: [&str; 51] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -59,6 +59,10 @@ const TRAINED: [&str; 47] = [
     "x.npy --spec E8:0.7",
     "x.npy --spec Leech24",
     "far.npy --spec Leech24:1.5",
+    "x.npy --spec A2x5",
+    "tiny.npy --spec D5x6",
+    "far.npy --spec Zx3:1.5",
+    "x.npy --spec OPQ2,D5x4 --rotations 2",
 ];
 
 /// Files of codes by the end of their name, and how `encode` is asked for them.

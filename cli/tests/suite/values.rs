@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 43] = [
+const KINDS: [(&str, &str); 46] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -46,6 +46,9 @@ const KINDS: [(&str, &str); 43] = [
     ("D4", ""),
     ("E8", ""),
     ("E8:SCALE", ""),
+    ("Zx3", ""),
+    ("D4x7", ""),
+    ("A2x4:SCALE", ""),
     ("VQ8", "--trainer ste --steps 40 --batch 128"),
     ("VQ8", "--trainer ema --steps 40 --batch 128"),
     ("VQ8", "--trainer soft --steps 40 --batch 128"),
