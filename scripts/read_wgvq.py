@@ -119,23 +119,29 @@ def read_container(data, model):
 GOLAY = dict(zip([0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16], [
     0x24E881, 0x722882, 0xB84884, 0x1E8888, 0x5C6090, 0xC6A0A0,
     0x6AC0C0, 0x966900, 0xAAAA00, 0xCCCC00, 0xF0F000, 0xFF0000]))
-LATTICES = {  # step and reach of each coordinate, and how many of its low bits are implied
-    "Z": ([1.0], [0.5], [0]), "A2": ([0.5, math.sqrt(0.75)], [1, 2 / 3], [1, 0]),
-    "E8": ([0.5] * 8, [2] * 8, [0] + [1] * 6 + [2]),
-    "Leech24": ([math.sqrt(0.125)] * 24, [4] * 24, [0] + [1 + (i not in GOLAY) + (i == 23) for i in range(1, 24)])}
+LATTICES = {  # step and reach of each coordinate, and what it is known modulo
+    "Z": lambda n: ([1.0], [0.5], [1]),
+    "A": lambda n: ([math.sqrt(0.5 / (k * (k + 1))) for k in range(1, n)] + [math.sqrt((n + 1) / (2 * n))],
+                    [*range(1, n), n / (n + 1)], [*range(2, n + 1), 1]),
+    "D": lambda n: ([1.0] * n, [1] * n, [1] * (n - 1) + [2]),
+    "E": lambda n: ([0.5] * 8, [2] * 8, [1] + [2] * 6 + [4]),
+    "L": lambda n: ([math.sqrt(0.125)] * 24, [4] * 24, [1] + [2 << (i not in GOLAY) + (i == 23) for i in range(1, 24)])}
 
 def decode_lattice(spec, factor, t, codes, dim):
     lattice, scale = spec.split(":")
-    n = int(lattice[1:]) if lattice[0] == "D" else 0
-    tables = LATTICES.get(lattice) or ([1.0] * n, [1] * n, [0] * (n - 1) + [1])
-    steps, reach, implied = (np.resize(values, codes.shape[1]) for values in tables)
+    tables = LATTICES[lattice[0]](int("0" + lattice[1:] if lattice[0] in "AD" else 0))
+    steps, reach, modulus = (np.resize(values, codes.shape[1]) for values in tables)
     offset, low = (np.pad(t[name][0].astype(float), (0, len(steps) - dim)) for name in ("offset", "low"))
     step = (float(np.float32(scale) * factor) * steps).astype(np.float32)
     least = (low - offset) / step  # before rounding
-    q = codes + (np.ceil(least - (reach + 1e-3 + abs(least) / 2**23)).astype(int) >> implied)
+    q = codes + (np.ceil(least - (reach + 1e-3 + abs(least) / 2**23)).astype(int) // modulus)
     z = np.moveaxis(q.reshape(len(q), -1, len(tables[0])), 2, 0)  # a view: z[i] is coordinate i of every block
-    if lattice == "A2":
-        z[0] = 2 * z[0] + (z[1] & 1)
+    if lattice[0] == "A":
+        total = z[-1].copy()
+        for i in range(len(z) - 2, -1, -1):
+            own, m = z[i].copy(), i + 2
+            z[i] = m * own + total % m
+            total = total + own - total // m
     elif lattice[0] == "D":
         z[-1] = 2 * z[-1] + (z[:-1].sum(0) & 1)
     elif lattice == "E8":

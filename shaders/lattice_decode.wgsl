@@ -3,7 +3,7 @@
 // codes (n, columns); decoded (n, d), columns = d rounded up to a multiple of the lattice's dimension.
 // grid (columns, 6): offset, step, 1 / step, low, high, least code. decoded = offset + step * q, where q is the code
 // plus the least code with its implied bits behind: those that follow from the other coordinates of the block, as
-// lattice_round.wgsl has it. One invocation per block.
+// lattice_round.wgsl has it; of An times k + 1, plus what is implied. One invocation per block.
 
 struct Params {
     n: u32,
@@ -31,9 +31,15 @@ fn main(
         case Z: {
             put(0u, free_bits(0u));
         }
-        case A2: {
-            put(0u, 2 * free_bits(0u) + (free_bits(1u) & 1));
-            put(1u, free_bits(1u));
+        case A: {
+            // p_1 + ... + p_k of the point p in n + 1 dimensions.
+            var sum = free_bits(params.dim - 1u);
+            put(params.dim - 1u, sum);
+            for (var k = i32(params.dim) - 1; k > 0; k--) {
+                let z = free_bits(u32(k - 1));
+                put(u32(k - 1), z * (k + 1) + modulo(sum, k + 1));
+                sum += z - quotient(sum, k + 1);
+            }
         }
         case D: {
             var sum = 0;

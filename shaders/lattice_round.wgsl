@@ -4,12 +4,13 @@
 // missing of the last block is 0. grid (columns, 6): offset, step, 1 / step, low, high, least code.
 // A value is first clamped to low .. high, then counted in steps from the offset; a lattice point has whole steps q:
 //   Z        any q
-//   A2       both even or both odd (the steps are 1/2 and sqrt(3)/2)
+//   An       q_k = p_1 + ... + p_k - k p_(k+1), in steps of 1/sqrt(2k(k+1)), of integers p_1 ... p_(n+1) whose sum is 0;
+//            q_n = p_1 + ... + p_n, in steps that are n + 1 times as long
 //   Dn       an even sum
 //   E8       all even or all odd, the sum a multiple of 4 (the step is 1/2)
 //   Leech24  leech24.wgsl
 // nearest = offset + step * q, and the code is q without its implied bits (those that follow from the other
-// coordinates of the block), less the least code.
+// coordinates of the block; of An the quotient of q_k and k + 1), less the least code.
 //
 // One invocation per block: Conway and Sloane, "Fast quantizing and decoding algorithms for lattice quantizers and
 // codes", 1982. Of points equally near any may be taken. The steps of a value are rounded twice, so points whose distances
@@ -42,8 +43,8 @@ fn main(
         case Z: {
             put(0u, i32(round(place(0u))), 0u);
         }
-        case A2: {
-            round_a2();
+        case A: {
+            round_a();
         }
         case D: {
             round_d();
@@ -68,11 +69,16 @@ fn place(i: u32) -> f32 {
     return (value - grid[at]) * grid[at + 2u];
 }
 
-// Coordinate i of the nearest point is q steps.
+// Coordinate i of the nearest point is q steps, of which so many low bits are implied.
 fn put(i: u32, q: i32, implied_bits: u32) {
+    put_quotient(i, q, q >> implied_bits);
+}
+
+// Coordinate i of the nearest point is q steps, and z without what is implied.
+fn put_quotient(i: u32, q: i32, z: i32) {
     let column = first + i;
     let at = 6u * column;
-    codes[vector * params.columns + column] = u32((q >> implied_bits) - i32(grid[at + 5u]));
+    codes[vector * params.columns + column] = u32(z - i32(grid[at + 5u]));
     if column < params.d {
         nearest[vector * params.d + column] = grid[at] + grid[at + 1u] * f32(q);
     }
@@ -83,21 +89,102 @@ fn round_to_parity(steps: f32, m: f32) -> f32 {
     return m + 2.0 * round((steps - m) * 0.5);
 }
 
-fn round_a2() {
-    let steps = vec2f(place(0u), place(1u));
-    var best = vec2f();
-    var least = 3.0e38;
-    for (var m = 0.0; m < 2.0; m += 1.0) {
-        let q = vec2f(round_to_parity(steps.x, m), round_to_parity(steps.y, m));
-        let off = steps - q;
-        let distance = off.x * off.x + 3.0 * off.y * off.y;
-        if distance < least {
-            least = distance;
-            best = q;
-        }
+// An: the coordinates in n + 1 dimensions are rounded, and those that are farthest off to the right side moved by one, so that
+// the sum is 0. They are computed once, and kept where the codes will be, the first one here: computed anew, they might be
+// rounded otherwise.
+var<private> first_y: f32;
+
+fn keep_y(k: u32, y: f32) {
+    if k == 0u {
+        first_y = y;
+    } else {
+        codes[vector * params.columns + first + k - 1u] = bitcast<u32>(y);
     }
-    put(0u, i32(best.x), 1u);
-    put(1u, i32(best.y), 0u);
+}
+
+fn y_of(k: u32) -> f32 {
+    if k == 0u {
+        return first_y;
+    }
+    return bitcast<f32>(codes[vector * params.columns + first + k - 1u]);
+}
+
+// A number that is smaller the sooner a coordinate is moved by one, against `unit`.
+fn turn(y: f32, unit: f32) -> u32 {
+    let bits = bitcast<u32>(unit * (y - round(y)));
+    return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
+}
+
+// The turn of those that come last, and how many of that turn are moved.
+struct Last {
+    turn: u32,
+    count: u32,
+}
+
+// Of so many that are moved: four bits of their turn after the other, by how many have which.
+fn last_turn(count: u32, unit: f32) -> Last {
+    var last = Last(0u, count);
+    for (var bits = 32u; bits > 0u; bits -= 4u) {
+        let shift = bits - 4u;
+        var counts = array<u32, 16>();
+        for (var k = 0u; k <= params.dim; k++) {
+            let own = turn(y_of(k), unit) >> shift;
+            if (own >> 4u) == last.turn {
+                counts[own & 15u] += 1u;
+            }
+        }
+        var digit = 0u;
+        while digit < 15u && last.count > counts[digit] {
+            last.count -= counts[digit];
+            digit += 1u;
+        }
+        last.turn = (last.turn << 4u) | digit;
+    }
+    return last;
+}
+
+fn round_a() {
+    let n = params.dim;
+    // The sum of all steps / (k (k + 1)) that lie behind; the last steps are n + 1 times as long.
+    var behind = 0.0;
+    var excess = 0;
+    for (var left = n + 1u; left > 0u; left--) {
+        let k = left - 1u;
+        var own = 0.0;
+        if k > 0u {
+            own = place(k - 1u) / f32(select(k * (k + 1u), k, k == n));
+        }
+        let y = behind - f32(k) * own;
+        behind += own;
+        keep_y(k, y);
+        excess += i32(round(y));
+    }
+    // Of rounding alone: where numbers are large, the coordinates do not quite sum to 0.
+    let all = excess / i32(n + 1u);
+    let some = excess - all * i32(n + 1u);
+    let unit = sign(some);
+    var last = Last();
+    if some != 0 {
+        last = last_turn(u32(abs(some)), f32(unit));
+    }
+    var sum = 0;
+    for (var k = n; k > 0u; k--) {
+        let y = y_of(k);
+        var p = i32(round(y)) - all;
+        if some != 0 {
+            let own = turn(y, f32(unit));
+            if own < last.turn {
+                p -= unit;
+            } else if own == last.turn && last.count > 0u {
+                // Of equal ones the last.
+                p -= unit;
+                last.count -= 1u;
+            }
+        }
+        sum -= p;
+        let q = select(sum - i32(k) * p, sum, k == n);
+        put_quotient(k - 1u, q, select(quotient(q, i32(k) + 1), q, k == n));
+    }
 }
 
 fn round_d() {

@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 pub enum Lattice {
     /// The integers.
     Z,
-    /// The hexagonal lattice, in two dimensions.
-    A2,
+    /// The integer vectors of n + 1 dimensions whose sum is 0, seen in the n ≥ 2 dimensions that they span, at a least
+    /// distance of 1; `A2` is hexagonal.
+    A(usize),
     /// The integer vectors of even sum, in n ≥ 2 dimensions (the checkerboard).
     D(usize),
     /// D8 and its copy shifted by one half, in 8 dimensions.
@@ -22,20 +23,21 @@ pub enum Lattice {
     Leech24,
 }
 
-/// The most dimensions of a `Dn`.
+/// The most dimensions of an `An` or a `Dn`.
 const MOST_DIMENSIONS: usize = 4096;
 
 impl Lattice {
-    /// The lattice that a spec calls so: `Z`, `A2`, `D4` (any `Dn` of 2 to 4096), `E8` or `Leech24`.
+    /// The lattice that a spec calls so: `Z`, `A2`, `D4` (any `An` or `Dn` of 2 to 4096), `E8` or `Leech24`.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "Z" => Some(Lattice::Z),
-            "A2" => Some(Lattice::A2),
             "E8" => Some(Lattice::E8),
             "Leech24" => Some(Lattice::Leech24),
             _ => {
-                let n = name.strip_prefix('D').filter(|n| n.bytes().all(|byte| byte.is_ascii_digit()))?;
-                n.parse().ok().filter(|n| (2..=MOST_DIMENSIONS).contains(n)).map(Lattice::D)
+                let family = name.strip_prefix('A').map(|n| (Lattice::A as fn(usize) -> Lattice, n));
+                let (family, n) = family.or(name.strip_prefix('D').map(|n| (Lattice::D as _, n)))?;
+                let n = Some(n).filter(|n| n.bytes().all(|byte| byte.is_ascii_digit()))?;
+                n.parse().ok().filter(|n| (2..=MOST_DIMENSIONS).contains(n)).map(family)
             }
         }
     }
@@ -44,20 +46,24 @@ impl Lattice {
     pub fn dim(&self) -> usize {
         match self {
             Lattice::Z => 1,
-            Lattice::A2 => 2,
-            Lattice::D(n) => *n,
+            Lattice::A(n) | Lattice::D(n) => *n,
             Lattice::E8 => 8,
             Lattice::Leech24 => 24,
         }
     }
 
     /// The coordinates of its points are whole multiples of this: 1 for Z and Dn, 1/2 for E8 (least distances 1, √2,
-    /// √2), 1/√8 for the Leech lattice (least distance 2); for A2 1/2 and √3/2 (least distance 1).
+    /// √2), 1/√8 for the Leech lattice (least distance 2).
+    ///
+    /// Coordinate k, from 1 on, of a point of An is that along (1, … 1, −k, 0, … 0), k ones, in n + 1 dimensions. Of the
+    /// point p it is the integer p_1 + … + p_k − k·p_(k+1), times 1/√(2k(k+1)): the length of (1, … 1, −k) and, for the least
+    /// distance, 1/√2. As all of p sums to 0, that of the last coordinate is n + 1 times p_1 + … + p_n, which are its steps.
     pub(crate) fn step(&self, coordinate: usize) -> f64 {
         match (self, coordinate) {
             (Lattice::Z | Lattice::D(_), _) => 1.0,
-            (Lattice::A2, 0) | (Lattice::E8, _) => 0.5,
-            (Lattice::A2, _) => 0.75_f64.sqrt(),
+            (Lattice::A(n), i) if i + 1 == *n => ((n + 1) as f64 / (2 * n) as f64).sqrt(),
+            (Lattice::A(_), i) => (0.5 / ((i + 1) * (i + 2)) as f64).sqrt(),
+            (Lattice::E8, _) => 0.5,
             (Lattice::Leech24, _) => 0.125_f64.sqrt(),
         }
     }
@@ -65,7 +71,7 @@ impl Lattice {
     /// One of the shortest vectors between two points.
     pub(crate) fn shortest(&self) -> Vec<f64> {
         let ones = match self {
-            Lattice::Z | Lattice::A2 => vec![1.0],
+            Lattice::Z | Lattice::A(_) => vec![1.0],
             Lattice::D(_) | Lattice::E8 => vec![1.0; 2],
             Lattice::Leech24 => vec![2.0_f64.sqrt(); 2],
         };
@@ -77,22 +83,32 @@ impl Lattice {
     pub(crate) fn reach(&self, coordinate: usize) -> f64 {
         match (self, coordinate) {
             (Lattice::Z, _) => 0.5,
-            (Lattice::A2, 1) => 2.0 / 3.0,
-            (Lattice::A2 | Lattice::D(_), _) => 1.0,
+            (Lattice::D(_), _) => 1.0,
+            // The vertices of the cell are the vectors of j ones and zeros less j / (n + 1), j from 1 to n: the farthest along
+            // (1, … 1, −k) has its ones there.
+            (Lattice::A(n), i) if i + 1 == *n => *n as f64 / (n + 1) as f64,
+            (Lattice::A(_), i) => (i + 1) as f64,
             (Lattice::E8, _) => 2.0,
             (Lattice::Leech24, _) => 4.0,
         }
     }
 
-    /// How many of the low bits of a coordinate, in steps, are known from the other coordinates of the block.
+    /// What a coordinate, in steps, is known modulo from the other coordinates of the block.
     ///
-    /// Without them, the coordinates of the points are all tuples of integers, each once.
-    pub(crate) fn implied_bits(&self, coordinate: usize) -> u32 {
+    /// The quotients, rounded down, of all points are all tuples of integers, each once.
+    pub(crate) fn modulus(&self, coordinate: usize) -> i32 {
+        match self {
+            // p_1 + … + p_k − k·p_(k+1) is p_1 + … + p_(k+1), which follows from the later coordinates, less a multiple of k + 1.
+            Lattice::A(n) if coordinate + 1 < *n => coordinate as i32 + 2,
+            _ => 1 << self.implied_bits(coordinate),
+        }
+    }
+
+    /// How many of the low bits of a coordinate, in steps, are known from the other coordinates of the block.
+    fn implied_bits(&self, coordinate: usize) -> u32 {
         let last = coordinate + 1 == self.dim();
         match self {
-            Lattice::Z => 0,
-            // Both coordinates are even or both odd.
-            Lattice::A2 => u32::from(coordinate == 0),
+            Lattice::Z | Lattice::A(_) => 0,
             // The sum is even.
             Lattice::D(_) => last.into(),
             // All are even or all odd, and the sum is a multiple of 4.
@@ -109,7 +125,7 @@ impl fmt::Display for Lattice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Lattice::Z => f.write_str("Z"),
-            Lattice::A2 => f.write_str("A2"),
+            Lattice::A(n) => write!(f, "A{n}"),
             Lattice::D(n) => write!(f, "D{n}"),
             Lattice::E8 => f.write_str("E8"),
             Lattice::Leech24 => f.write_str("Leech24"),
@@ -146,7 +162,7 @@ pub(crate) mod golay {
 /// A scaled lattice laid over a box of the space of vectors, and the codes of its points there.
 ///
 /// A vector is cut into blocks of the lattice's dimension, the last one filled up with zeros. The code of a coordinate is
-/// the nearest point's, in steps and without the implied bits, less the least one that the box allows.
+/// the nearest point's, in steps and divided by what is known modulo, less the least one that the box allows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Grid {
     pub lattice: Lattice,
@@ -190,7 +206,7 @@ impl Grid {
                     most - least
                 )));
             }
-            let code = |steps: f64| steps as i32 >> lattice.implied_bits(coordinate);
+            let code = |steps: f64| (steps as i32).div_euclid(lattice.modulus(coordinate));
             let (first, last) = (code(least.ceil()), code(most.floor()));
             row.assign(&ndarray::aview1(&[offset, step, 1.0 / step, low, high, first as f32]));
             sizes.push((last - first + 1) as usize);
@@ -221,13 +237,15 @@ mod tests {
         let a2 = 0.75_f64.sqrt();
         for (lattice, volume) in [
             (Lattice::Z, 1.0),
-            (Lattice::A2, a2),
+            (Lattice::A(2), a2),
+            (Lattice::A(3), 0.5_f64.sqrt()),
+            (Lattice::A(8), 3.0 / 16.0),
             (Lattice::D(4), 2.0),
             (Lattice::D(9), 2.0),
             (Lattice::E8, 1.0),
             (Lattice::Leech24, 1.0),
         ] {
-            let step = |i| lattice.step(i) * f64::from(1 << lattice.implied_bits(i));
+            let step = |i| lattice.step(i) * f64::from(lattice.modulus(i));
             let found: f64 = (0..lattice.dim()).map(step).product();
             assert!((found - volume).abs() < 1e-12, "{lattice}: {found}");
         }

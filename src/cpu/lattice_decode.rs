@@ -15,7 +15,7 @@ pub(crate) fn lattice_decode(codes: &[u32], d: usize, lattice: Lattice, grid: &[
             *q = (code as i32).wrapping_add(column[5] as i32);
         }
         for q in q.chunks_exact_mut(lattice.dim()) {
-            add_implied_bits(lattice, q);
+            add_implied(lattice, q);
         }
         for ((decoded, q), [offset, step, ..]) in decoded.iter_mut().zip(&*q).zip(columns) {
             *decoded = offset + step * *q as f32;
@@ -23,10 +23,18 @@ pub(crate) fn lattice_decode(codes: &[u32], d: usize, lattice: Lattice, grid: &[
     });
 }
 
-/// Makes of the free bits of one block its coordinates, in steps.
-pub(crate) fn add_implied_bits(lattice: Lattice, q: &mut [i32]) {
+/// Makes of the codes of one block its coordinates, in steps: adds what is known modulo.
+pub(crate) fn add_implied(lattice: Lattice, q: &mut [i32]) {
     match (lattice, q) {
-        (Lattice::A2, q) => q[0] = q[0] << 1 | q[1] & 1,
+        (Lattice::A(_), [rest @ .., last]) => {
+            // p_1 + … + p_k of the point p in n + 1 dimensions.
+            let mut sum = *last;
+            for (k, q) in rest.iter_mut().enumerate().rev() {
+                let (z, m) = (*q, k as i32 + 2);
+                *q = z.wrapping_mul(m).wrapping_add(sum.rem_euclid(m));
+                sum = sum.wrapping_add(z).wrapping_sub(sum.div_euclid(m));
+            }
+        }
         (Lattice::D(_), [rest @ .., last]) => {
             *last = *last << 1 | rest.iter().fold(0, |sum, q| sum ^ q) & 1;
         }

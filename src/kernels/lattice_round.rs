@@ -52,7 +52,7 @@ impl DeviceGrid {
     pub(super) fn variant(&self) -> &'static Variant {
         &VARIANTS[match self.lattice {
             Lattice::Z => 0,
-            Lattice::A2 => 1,
+            Lattice::A(_) => 1,
             Lattice::D(_) => 2,
             Lattice::E8 => 3,
             Lattice::Leech24 => 4,

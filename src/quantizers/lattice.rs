@@ -316,8 +316,16 @@ mod tests {
     use crate::metrics;
     use ndarray::array;
 
-    const ALL: [Lattice; 6] =
-        [Lattice::Z, Lattice::A2, Lattice::D(4), Lattice::D(7), Lattice::E8, Lattice::Leech24];
+    const ALL: [Lattice; 8] = [
+        Lattice::Z,
+        Lattice::A(2),
+        Lattice::A(3),
+        Lattice::A(11),
+        Lattice::D(4),
+        Lattice::D(7),
+        Lattice::E8,
+        Lattice::Leech24,
+    ];
 
     fn normals(n: usize, d: usize) -> Array2<f32> {
         let mut rng = Rng::new(11, 0);

@@ -14,8 +14,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     for (lattice, n, blocks, scale) in [
         (Lattice::Z, 0, 3, 0.7),
         (Lattice::Z, 1, 1, 0.7),
-        (Lattice::A2, 257, 3, 0.7),
-        (Lattice::A2, 257, 3, 2e-6),
+        (Lattice::A(2), 257, 3, 0.7),
+        (Lattice::A(2), 257, 3, 2e-6),
+        (Lattice::A(3), 2100, 8, 0.7),
+        (Lattice::A(37), 50, 2, 1e-4),
+        (Lattice::A(4096), 2, 1, 0.7),
         (Lattice::D(2), 9, 4, 0.7),
         (Lattice::D(4), 2100, 8, 0.7),
         (Lattice::D(37), 50, 2, 2e-6),
@@ -51,7 +54,8 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         let all = values.chunks_exact(lattice.dim()).all(|q| is_point(lattice, q));
         check.holds(&case, "every tuple is a point", all);
         let back = q.indexed_iter().map(|((_, j), q)| {
-            (q >> lattice.implied_bits(j % lattice.dim())).wrapping_sub(grid.table[[j, 5]] as i32) as u32
+            let quotient = q.div_euclid(lattice.modulus(j % lattice.dim()));
+            quotient.wrapping_sub(grid.table[[j, 5]] as i32) as u32
         });
         check.same(&case, back, codes.as_slice().expect("standard layout"));
 

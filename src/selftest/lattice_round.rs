@@ -4,7 +4,7 @@ use ndarray::ArrayView1;
 
 use super::Check;
 use super::oracle::U;
-use crate::cpu::lattice_decode::add_implied_bits;
+use crate::cpu::lattice_decode::add_implied;
 use crate::error::Result;
 use crate::kernels::lattice_round::DeviceGrid;
 use crate::lattice::{Grid, Lattice, golay};
@@ -15,8 +15,14 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     for (lattice, n, d, scale) in [
         (Lattice::Z, 1, 1, 0.7),
         (Lattice::Z, 300, 7, 2e-6),
-        (Lattice::A2, 257, 5, 0.7),
-        (Lattice::A2, 100, 2, 2e-6),
+        (Lattice::A(2), 257, 5, 0.7),
+        (Lattice::A(2), 100, 2, 2e-6),
+        (Lattice::A(3), 300, 7, 0.7),
+        (Lattice::A(5), 100, 10, 0.7),
+        (Lattice::A(5), 100, 5, 1e-5),
+        (Lattice::A(37), 50, 40, 0.7),
+        (Lattice::A(37), 20, 37, 1e-4),
+        (Lattice::A(4096), 2, 4096, 2.0),
         (Lattice::D(2), 9, 4, 0.7),
         (Lattice::D(4), 2100, 32, 0.7),
         (Lattice::D(4), 100, 7, 2e-6),
@@ -71,7 +77,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
 fn coordinates(grid: &Grid, codes: &[u32]) -> Vec<i32> {
     let mut q: Vec<i32> =
         codes.iter().zip(grid.table.column(5)).map(|(&c, &least)| c as i32 + least as i32).collect();
-    q.chunks_exact_mut(grid.lattice.dim()).for_each(|q| add_implied_bits(grid.lattice, q));
+    q.chunks_exact_mut(grid.lattice.dim()).for_each(|q| add_implied(grid.lattice, q));
     q
 }
 
@@ -95,15 +101,7 @@ fn judge(grid: &Grid, x: ArrayView1<f32>, codes: &[u32], words: &[u32]) -> Resul
         let weight = |i: usize| lattice.step(i).powi(2);
         let found: f64 = (0..dim).map(|i| weight(i) * (steps[i] - f64::from(q[i])).powi(2)).sum();
         let least = least_distance(lattice, &steps, words);
-        // The steps are off by three roundings, 1 / step being one of them, which counts twice the distance of two
-        // points that are each within reach; and the costs are sums of dim squares of up to twice the reach.
-        let bound: f64 = (0..dim)
-            .map(|i| {
-                let reach = lattice.reach(i) + 4.0 * U * steps[i].abs();
-                let cost = 4.0 * reach * reach * (dim as f64 + 8.0) * U;
-                weight(i) * (4.0 * reach * 4.0 * U * steps[i].abs() + cost)
-            })
-            .sum();
+        let bound = bound(lattice, &steps);
         let right = found <= least + bound;
         if !right {
             return Err(format!(
@@ -121,7 +119,11 @@ pub(super) fn is_point(lattice: Lattice, q: &[i32]) -> bool {
     let sum: i64 = q.iter().map(|&q| i64::from(q)).sum();
     match lattice {
         Lattice::Z => true,
-        Lattice::A2 => alike,
+        Lattice::A(_) => {
+            let p = in_one_more(&q.iter().map(|&q| f64::from(q)).collect::<Vec<_>>());
+            // Numbers of up to 2^23 in sums of as many as 2^12.
+            p.iter().all(|p| (p - p.round()).abs() < 1e-3)
+        }
         Lattice::D(_) => sum % 2 == 0,
         Lattice::E8 => alike && sum % 4 == 0,
         Lattice::Leech24 => {
@@ -129,6 +131,49 @@ pub(super) fn is_point(lattice: Lattice, q: &[i32]) -> bool {
             alike && golay::word(word) == word && (sum - 4 * i64::from(m)) % 8 == 0
         }
     }
+}
+
+/// How much farther than the nearest point one may be that rounding makes the nearest, at these steps.
+fn bound(lattice: Lattice, steps: &[f64]) -> f64 {
+    let dim = lattice.dim() as f64;
+    // The steps are off by three roundings, 1 / step being one of them.
+    let off = |steps: f64| 4.0 * U * steps.abs();
+    if let Lattice::A(n) = lattice {
+        // Coordinate k in n + 1 dimensions, from the last on, is the sum of what is behind less `part`, which is off by three
+        // roundings more and the difference by one; what is added to the sum is off by one more than its steps, the sum by one
+        // at each addition, and both stay in all coordinates before.
+        let (mut behind, mut total) = (0.0_f64, 0.0);
+        for k in (1..=n).rev() {
+            let part = steps[k - 1].abs() / if k == n { 1.0 } else { (k + 1) as f64 };
+            total += 8.0 * U * part + U * behind.abs();
+            behind += steps[k - 1].signum() * part / k as f64;
+            total += U * (k as f64 * behind.abs() + 5.0 * part);
+        }
+        // The two points differ by 3 at most in each of them; their least distance is √2 there, and 1 here.
+        return 3.0 * total;
+    }
+    // That counts twice the distance of two points that are each within reach; and the costs are sums of dim squares of up
+    // to twice the reach.
+    let of = |i: usize| {
+        let reach = lattice.reach(i) + off(steps[i]);
+        let cost = 4.0 * reach * reach * (dim + 8.0) * U;
+        lattice.step(i).powi(2) * (4.0 * reach * off(steps[i]) + cost)
+    };
+    (0..steps.len()).map(of).sum()
+}
+
+/// The coordinates in n + 1 dimensions of a point of the space of An, whose first, …, n-th are along (1, −1, 0, …), …,
+/// (1, …, 1, −n), as its definition has them.
+fn in_one_more(steps: &[f64]) -> Vec<f64> {
+    let n = steps.len();
+    let mut p = vec![0.0; n + 1];
+    for (k, &steps) in (1..).zip(steps) {
+        // Along a vector of squared length k (k + 1).
+        let along = if k == n { steps / n as f64 } else { steps / (k * (k + 1)) as f64 };
+        p[..k].iter_mut().for_each(|p| *p += along);
+        p[k] -= k as f64 * along;
+    }
+    p
 }
 
 /// The squared distance of the nearest point, in units of the lattice: by trying all that can be.
@@ -145,6 +190,19 @@ fn least_distance(lattice: Lattice, steps: &[f64], words: &[u32]) -> f64 {
             let even = steps.iter().map(|steps| steps.round()).sum::<f64>() % 2.0 == 0.0;
             let other = |i: usize| rounded + (1.0 - off(i)).powi(2) - off(i).powi(2);
             if even { rounded } else { (0..dim).map(other).fold(f64::INFINITY, f64::min) }
+        }
+        Lattice::A(n) if n > 8 => {
+            // Any whole numbers, moved one by one, always the cheapest, until they sum to 0.
+            let y = in_one_more(steps);
+            let mut p: Vec<f64> = y.iter().map(|y| y.round()).collect();
+            let mut sum: f64 = p.iter().sum();
+            while sum != 0.0 {
+                let cost = |&k: &usize| sum.signum() * (y[k] - p[k]);
+                let cheapest = (0..=n).min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("n + 1");
+                p[cheapest] -= sum.signum();
+                sum -= sum.signum();
+            }
+            p.iter().zip(&y).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / 2.0
         }
         _ => {
             let mut least = f64::INFINITY;

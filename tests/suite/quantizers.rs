@@ -23,7 +23,7 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 28] = [
+const SPECS: [&str; 30] = [
     "VQ16",
     "SQ3",
     "SQ:9",
@@ -47,6 +47,8 @@ const SPECS: [&str; 28] = [
     "PLSQ2x2x3",
     "Z",
     "A2",
+    "A3",
+    "A9:2",
     "D4:2",
     "E8:3",
     "Zx3",

@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 51] = [
+const TRAINED: [&str; 54] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -54,6 +54,9 @@ const TRAINED: [&str; 51] = [
     "x.npy --spec Z:0.0002",
     "x.npy --spec A2",
     "tiny.npy --spec A2",
+    "x.npy --spec A3",
+    "tiny.npy --spec A7",
+    "x.npy --spec A12:0.7",
     "x.npy --spec D4",
     "x.npy --spec E8",
     "x.npy --spec E8:0.7",
@@ -186,7 +189,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 8, 2, 10));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 9, 2, 10));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {

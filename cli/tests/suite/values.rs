@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 46] = [
+const KINDS: [(&str, &str); 47] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -43,6 +43,7 @@ const KINDS: [(&str, &str); 46] = [
     ("SFVQ4+3", "--steps 40 --batch 128"),
     ("Z", ""),
     ("A2", ""),
+    ("A5", ""),
     ("D4", ""),
     ("E8", ""),
     ("E8:SCALE", ""),

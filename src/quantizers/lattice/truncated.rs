@@ -31,7 +31,7 @@ use crate::vectors::Vectors;
 /// use wgvq::{Lattice, Quantizer, TruncatedLattice};
 /// let engine = wgvq::Engine::cpu();
 /// let x = ndarray::Array2::from_shape_fn((300, 4), |(row, column)| ((row * (column + 2)) % 16) as f32);
-/// let a2 = TruncatedLattice::builder(Lattice::A2).bits(4).fit(&engine, &x)?;
+/// let a2 = TruncatedLattice::builder(Lattice::A(2)).bits(4).fit(&engine, &x)?;
 /// assert_eq!(a2.points().dim(), (16, 2));
 /// assert_eq!(a2.bits_per_vector(), 8.0);
 /// let codes = a2.encode(&engine, &x)?;
@@ -246,7 +246,7 @@ mod tests {
         const SCALE: f64 = 0.75;
         let x = normals(600, 4);
         for engine in engines() {
-            let lattice = TruncatedLattice::builder(Lattice::A2).bits(4).scale(SCALE as f32);
+            let lattice = TruncatedLattice::builder(Lattice::A(2)).bits(4).scale(SCALE as f32);
             let found = lattice.fit(&engine, &x).unwrap();
             let all = hexagonal(SCALE, 40);
             let mut counts = BTreeMap::new();
@@ -287,8 +287,9 @@ mod tests {
         let far = Array2::from_shape_simple_fn((200, 24), || 200.0 * rng.normal() * rng.uniform().powi(4));
         for (lattice, bits) in [
             (Lattice::Z, 3),
-            (Lattice::A2, 1),
-            (Lattice::A2, 5),
+            (Lattice::A(2), 1),
+            (Lattice::A(2), 5),
+            (Lattice::A(4), 6),
             (Lattice::D(3), 6),
             (Lattice::E8, 7),
             (Lattice::Leech24, 9),
@@ -346,7 +347,7 @@ mod tests {
         for x in
             [Array2::from_elem((40, 4), 3.0), Array2::from_shape_fn((40, 4), |(row, _)| (row % 2) as f32)]
         {
-            let found = TruncatedLattice::builder(Lattice::A2).bits(5).fit(&engine, &x).unwrap();
+            let found = TruncatedLattice::builder(Lattice::A(2)).bits(5).fit(&engine, &x).unwrap();
             let back = found.decode(&engine, &found.encode(&engine, &x).unwrap()).unwrap();
             assert!(crate::metrics::mse(x.view(), back.view()).unwrap() < 0.1);
         }
@@ -370,14 +371,14 @@ mod tests {
         assert!(TruncatedLattice::builder(Lattice::E8).bits(4).scale(-1.0).fit(&engine, &x).is_err());
         let row = |d: usize| Array2::<f32>::zeros((1, d));
         let table = |k: usize| Array2::<f32>::zeros((k, 2));
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(4), table(4)).is_ok());
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(4), table(3)).is_err());
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(4), table(1)).is_err());
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(3), table(4)).is_err());
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(0), table(4)).is_err());
-        assert!(TruncatedLattice::new(Lattice::A2, f32::NAN, row(4), table(4)).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(4), table(4)).is_ok());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(4), table(3)).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(4), table(1)).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(3), table(4)).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(0), table(4)).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), f32::NAN, row(4), table(4)).is_err());
         assert!(TruncatedLattice::new(Lattice::E8, 1.0, row(8), table(4)).is_err());
-        assert!(TruncatedLattice::new(Lattice::A2, 1.0, row(4), table(4) / 0.0).is_err());
+        assert!(TruncatedLattice::new(Lattice::A(2), 1.0, row(4), table(4) / 0.0).is_err());
         for (spec, says) in [
             ("E8x0", "must be 1 to 16"),
             ("E8x17", "must be 1 to 16"),
