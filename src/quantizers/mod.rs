@@ -9,6 +9,7 @@ mod codes;
 mod encoder;
 mod equalized;
 mod evaluation;
+mod even_levels;
 mod extent;
 mod gradient;
 #[cfg(test)]

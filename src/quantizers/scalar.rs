@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
+use super::even_levels::{EvenLevels, even_levels};
 use super::extent::Extent;
 use super::kinds::{Kind, Place};
 use super::lloyd_max::lloyd_max;
@@ -33,10 +34,10 @@ use crate::vectors::Vectors;
 /// use wgvq::{Quantizer, Scalar};
 /// let engine = wgvq::Engine::cpu();
 /// let x = ndarray::array![[0.0_f32, 5.0], [8.0, 5.0], [3.5, 5.0]];
-/// let scalar = Scalar::builder().bits(2).fit(&engine, &x)?; // cells of 2 in column 0; column 1 has one value
+/// let scalar = Scalar::builder().k(3).fit(&engine, &x)?; // 0, 4 and 8 in column 0; column 1 has one value
 /// let codes = scalar.encode(&engine, &x)?;
-/// assert_eq!(codes.view(), ndarray::array![[0, 0], [3, 0], [1, 0]]);
-/// assert_eq!(scalar.decode(&engine, &codes)?, ndarray::array![[1.0, 5.0], [7.0, 5.0], [3.0, 5.0]]);
+/// assert_eq!(codes.view(), ndarray::array![[0, 0], [2, 0], [1, 0]]);
+/// assert_eq!(scalar.decode(&engine, &codes)?, ndarray::array![[0.0, 5.0], [8.0, 5.0], [4.0, 5.0]]);
 /// # Ok::<(), wgvq::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +59,8 @@ enum Values {
 /// Where the levels of a [`Scalar`] lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScalarLevels {
-    /// In the middles of equal cells from the least training value to the greatest.
+    /// Evenly spaced: in the middles of equal cells from the least training value to the greatest (Fig. 2.1), or from the one
+    /// to the other (Fig. 2.2), whichever loses less of the training vectors.
     #[default]
     Uniform,
     /// Where they lose the least (Lloyd 1982, Max 1960), by a sample of the training vectors.
@@ -306,8 +308,8 @@ impl ScalarBuilder {
         self
     }
 
-    /// Trains on `x` (n, d), n ≥ 1, on the host: uniform levels in one pass over all vectors, Lloyd-Max levels on a
-    /// random sample of 65,536 (shared ones of 2²² values).
+    /// Trains on `x` (n, d), n ≥ 1, on the host: uniform levels in two passes over all vectors, Lloyd-Max
+    /// levels on a random sample of 65,536 (shared ones of 2²² values).
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there are no vectors or dimensions, levels are not 2 to 65,536, or the values
@@ -321,25 +323,11 @@ impl ScalarBuilder {
     }
 
     fn fit_uniform(self, x: &dyn Vectors) -> Result<Scalar> {
-        let Extent { low, high, .. } = Extent::of(x)?;
-        let fold = |values: &[f32], pick: fn(f32, f32) -> f32| values.iter().copied().reduce(pick);
-        let ranges: Vec<_> = if self.shared {
-            fold(&low, f32::min).into_iter().zip(fold(&high, f32::max)).collect()
-        } else {
-            low.into_iter().zip(high).collect()
+        let levels = even_levels(x, self.k, self.shared)?;
+        let column = |of: fn(&EvenLevels) -> f32| {
+            Array2::from_shape_vec((levels.len(), 1), levels.iter().map(of).collect()).expect("one each")
         };
-        let cells = self.k as f64;
-        let (mut lows, mut steps) = (Vec::with_capacity(ranges.len()), Vec::with_capacity(ranges.len()));
-        for (low, high) in ranges {
-            let (low, high) = (f64::from(low), f64::from(high));
-            let step = ((high - low) / cells) as f32;
-            // Values closer than that are one.
-            let step = if step.is_normal() { step } else { 0.0 };
-            lows.push(if step == 0.0 { (low + high) / 2.0 } else { low + f64::from(step) / 2.0 } as f32);
-            steps.push(step);
-        }
-        let column = |values: Vec<f32>| Array2::from_shape_vec((values.len(), 1), values).expect("one each");
-        Scalar::uniform(x.dim(), self.k, column(lows), column(steps))
+        Scalar::uniform(x.dim(), self.k, column(|levels| levels.low), column(|levels| levels.step))
     }
 
     fn fit_lloyd_max(self, x: &dyn Vectors) -> Result<Scalar> {
