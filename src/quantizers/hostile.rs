@@ -67,6 +67,40 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
     ]
 }
 
+/// Every lattice, and every way in which levels lie, for vectors of 8 dimensions.
+fn lattices_and_scalars() -> Vec<Box<dyn Quantizer>> {
+    let x = normals(&mut Rng::new(67, 0), 300, 8);
+    let engine = Engine::cpu();
+    let mut quantizers: Vec<Box<dyn Quantizer>> = Vec::new();
+    for spec in [
+        "Z",
+        "A2",
+        "A3",
+        "A9",
+        "D3",
+        "D4",
+        "E8",
+        "Leech24",
+        "Z:0.000001",
+        "Zx3",
+        "A2x4",
+        "D4x5",
+        "E8x6",
+        "SQ1",
+        "SQ8",
+        "SQ:9",
+        "SQ16",
+    ] {
+        quantizers.push(Training::new(spec.parse().unwrap()).fit(&engine, &x, &mut ()).unwrap().quantizer);
+    }
+    for settings in [json!({"shared": true}), json!({"levels": "lloyd-max"})] {
+        let training = Training::new("SQ:9".parse().unwrap());
+        let training = training.set_all(settings.as_object().unwrap().clone(), Spelling::Key);
+        quantizers.push(training.fit(&engine, &x, &mut ()).unwrap().quantizer);
+    }
+    quantizers
+}
+
 fn write(path: &Path, description: &Value, tensors: &BTreeMap<String, ArrayD<f32>>) {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .iter()
@@ -196,7 +230,7 @@ fn a_model_that_cannot_be_is_refused_or_works() {
 #[test]
 fn codes_past_a_codebook_are_refused_by_name_and_harmless_where_a_kernel_has_them() {
     for engine in engines() {
-        for quantizer in quantizers() {
+        for quantizer in quantizers().into_iter().chain(lattices_and_scalars()) {
             let (spec, sizes) = (quantizer.spec(), quantizer.codebook_sizes());
             let coder = quantizer.prepare(&engine).unwrap();
             let mut decoded = engine.zeros(3, quantizer.dim()).unwrap();
@@ -234,6 +268,14 @@ fn codes_past_a_codebook_are_refused_by_name_and_harmless_where_a_kernel_has_the
             codes.write_rows(0, Array2::zeros((3, sizes.len())).view()).unwrap();
             record(&codes, &mut decoded).unwrap();
             assert!(decoded.download().unwrap().iter().all(|value| value.is_finite()), "{spec}");
+            // The largest codes are the last that there are, from the host's arrays too.
+            let largest: Vec<u32> = sizes.iter().map(|&k| k as u32 - 1).collect();
+            let largest = Array2::from_shape_vec((1, sizes.len()), largest).unwrap();
+            let codes = Codes::new(largest.clone(), sizes.clone()).unwrap();
+            let last = quantizer.decode(&engine, &codes).unwrap();
+            assert!(last.iter().all(|value| value.abs() < 1e3), "{spec}: {last}");
+            let Err(error) = Codes::new(largest + 1, sizes.clone()) else { panic!("{spec}") };
+            assert!(error.to_string().contains(&format!("is {}; the codebook has", sizes[0])), "{error}");
         }
     }
 }
