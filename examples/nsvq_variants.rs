@@ -63,7 +63,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let codes = quantizer.encode(&engine, &base)?;
         let mse = metrics::mse(base.view(), quantizer.decode(&engine, &codes)?.view())?;
         let rows = |rows| Ok(codes.rows(rows).to_owned());
-        let found = Search::nearest(LAST).codes(&engine, Metric::SquaredL2, quantizer, codes.len(), rows, &queries)?.ids;
+        let found = Search::nearest(LAST)
+            .codes(&engine, Metric::SquaredL2, quantizer, codes.len(), rows, &queries)?
+            .ids;
         let recalls = (1..=LAST).map(|at| recall(found.view(), truth.view(), at));
         Ok(Judged { mse, recalls: recalls.collect::<wgvq::Result<_>>()?, seconds })
     };
