@@ -5,11 +5,11 @@
 //! cargo run --release --example nsvq_variants [--full] [TRAIN BASE QUERIES]
 //! ```
 //!
-//! Without files it takes the sample of sentence vectors, 4 bytes each and 250 steps: three quarters to train, the rest as BASE.
-//! With files, such as the `learn`, `base` and `query` of SIFT, 8 bytes each and 1000 steps. Each is trained with three seeds. Prints the mean squared
-//! error on BASE and how often the true nearest neighbour of a query is among the first 1, 10 and 100 found by the codes, mean and
-//! standard deviation; draws recall@T for T from 1 to 100 to `target/recall.svg` and the errors while training to
-//! `target/nsvq_variants.svg`. `--full` takes 4000 steps.
+//! Without files it takes the sample of sentence vectors, 4 bytes each and 250 steps: three quarters to train, the rest
+//! as BASE. With files, such as the `learn`, `base` and `query` of SIFT, 8 bytes each and 1000 steps. Each is trained
+//! with three seeds. Prints the mean squared error on BASE and how often the true nearest neighbour of a query is among
+//! the first 1, 10 and 100 found by the codes, mean and standard deviation; draws recall@T for T from 1 to 100 to
+//! `target/recall.svg` and the errors while training to `target/nsvq_variants.svg`. `--full` takes 4000 steps.
 
 #[path = "shared/chart.rs"]
 mod chart;

@@ -42,3 +42,34 @@ fn every_command_of_readme_works_as_it_stands() {
     }
     assert!(cli.path("share/man/man1/wgvq-train.1").exists());
 }
+
+/// Of the table of figures: what follows `wgvq` in a command that stands there whole, with the picture that it writes.
+#[test]
+fn every_figure_of_the_thesis_has_a_command_and_a_picture() {
+    let cli = Cli::new("cpu");
+    fs::create_dir(cli.path("data")).unwrap();
+    fs::copy(root().join("data/wordnet.npy"), cli.path("data/wordnet.npy")).unwrap();
+    let readme = fs::read_to_string(root().join("examples/README.md")).unwrap();
+    let rows = readme.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, figure, _, command, picture, _] = cells[..] else { return None };
+        figure.starts_with(|c: char| c.is_ascii_digit()).then_some((command, picture.trim_matches('`')))
+    });
+    let mut seen = 0;
+    for (command, picture) in rows {
+        seen += 1;
+        let command = command.split('`').nth(1).unwrap();
+        if let Some(arguments) = command.strip_prefix("wgvq ") {
+            let output = cli.run(&format!("{arguments} -q"));
+            assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(cli.path(picture).exists(), "{arguments} writes no {picture}");
+        } else {
+            let name = command.strip_prefix("cargo run --release --example ").unwrap();
+            let example = fs::read_to_string(root().join(format!("examples/{name}.rs"))).unwrap();
+            let name = picture.strip_prefix("target/").unwrap();
+            // A folder may come first.
+            assert!(name.split('/').all(|part| example.contains(part.trim_end_matches(".svg"))), "{picture}");
+        }
+    }
+    assert!(seen >= 12, "{seen} figures");
+}
