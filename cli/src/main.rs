@@ -3,6 +3,7 @@
 mod args;
 mod axis;
 mod bench;
+mod cells;
 mod codes;
 mod completions;
 mod decode;
@@ -26,7 +27,10 @@ mod occurrence_plot;
 mod one_codebook;
 mod order;
 mod plot;
+mod plot_codebook;
 mod plot_curve;
+mod plot_lattice;
+mod plot_plane;
 mod plots;
 mod privacy;
 mod progress;

@@ -11,7 +11,7 @@ use crate::figures::print_json;
 use crate::plots::{self, Labels, Scale, Scales, Series};
 use crate::run_log::{self, Point};
 use crate::stdout::say;
-use crate::{Verdict, plot_curve};
+use crate::{Verdict, plot_codebook, plot_curve, plot_lattice};
 
 #[derive(Args, Debug)]
 #[command(subcommand_negates_reqs = true)]
@@ -31,6 +31,10 @@ pub struct Plot {
 pub enum Picture {
     /// Draw a space-filling curve through the unit square, from light to dark along its length
     Curve(plot_curve::PlotCurve),
+    /// Draw the points of a lattice of the plane and their cells, and which of them carry vectors
+    Lattice(plot_lattice::PlotLattice),
+    /// Draw the Voronoi cells of a model of the plane, and vectors
+    Codebook(plot_codebook::PlotCodebook),
 }
 
 /// Logarithmic where the losses go over more than this factor.
@@ -39,9 +43,11 @@ const DECADE: f64 = 10.0;
 pub fn run(command: &Plot, common: &Common) -> Result<Verdict> {
     match &command.picture {
         Some(_) if !command.logs.is_empty() || command.output.is_some() => Err(Error::input(
-            "what belongs to a curve comes behind its name, as in wgvq plot curve -o FILE.svg",
+            "what belongs to a picture comes behind its name, as in wgvq plot curve -o FILE.svg",
         )),
         Some(Picture::Curve(picture)) => plot_curve::run(picture, common),
+        Some(Picture::Lattice(picture)) => plot_lattice::run(picture, common),
+        Some(Picture::Codebook(picture)) => plot_codebook::run(picture, common),
         None => training_runs(command, common),
     }
 }

@@ -105,6 +105,65 @@ fn curves_are_drawn() {
 }
 
 #[test]
+fn lattices_and_codebooks_of_the_plane_are_drawn() {
+    let cli = Cli::new("cpu");
+    let mut rng = wgvq::Rng::new(72, 0);
+    let plane = wgvq::ndarray::Array2::from_shape_simple_fn((900, 2), || rng.normal());
+    cli.write("plane.npy", &plane);
+    let picture = |name: &str| std::fs::read_to_string(cli.path(name)).unwrap();
+    // Circles are points, others and vectors, one each for what they mean, and polygons the cells of points that are kept.
+    let found = cli.json("plot lattice A2");
+    assert_eq!(found["truncated"], 0);
+    let points = found["points"].as_u64().unwrap() as usize;
+    assert!((40..55).contains(&points), "{points} where there are 6.4² / √.75, give or take the edges");
+    assert_eq!(picture("lattice.svg").matches("<circle").count(), points + 1);
+
+    let found = cli.json("plot lattice A2x5 plane.npy -o kept.svg");
+    let count = |name: &str| found[name].as_u64().unwrap() as usize;
+    assert_eq!((count("points"), count("vectors")), (32, 900));
+    assert!(count("truncated") > 20, "{found}");
+    assert_eq!(picture("kept.svg").matches("<polygon").count(), 32);
+
+    for (spec, points, is_lattice) in [
+        ("VQ12", 12, false),
+        ("RQ2x2", 16, false),
+        ("SFVQ3 --steps 20", 8, false),
+        ("Zx2", 16, true),
+        ("A2x4", 16, true),
+    ] {
+        cli.json(&format!("train plane.npy --spec {spec} -o m.safetensors --force"));
+        let found = cli.json("plot codebook m.safetensors plane.npy --force");
+        assert_eq!(found["points"], points, "{spec}");
+        let cells = picture("m.svg").matches("<polyline").count();
+        // Some more are seen than their points.
+        let truncated = found["truncated"].as_u64().unwrap() as usize;
+        assert!((truncated > 0) == is_lattice && cells >= points + truncated, "{spec}: {cells} {found}");
+    }
+    assert_eq!(cli.json("plot codebook m.safetensors -o alone.svg")["vectors"], 0);
+
+    cli.write("space.npy", &wgvq::ndarray::Array2::<f32>::ones((50, 3)));
+    cli.json("train space.npy --spec SQ2 -o space.safetensors");
+    cli.json("train plane.npy --spec SQ8 -o fine.safetensors");
+    for (arguments, says) in [
+        ("lattice", "<LATTICE>"),
+        ("lattice E8 -o new.svg", "E8 is of 8 dimensions"),
+        ("lattice VQ8 -o new.svg", "VQ8 is no lattice"),
+        ("lattice A2x5 -o new.svg", "name a file of them"),
+        ("lattice A2x5 space.npy -o new.svg", "must be a multiple of 2"),
+        ("lattice Z:1 space.npy -o new.svg", "3 dimensions; a picture shows two"),
+        ("lattice A2:0.0001 plane.npy -o new.svg", "a picture shows 4096 at most"),
+        ("lattice A2", "lattice.svg"),
+        ("codebook space.safetensors", "3 dimensions; a picture shows two"),
+        ("codebook fine.safetensors", "65536 points; a picture shows 4096 at most"),
+        ("codebook m.safetensors space.npy -o s.svg", "3 dimensions; a picture shows two"),
+        ("codebook m.safetensors plane.npy -o m.png", "a plot's name ends in .svg"),
+        ("codebook missing.safetensors -o s.svg", "missing.safetensors"),
+    ] {
+        cli.refuse(&format!("plot {arguments}"), says);
+    }
+}
+
+#[test]
 fn what_cannot_be_drawn_is_refused() {
     let cli = Cli::new("cpu");
     for (arguments, says) in [
