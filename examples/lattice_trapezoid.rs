@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::auto()?;
     let x = trapezoid();
     // The cells of A2 have the area √3/2, those of Z 1.
-    let hexagonal = LatticeVq::builder(Lattice::A2).scale((CELL / 0.75_f32.sqrt()).sqrt());
+    let hexagonal = LatticeVq::builder(Lattice::A(2)).scale((CELL / 0.75_f32.sqrt()).sqrt());
     let square = LatticeVq::builder(Lattice::Z).scale(CELL.sqrt());
     let (hexagonal, square) = (hexagonal.fit(&engine, &x)?, square.fit(&engine, &x)?);
     let lattices: [(&str, &dyn Quantizer); 2] =
