@@ -32,6 +32,7 @@
 mod convolution;
 mod gradients;
 mod layers;
+mod linear_codebook;
 mod ops;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ use ndarray::{Array2, ArrayView2};
 pub use convolution::{Conv2d, ConvTranspose2d, Images};
 pub use gradients::Gradients;
 pub use layers::Linear;
+pub use linear_codebook::LinearCodebook;
 pub use ops::gather::Indices;
 
 use crate::engine::{Engine, Matrix, Recorder};

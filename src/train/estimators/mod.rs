@@ -14,7 +14,11 @@
 //! | [`Ste`] | the codeword | from a loss of its own |
 //! | [`Rotation`] | the codeword | from a loss of its own |
 //! | [`Ema`] | the codeword | none: moving averages of the vectors |
+//! | [`Fsq`], [`Lfq`] | the nearest point of a grid | none: the grid never changes |
 //! | [`SfNsvq`], [`SfDiveq`] | as NSVQ and DiVeQ, to a curve through the codewords | through the ends of the nearest segment |
+//!
+//! [`LinearCodebook`](crate::graph::LinearCodebook) is a codebook of which one matrix is learnt (SimVQ), by any of them that
+//! follows a gradient.
 //!
 //! Auxiliary losses are means over all elements: the mean over the vectors of the squared norm, divided by d.
 //!
@@ -61,7 +65,10 @@ pub(crate) mod displacement;
 mod dither;
 mod diveq;
 mod ema;
+mod fsq;
+mod grid;
 mod gumbel;
+mod lfq;
 mod nearest;
 mod nsvq;
 mod pull;
@@ -80,7 +87,9 @@ mod tests;
 
 pub use diveq::Diveq;
 pub use ema::Ema;
+pub use fsq::Fsq;
 pub use gumbel::Gumbel;
+pub use lfq::Lfq;
 pub use nearest::Nearest;
 pub use nsvq::Nsvq;
 pub use rotation::Rotation;

@@ -2,6 +2,7 @@
 
 mod curve;
 mod gradients;
+mod grids;
 mod speed;
 
 use ndarray::Array2;
