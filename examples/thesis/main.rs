@@ -17,6 +17,9 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 use std::{env, fs};
 
+use wgvq::Rng;
+use wgvq::io::RowWriter;
+
 use experiments::{EXPERIMENTS, Experiment, Step};
 
 /// Where everything goes; the steps of an experiment run in the folder that the project is in.
@@ -35,6 +38,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let full = env::args().skip(1).any(|argument| argument == "--full");
     env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
     fs::create_dir_all(FOLDER)?;
+    write_plane(&Path::new(FOLDER).join("plane.npy"))?;
     let programs = Programs::build()?;
     let start = Instant::now();
     let mut outcomes = Vec::new();
@@ -52,6 +56,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes vectors of two dimensions to draw cells around: three clouds.
+fn write_plane(path: &Path) -> Result<(), Box<dyn Error>> {
+    const VECTORS: usize = 3000;
+    const CENTRES: [[f32; 2]; 3] = [[0.0, 0.0], [5.0, 2.0], [2.0, 6.0]];
+    let mut rng = Rng::new(1, 0);
+    let mut writer = RowWriter::create(path, VECTORS, 2, true)?;
+    for row in 0..VECTORS {
+        writer.append(&CENTRES[row % 3].map(|centre| centre + rng.normal()))?;
+    }
+    writer.finish()?;
+    Ok(())
 }
 
 /// The built programs.

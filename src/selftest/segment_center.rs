@@ -84,12 +84,12 @@ fn compare(
     recorder.submit()?;
 
     let (mut want, mut bounds) = (Vec::new(), Vec::new());
-    for code in 0..k {
+    for (code, &mass) in mass.iter().enumerate() {
         // The longest chain of additions: within a chunk, a group, and over the groups.
         let chunks = run(code).len().div_ceil(256);
         let chain = run(code).len().min(256) + chunks.min(256) + chunks.div_ceil(256);
         for j in 0..d {
-            if mass[code] == 0.0 {
+            if mass == 0.0 {
                 want.push(f64::from(BEFORE));
                 bounds.push(0.0);
                 continue;

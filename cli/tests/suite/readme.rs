@@ -1,6 +1,7 @@
 //! What README tells people to type.
 
 use std::fs;
+use std::path::Path;
 
 use crate::common::cli::Cli;
 use crate::common::root;
@@ -65,11 +66,20 @@ fn every_figure_of_the_thesis_has_a_command_and_a_picture() {
             assert!(cli.path(picture).exists(), "{arguments} writes no {picture}");
         } else {
             let name = command.strip_prefix("cargo run --release --example ").unwrap();
-            let example = fs::read_to_string(root().join(format!("examples/{name}.rs"))).unwrap();
+            let example = text_of(&root().join("examples"), name);
             let name = picture.strip_prefix("target/").unwrap();
             // A folder may come first.
             assert!(name.split('/').all(|part| example.contains(part.trim_end_matches(".svg"))), "{picture}");
         }
     }
     assert!(seen >= 12, "{seen} figures");
+}
+
+/// An example: a file, or all files of a folder.
+fn text_of(examples: &Path, name: &str) -> String {
+    if let Ok(text) = fs::read_to_string(examples.join(format!("{name}.rs"))) {
+        return text;
+    }
+    let files = fs::read_dir(examples.join(name)).unwrap();
+    files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
 }
