@@ -95,7 +95,7 @@ pub fn judge(
 const DECODED: usize = 1 << 16;
 
 /// Bytes that this takes: codes and values, on the host and on the device, and as much that is kept for the next use.
-const BESIDE: u64 = 2 * 4 * 4 * DECODED as u64;
+pub const BESIDE: u64 = 2 * 4 * 4 * DECODED as u64;
 
 /// Encodes the data in batches that stay within `memory`, adds up what is lost, also by the norms of `aqe`, for which the
 /// codes are decoded, and passes each batch on to `sink`.

@@ -227,6 +227,8 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
         instead: "take a smaller --sample",
     };
     let holds = training.holds(data.len(), data.dim())?;
+    // The norms of the errors are found among decoded vectors.
+    let holds = Holds { fixed: holds.fixed + eval::BESIDE as f64, ..holds };
     let training = training.most_vectors(common.training_vectors(&holds, &sample)?);
     let engine = common.engine()?;
 

@@ -560,8 +560,8 @@ fn a_codebook_by_another_metric_is_better_by_that_metric() {
         if metric == "l1" {
             let told = train["mean_distance"].as_f64().unwrap();
             assert!((told / aqe("l1") - 1.0).abs() < 1e-5, "{told} and {}", aqe("l1"));
-            let of_training = train["mse"].as_f64().unwrap();
-            assert!((of_training / of - 1.0).abs() < 1e-6, "{of_training} and {of}");
+            let squared = train["mse"].as_f64().unwrap();
+            assert!((squared / of - 1.0).abs() < 1e-6, "{squared} and {of}");
             let model = &cli.json("inspect m.safetensors")["model"];
             assert_eq!(model["metric"], "l1");
             assert_eq!(model["training"]["aqe"]["l1"].as_f64().unwrap(), of_training);
