@@ -92,7 +92,7 @@ impl fmt::Display for Metric {
 
 /// ```
 /// use wgvq::metrics::Metric;
-/// assert_eq!("m:3".parse(), Ok(Metric::Power(3)));
+/// assert_eq!("m:3".parse::<Metric>()?, Metric::Power(3));
 /// assert_eq!(Metric::InnerProduct.to_string(), "ip");
 /// # Ok::<(), wgvq::Error>(())
 /// ```

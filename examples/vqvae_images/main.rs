@@ -141,9 +141,15 @@ fn draw(path: &Path, results: &[(&Method, u32, &[Run])]) -> Result<(), Box<dyn E
         };
         PUBLICATION.iter().map(|method| (method.name.to_string(), line(method))).collect()
     };
-    let curves = results.iter().filter(|(_, bits, _)| *bits == ALL_AT);
-    let curves = curves.map(|(method, _, runs)| (method.name.to_string(), mean_curve(runs))).collect();
+    // As many lines as there are colours.
+    let curves = |methods: &[Method]| {
+        let own = results.iter().filter(|(method, bits, _)| {
+            *bits == ALL_AT && methods.iter().any(|other| other.name == method.name)
+        });
+        own.map(|(method, _, runs)| (method.name.to_string(), mean_curve(runs))).collect()
+    };
     let title = format!("PSNR of patches not seen at {ALL_AT} bits, dB");
+    let others = format!("the same of other methods at {ALL_AT} bits");
     let panels = [
         chart::Panel { title: "PSNR of patches not seen, dB", x: "bits", lines: by_rate(&Run::psnr) },
         chart::Panel {
@@ -151,7 +157,9 @@ fn draw(path: &Path, results: &[(&Method, u32, &[Run])]) -> Result<(), Box<dyn E
             x: "bits",
             lines: by_rate(&|run| run.dead as f64),
         },
-        chart::Panel { title: &title, x: "step", lines: curves },
+        chart::Panel { title: &title, x: "step", lines: curves(&PUBLICATION) },
+        chart::Panel { title: &others, x: "step", lines: curves(&OTHERS[..OTHERS.len() / 2]) },
+        chart::Panel { title: &others, x: "step", lines: curves(&OTHERS[OTHERS.len() / 2..]) },
     ];
     chart::draw(path, &panels)
 }
