@@ -48,6 +48,7 @@ pub(crate) mod scalar_encode;
 pub(crate) mod scan;
 pub(crate) mod segment_center;
 pub(crate) mod segment_mean;
+pub(crate) mod segments;
 pub(crate) mod soft_slopes;
 pub(crate) mod soft_weights;
 pub(crate) mod sum_codewords;
@@ -82,9 +83,3 @@ pub(crate) const LENGTHS: &str = include_str!("../../shaders/shared/lengths.wgsl
 
 /// Rows per workgroup of the kernels in which 32 invocations share a row: `ROWS` in their shaders.
 pub(crate) const ROWS: u64 = WORKGROUP / 32;
-
-/// `shaders/shared/segments.wgsl`, for the kernels that go over the rows of each code.
-pub(crate) const SEGMENTS: &str = include_str!("../../shaders/shared/segments.wgsl");
-
-/// Rows of a code that are summed up by themselves: `CHUNK` in `shaders/shared/segments.wgsl`.
-pub(crate) const CHUNK: usize = 256;

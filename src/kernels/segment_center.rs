@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::segments;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -10,7 +11,7 @@ use crate::ops::Bisection;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "segment_center",
-    source: &[super::GRID, super::SEGMENTS, include_str!("../../shaders/segment_center.wgsl")],
+    source: &[super::GRID, segments::SOURCE, include_str!("../../shaders/segment_center.wgsl")],
     reads: &["x", "weights", "order", "offsets", "mass"],
     writes: &["partials", "centers"],
     params: Params::FIELDS,
@@ -22,9 +23,6 @@ const SLOPE_WEIGHTED: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED"
 const MOVE: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0)]);
 const BELOW: Variant = Variant::overriding(&[("PASS", 2.0), ("WEIGHTED", 0.0)]);
 const SNAP: Variant = Variant::overriding(&[("PASS", 3.0), ("WEIGHTED", 0.0)]);
-
-/// Bytes of partial sums at most; columns beyond that wait for the next round.
-const SCRATCH: u64 = 256 << 20;
 
 shader_params!(Params {
     n: u32,
@@ -76,7 +74,7 @@ impl Recorder<'_> {
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit, if the vectors have no dimensions, or if `offsets`, or one
     /// column of n / 256 + k partial sums, is over the device's binding limit; [`Input`](crate::ErrorKind::Input) if the power is
-    /// not 1 to 64, `reach` is no finite number of 0 or more, or there are 2³² rows or more;
+    /// not 1 to [`Metric::MOST_POWER`](crate::metrics::Metric::MOST_POWER), `reach` is no finite number of 0 or more, or there are 2³² rows or more;
     /// [`Device`](crate::ErrorKind::Device) if the device has no room for the partial sums.
     #[expect(clippy::too_many_arguments, reason = "the operands of a kernel")]
     pub fn segment_center(
@@ -127,11 +125,9 @@ impl Recorder<'_> {
             return Ok(());
         };
 
-        let slots = n / super::CHUNK + k;
-        let room = gpu.max_binding().min(SCRATCH) / 4 / slots.next_multiple_of(256) as u64;
-        let width = (room as usize).clamp(1, d);
-        let partials =
-            self.engine().uninitialized::<f32>(slots, width)?.whole("segment_center: partial sums")?;
+        let partials = segments::partial_sums(self.engine(), gpu.max_binding(), n, k, d)?;
+        let (slots, width) = partials.shape();
+        let partials = partials.whole("segment_center: partial sums")?;
         let offsets = offsets.whole("segment_center: offsets")?;
 
         let weight_height = weights.map_or(n.max(1), Matrix::shard_rows);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::segments;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -10,7 +11,7 @@ use crate::ops::Form;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "segment_mean",
-    source: &[super::GRID, super::SEGMENTS, include_str!("../../shaders/segment_mean.wgsl")],
+    source: &[super::GRID, segments::SOURCE, include_str!("../../shaders/segment_mean.wgsl")],
     reads: &["x", "weights", "order", "offsets"],
     writes: &["partials", "partial_mass", "means", "mass"],
     params: Params::FIELDS,
@@ -21,9 +22,6 @@ const SUM: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 0.0)]);
 const SUM_WEIGHTED: Variant = Variant::overriding(&[("PASS", 0.0), ("WEIGHTED", 1.0)]);
 const COMBINE: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0)]);
 const COMBINE_TO_SUMS: Variant = Variant::overriding(&[("PASS", 1.0), ("WEIGHTED", 0.0), ("SUMS", 1.0)]);
-
-/// Bytes of partial sums at most; columns beyond that wait for the next round.
-const SCRATCH: u64 = 256 << 20;
 
 shader_params!(Params {
     n: u32,
@@ -178,11 +176,9 @@ impl Recorder<'_> {
             return Ok(());
         };
 
-        let slots = n / super::CHUNK + k;
-        let room = gpu.max_binding().min(SCRATCH) / 4 / slots.next_multiple_of(256) as u64;
-        let width = (room as usize).clamp(1, d);
-        let partials =
-            self.engine().uninitialized::<f32>(slots, width)?.whole("segment_mean: partial sums")?;
+        let partials = segments::partial_sums(self.engine(), gpu.max_binding(), n, k, d)?;
+        let (slots, width) = partials.shape();
+        let partials = partials.whole("segment_mean: partial sums")?;
         let partial_mass =
             self.engine().uninitialized::<f32>(slots, 1)?.whole("segment_mean: partial mass")?;
         let offsets = offsets.whole("segment_mean: offsets")?;

@@ -4,7 +4,7 @@
 //! check does not compare indices; it asks whether the chosen codeword's distance, in float64, exceeds the least one
 //! by no more than the rounding of the scores can hide.
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use crate::metrics::Metric;
 
@@ -17,6 +17,15 @@ pub(crate) const U: f64 = 1.0 / 16_777_216.0;
 pub(crate) fn sum_bound(terms: usize, magnitude: f64) -> f64 {
     let steps = (terms + 2) as f64;
     steps * U / (1.0 - steps * U) * magnitude
+}
+
+/// Row numbers (n, 1) by their code, as `counting_sort` has them, and where each code of `k` begins, (k + 1, 1).
+pub(crate) fn by_code(codes: &Array2<u32>, k: usize) -> (Array2<u32>, Array2<u32>) {
+    let mut order: Vec<u32> = (0..codes.nrows() as u32).collect();
+    order.sort_by_key(|&row| codes[[row as usize, 0]]);
+    let start = |code: usize| order.partition_point(|&row| (codes[[row as usize, 0]] as usize) < code) as u32;
+    let offsets = Array2::from_shape_fn((k + 1, 1), |(code, _)| start(code));
+    (Array2::from_shape_vec((order.len(), 1), order).expect("one row number each"), offsets)
 }
 
 /// The distance in float64.

@@ -1,9 +1,9 @@
 //! Check of `segment_center` against float64.
 
-use ndarray::{Array2, array};
+use ndarray::{Array2, array, s};
 
 use super::Check;
-use super::oracle::{U, sum_bound};
+use super::oracle::{U, by_code, sum_bound};
 use crate::error::Result;
 use crate::ops::Bisection;
 
@@ -49,14 +49,10 @@ fn compare(
     weights: Option<&Array2<f32>>,
 ) -> Result<()> {
     let engine = check.engine();
-    let (n, d) = x.dim();
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    order.sort_by_key(|&row| codes[[row as usize, 0]]);
-    let starts =
-        |code: usize| order.partition_point(|&row| (codes[[row as usize, 0]] as usize) < code) as u32;
-    let offsets = Array2::from_shape_fn((k + 1, 1), |(code, _)| starts(code));
+    let d = x.ncols();
+    let (order, offsets) = by_code(codes, k);
     let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[[row, 0]]));
-    let run = |code: usize| &order[offsets[[code, 0]] as usize..offsets[[code + 1, 0]] as usize];
+    let run = |code: usize| order.slice(s![offsets[[code, 0]] as usize..offsets[[code + 1, 0]] as usize, 0]);
     let mass: Vec<f64> = (0..k).map(|code| run(code).iter().map(|&row| weight(row as usize)).sum()).collect();
     let reach = x.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
 
@@ -66,8 +62,7 @@ fn compare(
     };
     let mut centers = engine.upload(Array2::from_elem((k, d), BEFORE).view())?;
     let rows = engine.upload(x.view())?;
-    let places =
-        engine.upload(Array2::from_shape_vec((n, 1), order.clone()).expect("n row numbers").view())?;
+    let places = engine.upload(order.view())?;
     let device_offsets = engine.upload(offsets.view())?;
     let device_mass = engine.upload(Array2::from_shape_fn((k, 1), |(code, _)| mass[code] as f32).view())?;
     let mut recorder = engine.recorder();

@@ -1,9 +1,9 @@
 //! Check of `segment_mean` against float64.
 
-use ndarray::{Array2, array};
+use ndarray::{Array2, array, s};
 
 use super::Check;
-use super::oracle::{U, sum_bound};
+use super::oracle::{U, by_code, sum_bound};
 use crate::error::Result;
 
 /// What a mean holds before: it has to be there still if the code has no mass.
@@ -56,12 +56,8 @@ fn compare(
     weights: Option<&Array2<f32>>,
 ) -> Result<()> {
     let engine = check.engine();
-    let (n, d) = x.dim();
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    order.sort_by_key(|&row| codes[[row as usize, 0]]);
-    let starts =
-        |code: usize| order.partition_point(|&row| (codes[[row as usize, 0]] as usize) < code) as u32;
-    let offsets = Array2::from_shape_fn((k + 1, 1), |(code, _)| starts(code));
+    let d = x.ncols();
+    let (order, offsets) = by_code(codes, k);
     let uploaded = match weights {
         Some(weights) => Some(engine.upload(weights.view())?),
         None => None,
@@ -69,8 +65,7 @@ fn compare(
     let mut means = engine.upload(Array2::from_elem((k, d), BEFORE).view())?;
     let (mut sums, mut mass) = (engine.uninitialized(k, d)?, engine.uninitialized(k, 1)?);
     let rows = engine.upload(x.view())?;
-    let places =
-        engine.upload(Array2::from_shape_vec((n, 1), order.clone()).expect("n row numbers").view())?;
+    let places = engine.upload(order.view())?;
     let device_offsets = engine.upload(offsets.view())?;
     let mut recorder = engine.recorder();
     recorder.segment_sum(&rows, &places, &device_offsets, uploaded.as_ref(), &mut sums, &mut mass)?;
@@ -82,7 +77,7 @@ fn compare(
     let (mut want_sums, mut sum_bounds) = (Vec::new(), Vec::new());
     let (mut want_mass, mut mass_bounds) = (Vec::new(), Vec::new());
     for code in 0..k {
-        let run = &order[offsets[[code, 0]] as usize..offsets[[code + 1, 0]] as usize];
+        let run = order.slice(s![offsets[[code, 0]] as usize..offsets[[code + 1, 0]] as usize, 0]);
         // The longest chain of additions: within a chunk, a group, and over the groups.
         let chunks = run.len().div_ceil(256);
         let chain = run.len().min(256) + chunks.min(256) + chunks.div_ceil(256);

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use ndarray::Array2;
 
-use super::kmeans::Training;
+use super::training::Training;
 use crate::engine::Matrix;
 use crate::error::Result;
 use crate::kernels::prepare_codebook::Codebook;

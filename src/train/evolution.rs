@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use ndarray::{Array2, Axis, Zip};
 
-use super::kmeans::Training;
+use super::training::Training;
 use crate::engine::Matrix;
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;

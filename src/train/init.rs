@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::evolution::{Evolution, evolve};
-use super::kmeans::Training;
+use super::training::Training;
 use crate::engine::{Engine, Matrix};
 use crate::error::{Error, Result};
 use crate::kernels::prepare_codebook::Codebook;

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use ndarray::Array2;
 
-use super::kmeans::{Clustering, Ended, Iteration, KMeans, Training, stream};
+use super::kmeans::{Clustering, Ended, Iteration, KMeans, stream};
+use super::training::Training;
 use super::{Observer, init};
 use crate::engine::Engine;
 use crate::error::Result;

@@ -17,6 +17,7 @@ pub(crate) mod principal;
 mod replacement;
 mod schedule;
 pub(crate) mod settings;
+mod training;
 
 pub use elbow::{Elbow, ElbowPoint, elbow};
 pub use evolution::Evolution;
