@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use wgvq::io::Claims;
+use wgvq::metrics::Metric;
 use wgvq::search::MOST_NEIGHBOURS;
 use wgvq::{Context, Core, Engine, Error, Result};
 
@@ -107,6 +108,15 @@ pub struct Common {
     /// Say more; twice for debugging
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// What a search is by.
+#[derive(Args, Debug)]
+pub struct Near {
+    /// What "near" means: l2, l1, m:P (the sum of |x - q|^P, such as m:3), ip (the largest inner product; its distance is
+    /// -x.q) or cosine (1 - cos)
+    #[arg(long, default_value_t)]
+    pub metric: Metric,
 }
 
 /// Which vectors.

@@ -6,12 +6,11 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Map, json};
 use wgvq::io::{IndexFile, RowElement, RowWriter};
-use wgvq::metrics::Metric;
 use wgvq::ndarray::Array2;
 use wgvq::search::{self, Search};
 use wgvq::{Error, Result, io};
 
-use crate::args::{Common, NamedOutputs, parse_neighbours};
+use crate::args::{Common, NamedOutputs, Near, parse_neighbours};
 use crate::codes::CodesFile;
 use crate::figures::print_json;
 use crate::plots::{self, Labels, Scale, Scales, Series};
@@ -35,9 +34,8 @@ pub struct Options {
     /// Neighbours per query, 1 to 1024
     #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
     pub k: usize,
-    /// What "near" means: l2, l1, m:P (the sum of |x - q|^P, such as m:3), ip (the largest inner product) or cosine
-    #[arg(long, default_value_t)]
-    pub metric: Metric,
+    #[command(flatten)]
+    pub near: Near,
     /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
     #[arg(short, long, value_name = "IDS.ivecs")]
     pub output: Option<PathBuf>,
@@ -81,8 +79,14 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
 
     let start = Instant::now();
     let search = Search::nearest(k).memory(left).watch(watch("search", common));
-    let found =
-        search.codes(&engine, command.metric, &*model.quantizer, n, |rows| codes.read(rows), &queries)?;
+    let found = search.codes(
+        &engine,
+        command.near.metric,
+        &*model.quantizer,
+        n,
+        |rows| codes.read(rows),
+        &queries,
+    )?;
     let seconds = start.elapsed().as_secs_f64();
     let recalls = match &truth {
         Some(truth) => Some(truth.recalls(&found.ids, &truth.at)?),
@@ -112,7 +116,7 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
             "n": n,
             "queries": count,
             "k": k,
-            "metric": command.metric.to_string(),
+            "metric": command.near.metric.to_string(),
             "recall": recalls,
             "seconds": seconds,
             "queries_per_second": per_second,

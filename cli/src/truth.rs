@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use wgvq::metrics::Metric;
 use wgvq::search::Search;
 use wgvq::{Context, Result, io};
 
 use crate::Verdict;
-use crate::args::{Common, parse_neighbours};
+use crate::args::{Common, Near, parse_neighbours};
 use crate::figures::print_json;
 use crate::search::{self, Rows, watch};
 use crate::stdout::say;
@@ -27,10 +26,8 @@ pub struct Truth {
     /// Neighbours per query, 1 to 1024
     #[arg(short, default_value_t = 100, value_parser = parse_neighbours)]
     pub k: usize,
-    /// What "near" means: l2, l1, m:P (the sum of |x - q|^P, such as m:3), ip (the largest inner product; its distance is
-    /// -x.q) or cosine (1 - cos)
-    #[arg(long, default_value_t)]
-    pub metric: Metric,
+    #[command(flatten)]
+    pub near: Near,
     /// The file to write, (queries, k) row numbers, the nearest first: .ivecs or .npy
     #[arg(short, long, value_name = "GT.ivecs")]
     pub output: PathBuf,
@@ -60,7 +57,7 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
 
     let start = Instant::now();
     let search = Search::nearest(k).memory(left).watch(watch("truth", common));
-    let found = search.flat(&engine, command.metric, &base, &queries)?;
+    let found = search.flat(&engine, command.near.metric, &base, &queries)?;
     let seconds = start.elapsed().as_secs_f64();
     if let Some(distances) = &mut distances {
         distances.fill(found.f32_distances()?)?;
@@ -76,7 +73,7 @@ pub fn run(command: &Truth, common: &Common) -> Result<Verdict> {
             "dim": base.dim(),
             "queries": count,
             "k": k,
-            "metric": command.metric.to_string(),
+            "metric": command.near.metric.to_string(),
             "seconds": seconds,
             "queries_per_second": per_second,
             "device": engine.name(),

@@ -10,6 +10,7 @@ mod gradient;
 mod interpret;
 mod kills;
 mod limits;
+mod losses;
 mod privacy;
 mod readme;
 mod search;

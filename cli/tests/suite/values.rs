@@ -220,6 +220,16 @@ fn neighbours_and_order_have_no_units_either() {
             cli.json(&format!("truth x.npy q.npy -k 5 --metric {metric} -o t.ivecs --force"));
             files.push(fs::read(cli.path("t.ivecs")).unwrap());
         }
+        // Codes with tables, with tables behind a rotation, and without.
+        for spec in ["PQ3x4", "OPQ3,RQ2x4", "TRQ2x4", "SQ4"] {
+            cli.json(&format!("train x.npy --spec {spec} --seed 1 -o m.safetensors --force"));
+            cli.json("encode x.npy -m m.safetensors -o c.npy --force");
+            for metric in ["l2", "l1", "m:3", "ip", "cosine"] {
+                let search = format!("search q.npy --codes c.npy -m m.safetensors -k 5 --metric {metric}");
+                cli.json(&format!("{search} -o n.ivecs --force"));
+                files.push(fs::read(cli.path("n.ivecs")).unwrap());
+            }
+        }
         for curve in ["hilbert", "lebesgue"] {
             cli.json(&format!("order x.npy --curve {curve} -o o.npy --indices i.npy --force"));
             files.push(fs::read(cli.path("i.npy")).unwrap());
