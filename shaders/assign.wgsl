@@ -2,17 +2,24 @@
 //
 //   codes[i]     = argmin_j score(x_i, c_j)     (n) u32; the score per metric is in shared/tile_score.wgsl
 //   distances[i] = distance(x_i, c_codes[i])    (n) f32; from the original vectors, shared/tile_distance.wgsl
+//   open[w]      = how many rows of workgroup w have OPEN in their code
 //
 // x (n, d) and codebook (k, d) are row-major. panels, half_norms and mean come from prepare_codebook.
 // Grid: one workgroup per WORKGROUP_ROWS rows (shared/tile_direct.wgsl or shared/tile_staged.wgsl).
 // Ties: the lowest index, across codeword slots, tiles and lanes.
-// Numbers: scores carry a rounding error of order d * 2^-24 * |x'| |c'|; of two codewords closer than that, either
-// may win. The result for a row depends on that row and the codebook alone. Where every score overflows, code 0.
+// Numbers: where another codeword may be as near as the one of the lowest score, for all that rounding can hide, the code of
+// a squared L2 has OPEN: assign_again and assign_exactly look at that row once more. src/certified/bounds.rs has the proof. By
+// the other metrics, of two codewords closer than the rounding of their scores, either may win. The result for a row depends
+// on that row and the codebook alone. Where every score overflows, code 0.
 
 struct Params {
     n: u32,
     d: u32,
     k: u32,
+    // a(c) over the half norm of c, r(x) over that of x, and what r has beside.
+    codeword_share: f32,
+    row_share: f32,
+    constant: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,48 +30,63 @@ struct Params {
 @group(0) @binding(5) var<storage, read> mean: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
+@group(0) @binding(8) var<storage, read_write> open: array<u32>;
 
-alias State = Lowest;
+// Twice the largest share of a result by which an operation rounds it.
+const ROUNDED: f32 = 0x1p-23f;
 
-fn begin(row: u32) -> State {
-    return no_candidate();
+var<workgroup> open_rows: atomic<u32>;
+
+// What is below the score, of all that rounding may make of it, begins lower by the codeword's part of the bound.
+fn start(half_norm: f32) -> f32 {
+    if METRIC != SQUARED_L2 {
+        return half_norm;
+    }
+    return select(half_norm - params.codeword_share * half_norm, half_norm, half_norm >= FAR);
 }
 
-fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
-    let first = k + lane;
-    meet(state, tile[0], first);
-    meet(state, tile[1], first + CODEWORD_STRIDE);
-    meet(state, tile[2], first + 2u * CODEWORD_STRIDE);
-    meet(state, tile[3], first + 3u * CODEWORD_STRIDE);
-    meet(state, tile[4], first + 4u * CODEWORD_STRIDE);
-    meet(state, tile[5], first + 5u * CODEWORD_STRIDE);
-    meet(state, tile[6], first + 6u * CODEWORD_STRIDE);
-    meet(state, tile[7], first + 7u * CODEWORD_STRIDE);
-}
-
-fn meet(state: ptr<function, State>, sum: mat2x4f, code: u32) {
-    consider(state, score(sum, half_norms[code]), code);
+// Whether a codeword that is not the nearest by its score, `least`, may be as near.
+fn may_be_others(least: vec4f, others: vec4f, half_norm: vec4f, distance: vec4f) -> vec4<bool> {
+    if METRIC != SQUARED_L2 {
+        return vec4<bool>();
+    }
+    let rounded = 2.0 * params.row_share * (distance + abs(least) + params.constant);
+    let row = (1.0 + 4.0 * params.row_share) * max(0.5 * distance - least, vec4f()) + rounded;
+    let apart = 2.0 * (params.codeword_share * half_norm + params.row_share * row + params.constant);
+    let threshold = least + (apart + ROUNDED * (abs(least) + apart));
+    // What is no number is open too.
+    return !((others > threshold) & (max(row, half_norm) < vec4f(LARGEST)));
 }
 
 fn finish(state: ptr<function, State>, row: u32) {
+    let own = *state;
     lowest_over_lanes(state, params.k - 1u);
-    let found = distances_to(row, (*state).low, (*state).high);
+    let found = *state;
+    let others = others_over_lanes(own, found);
+    let apart = distances_to(row, found.low, found.high);
     if lane == 0u {
-        write(row, (*state).low.x, found[0].x);
-        write(row + ROW_STRIDE, (*state).low.y, found[0].y);
-        write(row + 2u * ROW_STRIDE, (*state).low.z, found[0].z);
-        write(row + 3u * ROW_STRIDE, (*state).low.w, found[0].w);
-        write(row + 4u * ROW_STRIDE, (*state).high.x, found[1].x);
-        write(row + 5u * ROW_STRIDE, (*state).high.y, found[1].y);
-        write(row + 6u * ROW_STRIDE, (*state).high.z, found[1].z);
-        write(row + 7u * ROW_STRIDE, (*state).high.w, found[1].w);
+        let low = may_be_others(found.score[0], others[0], half_norms_of(found.low), apart[0]);
+        let high = may_be_others(found.score[1], others[1], half_norms_of(found.high), apart[1]);
+        write(row, found.low.x, apart[0].x, low.x);
+        write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y);
+        write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z);
+        write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w);
+        write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x);
+        write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y);
+        write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z);
+        write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w);
     }
 }
 
-fn write(row: u32, code: u32, distance: f32) {
+fn half_norms_of(code: vec4u) -> vec4f {
+    return vec4f(half_norms[code.x], half_norms[code.y], half_norms[code.z], half_norms[code.w]);
+}
+
+fn write(row: u32, code: u32, distance: f32, is_open: bool) {
     if row < params.n {
-        codes[row] = code;
+        codes[row] = code | select(0u, OPEN, is_open);
         distances[row] = distance;
+        atomicAdd(&open_rows, u32(is_open));
     }
 }
 
@@ -74,5 +96,14 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    run_tiles(linear_workgroup(workgroup, grid), local);
+    let number = linear_workgroup(workgroup, grid);
+    if local == 0u {
+        atomicStore(&open_rows, 0u);
+    }
+    workgroupBarrier();
+    run_tiles(number, local);
+    workgroupBarrier();
+    if local == 0u && number * WORKGROUP_ROWS < params.n {
+        open[number] = atomicLoad(&open_rows);
+    }
 }

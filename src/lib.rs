@@ -32,6 +32,7 @@
 
 #![deny(missing_docs)]
 
+mod certified;
 pub mod coding;
 mod cpu;
 pub mod curves;

@@ -21,7 +21,8 @@ fn terms(row: u32, code: u32, quad: u32) -> vec3f {
         return vec3f(-dot(v, c), 0.0, 0.0);
     }
     let difference = abs(v - c);
-    if METRIC == POWERS {
+    // A square is the same by its other name, to the last bit.
+    if METRIC == POWERS && POWER != 2u {
         return vec3f(dot(to_power(difference), vec4f(1.0)), 0.0, 0.0);
     }
     return vec3f(dot(difference, difference), 0.0, 0.0);

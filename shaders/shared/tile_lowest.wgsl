@@ -1,19 +1,25 @@
-// The lowest score of each of the eight rows, and the candidate that has it.
+// The lowest score of each of the eight rows, the candidate that has it, and the lowest score of all others.
 
 struct Lowest {
     score: mat2x4f,
+    second: mat2x4f,
     low: vec4u,
     high: vec4u,
 }
 
 fn no_candidate() -> Lowest {
-    return Lowest(mat2x4f(vec4f(FAR), vec4f(FAR)), vec4u(), vec4u());
+    let far = mat2x4f(vec4f(FAR), vec4f(FAR));
+    return Lowest(far, far, vec4u(), vec4u());
 }
 
 // Candidates come in ascending order, so a strict comparison keeps the lowest number.
 fn consider(own: ptr<function, Lowest>, scores: mat2x4f, candidate: u32) {
     let low = scores[0] < (*own).score[0];
     let high = scores[1] < (*own).score[1];
+    (*own).second = mat2x4f(
+        min((*own).second[0], max(scores[0], (*own).score[0])),
+        min((*own).second[1], max(scores[1], (*own).score[1])),
+    );
     (*own).score = mat2x4f(
         select((*own).score[0], scores[0], low),
         select((*own).score[1], scores[1], high),
@@ -42,6 +48,22 @@ fn lowest_over_lanes(own: ptr<function, Lowest>, last: u32) {
         low = min(low, read_low(other));
         high = min(high, read_high(other));
     }
+    (*own).score = lowest;
     (*own).low = min(low, vec4u(last));
     (*own).high = min(high, vec4u(last));
+}
+
+// The lowest scores of all candidates but those that `found` has over all lanes, where `own` is what this lane has found.
+fn others_over_lanes(own: Lowest, found: Lowest) -> mat2x4f {
+    let low = select(own.score[0], own.second[0], own.low == found.low);
+    let high = select(own.score[1], own.second[1], own.high == found.high);
+    share(bitcast<vec4u>(low), bitcast<vec4u>(high));
+    var lowest = mat2x4f(low, high);
+    for (var other = 0u; other < LANES; other++) {
+        lowest = mat2x4f(
+            min(lowest[0], bitcast<vec4f>(read_low(other))),
+            min(lowest[1], bitcast<vec4f>(read_high(other))),
+        );
+    }
+    return lowest;
 }

@@ -1,12 +1,19 @@
 //! The CPU twin of `assign`: the nearest codeword of every row.
 
-use pulp::Simd;
+use std::cell::Cell;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::assign_exactly::assign_exactly;
 use super::distance::distance;
-use super::least::Least;
+use super::half_panels::{self, HalfPanels};
 use super::prepare_codebook::PackedCodebook;
 use super::tile::{CacheLine, Epilogue, GROUP, Rows};
+use super::two_least::TwoLeast;
+use crate::certified::exact;
 use crate::error::{Error, Result};
 
 /// Finds the codeword with the least score for every row of `x` (n, d), of equal ones the one with the lowest index;
@@ -45,46 +52,140 @@ pub(crate) fn assign_parts(
     distances: &mut [f32],
 ) {
     let m = codebooks.len();
-    let assign_group =
-        |scratch: &mut Vec<CacheLine>, values: &[f32], codes: &mut [u32], distances: &mut [f32]| {
-            for (j, (codebook, &first)) in codebooks.iter().zip(columns).enumerate() {
-                let rows = Rows { values, stride, first, d: codebook.d() };
-                let part = Part { codes: m, code: j };
-                let least = [Least::none(); GROUP];
-                let (codes, distances) = (&mut *codes, &mut *distances);
-                let mut nearest = Nearest { codebook, rows, part, codes, distances, least };
-                codebook.score(rows, scratch, &mut nearest);
+    let open = AtomicBool::new(false);
+    let part = |j: usize| Rows { values: x, stride, first: columns[j], d: codebooks[j].d() };
+    let assign_group = |scratch: &mut Scratch, values: &[f32], codes: &mut [u32], distances: &mut [f32]| {
+        for (j, codebook) in codebooks.iter().enumerate() {
+            let rows = Rows { values, ..part(j) };
+            let half = codebook.half();
+            let half_parts = [const { Cell::new(0.0) }; GROUP];
+            codebook.begin(&mut scratch.least);
+            let mut nearest = Nearest {
+                codebook,
+                half: half.map(|half| (half, &half_parts)),
+                rows,
+                part: j,
+                parts: m,
+                codes: &mut *codes,
+                distances: &mut *distances,
+                least: &mut scratch.least,
+                open: &open,
+            };
+            match half {
+                Some(half) => codebook.arch().dispatch(HalfScores {
+                    half,
+                    rows,
+                    parts: &half_parts,
+                    scratch: &mut scratch.half,
+                    epilogue: &mut nearest,
+                }),
+                None => codebook.lowest_scores(rows, &mut scratch.lines, &mut nearest),
             }
-        };
+        }
+    };
     // To wake another thread takes longer than a vector.
     if distances.len() <= GROUP {
-        return assign_group(&mut Vec::new(), x, codes, distances);
+        assign_group(&mut Scratch::default(), x, codes, distances);
+    } else {
+        x.par_chunks(GROUP * stride)
+            .zip(codes.par_chunks_mut(GROUP * m))
+            .zip(distances.par_chunks_mut(GROUP))
+            .for_each_init(Scratch::default, |scratch, ((values, codes), distances)| {
+                assign_group(scratch, values, codes, distances);
+            });
     }
-    x.par_chunks(GROUP * stride)
-        .zip(codes.par_chunks_mut(GROUP * m))
-        .zip(distances.par_chunks_mut(GROUP))
-        .for_each_init(Vec::new, |scratch, ((values, codes), distances)| {
-            assign_group(scratch, values, codes, distances);
-        });
+    if !open.into_inner() {
+        return;
+    }
+    let open = codes.par_chunks_exact(m).enumerate().filter(|(_, codes)| codes.contains(&UNDECIDED));
+    let open: Vec<usize> = open.map(|(row, _)| row).collect();
+    for (j, codebook) in codebooks.iter().enumerate() {
+        let rows: Vec<usize> = open.iter().copied().filter(|row| codes[row * m + j] == UNDECIDED).collect();
+        for (&row, code) in rows.iter().zip(assign_exactly(part(j), &rows, codebook)) {
+            codes[row * m + j] = code;
+        }
+    }
+    for row in open {
+        let codes = &codes[row * m..][..m];
+        let parts = codebooks.iter().zip(codes).enumerate();
+        distances[row] = parts.map(|(j, (codebook, &code))| codebook.distance(part(j).row(row), code)).sum();
+    }
 }
 
-/// Where the codes of a part go.
-#[derive(Clone, Copy)]
-struct Part {
-    /// Columns of the codes.
-    codes: usize,
-    /// The one that is written; from the second on the distances are added to what is there.
-    code: usize,
+/// The nearest to `row` of several codewords, and its distance: by their distances, and exactly where those do not tell.
+#[inline(always)]
+pub(super) fn compare<S: Simd>(
+    simd: S,
+    codebook: &PackedCodebook,
+    row: &[f32],
+    candidates: &[u32],
+) -> (u32, f32) {
+    let metric = codebook.metric();
+    let apart = |j: u32| distance(simd, metric, row, codebook.codeword(j));
+    if let Some(bound) = codebook.distance_bound() {
+        let (mut least, mut second, mut nearest) = (f32::INFINITY, f32::INFINITY, 0);
+        for &j in candidates {
+            let apart = apart(j);
+            second = second.min(apart.max(least));
+            (least, nearest) = if apart < least { (apart, j) } else { (least, nearest) };
+        }
+        if second > bound.threshold(least) {
+            return (nearest, least);
+        }
+    }
+    let nearest = exact::nearest(metric, row, candidates, |j| codebook.codeword(j));
+    (nearest, apart(nearest))
 }
 
-/// Keeps the least score of every lane and its codeword, for each row.
+/// In place of a code that the scores do not tell.
+const UNDECIDED: u32 = u32::MAX;
+
+/// What scoring a group of rows needs.
+struct Scratch {
+    lines: Vec<CacheLine>,
+    half: half_panels::Scratch,
+    least: Box<TwoLeast>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { lines: Vec::new(), half: Default::default(), least: TwoLeast::new() }
+    }
+}
+
+/// Scores a group of rows in 16 bits.
+struct HalfScores<'a, 'b> {
+    half: &'a HalfPanels,
+    rows: Rows<'a>,
+    parts: &'a [Cell<f32>; GROUP],
+    scratch: &'a mut half_panels::Scratch,
+    epilogue: &'a mut Nearest<'b>,
+}
+
+impl WithSimd for HalfScores<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.half.score(simd, self.rows, self.scratch, self.parts, self.epilogue);
+    }
+}
+
+/// Keeps the least scores of every lane and their codewords, for each row.
 struct Nearest<'a> {
     codebook: &'a PackedCodebook,
+    /// What the scores are from, if not from the codebook in f32, and the rows' parts of their bounds.
+    half: Option<(&'a HalfPanels, &'a [Cell<f32>; GROUP])>,
     rows: Rows<'a>,
-    part: Part,
+    /// The column of `codes` that is written, of so many.
+    part: usize,
+    parts: usize,
     codes: &'a mut [u32],
+    /// From the second part on they are added to what is there.
     distances: &'a mut [f32],
-    least: [Least; GROUP],
+    least: &'a mut TwoLeast,
+    /// Set where a code is left undecided.
+    open: &'a AtomicBool,
 }
 
 impl Epilogue for Nearest<'_> {
@@ -96,19 +197,37 @@ impl Epilogue for Nearest<'_> {
         codeword: usize,
         sums: &[[S::f32s; V]; R],
     ) {
-        for (sums, least) in sums.iter().zip(&mut self.least[row..row + R]) {
-            least.consider(simd, codeword as u32, sums);
+        for (r, sums) in sums.iter().enumerate() {
+            self.least.consider(simd, row + r, codeword, sums);
         }
     }
 
     #[inline(always)]
     fn finish<S: Simd>(&mut self, simd: S) {
-        let codes = self.codes[self.part.code..].iter_mut().step_by(self.part.codes);
+        let codes = self.codes[self.part..].iter_mut().step_by(self.parts);
         let outputs = codes.zip(self.distances.iter_mut());
-        for ((row, (code, out)), least) in self.rows.iter().zip(outputs).zip(&self.least) {
-            *code = least.candidate(simd);
-            let distance = distance(simd, self.codebook.metric(), row, self.codebook.codeword(*code));
-            *out = if self.part.code > 0 { *out + distance } else { distance };
+        let (codebook, metric) = (self.codebook, self.codebook.metric());
+        let padded = self.half.map_or(codebook.padded(), |(half, _)| half.padded());
+        for (r, (row, (code, out))) in self.rows.iter().zip(outputs).enumerate() {
+            let found = self.least.found(simd, r, padded);
+            let nearest = found.nearest;
+            let mut apart = distance(simd, metric, row, codebook.codeword(nearest));
+            let threshold = match self.half {
+                Some((half, parts)) => half.threshold(&found, parts[r].get()),
+                None => codebook.threshold(row, &found, apart),
+            };
+            *code = nearest;
+            if !found.is_alone_within(threshold) {
+                (*code, apart) = match self.least.within(simd, r, padded, &found, threshold) {
+                    Some(candidates) => compare(simd, codebook, row, candidates.numbers()),
+                    None => {
+                        self.open.store(true, Relaxed);
+                        self.half.inspect(|(half, _)| half.count_open());
+                        (UNDECIDED, 0.0)
+                    }
+                };
+            }
+            *out = if self.part > 0 { *out + apart } else { apart };
         }
     }
 }
@@ -116,8 +235,10 @@ impl Epilogue for Nearest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certified::bounds::adversaries;
     use crate::cpu::oracle::{self, METRICS, SHAPES, archs, uniform};
     use crate::metrics::Metric;
+    use crate::selftest::adversarial;
 
     fn run(codebook: &PackedCodebook, x: &[f32]) -> (Vec<u32>, Vec<f32>) {
         let n = x.len() / codebook.d();
@@ -140,6 +261,41 @@ mod tests {
             oracle::check_distance(metric, x, &c[code as usize * d..][..d], distance)?;
         }
         Ok(())
+    }
+
+    /// The number of the nearest codeword without rounding, for the metrics that are compared so.
+    fn nearest(metric: Metric, x: &[f32], c: &[f32]) -> Vec<u32> {
+        let d = x.len();
+        let all: Vec<u32> = (0..(c.len() / d) as u32).collect();
+        vec![exact::nearest(metric, x, &all, |j| &c[j as usize * d..][..d])]
+    }
+
+    #[test]
+    fn it_finds_the_nearest_whatever_the_codes_are_computed_from() {
+        for adversarial::Set { name, x, codewords } in adversarial::sets() {
+            let d = x.ncols();
+            let (x, c) = (x.into_raw_vec_and_offset().0, codewords.into_raw_vec_and_offset().0);
+            for metric in METRICS {
+                let want: Vec<u32> = x.chunks_exact(d).flat_map(|x| nearest(metric, x, &c)).collect();
+                for arch in archs() {
+                    let (codes, _) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &x);
+                    let wrong = codes.iter().zip(&want).filter(|(code, want)| code != want).count();
+                    assert_eq!(wrong, 0, "{metric:?} {arch:?}: {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_that_goes_one_way_everywhere_misleads_nobody() {
+        for d in [128, 1024] {
+            let [x, nearer, farther] = adversaries(d);
+            // With their mirror images the mean is zero, and the scores are those of the values as they are.
+            let mirrored = |c: &[f32]| c.iter().map(|c| -c).collect::<Vec<f32>>();
+            let c = [farther.clone(), nearer.clone(), mirrored(&farther), mirrored(&nearer)].concat();
+            let want = nearest(Metric::SquaredL2, &x, &c);
+            assert_eq!(run(&PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap(), &x).0, want);
+        }
     }
 
     #[test]

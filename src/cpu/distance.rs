@@ -84,6 +84,21 @@ pub(super) fn sum_of<S: Simd, const N: usize>(
     simd.reduce_sum_f32s(sums[0])
 }
 
+/// ‖x‖²: sixteen partial sums, which can be added to side by side, and then theirs.
+pub(crate) fn squared_norm(x: &[f32]) -> f64 {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+    }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum += f64::from(x) * f64::from(x);
+    }
+    sums.iter().sum()
+}
+
 /// `1 − cos`, and 1 where a vector is zero. In f64 no square of an f32 overflows, and only that of zero is zero.
 fn cosine(x: &[f32], c: &[f32]) -> f32 {
     let (mut xc, mut xx, mut cc) = (0.0, 0.0, 0.0);

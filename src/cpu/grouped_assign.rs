@@ -4,6 +4,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::distance::distance;
+use crate::certified::bounds::DistanceBound;
+use crate::certified::exact;
 use crate::metrics::Metric;
 
 /// Codebooks of `k` codewords of `d` dimensions, one after the other from row `first` on.
@@ -51,21 +53,31 @@ impl WithSimd for Block<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Family { codewords, first, k, d } = self.family;
+        let bound = DistanceBound::new(d, 2);
         // Group by group, for the sake of the caches: with 256 codebooks of 256 that saves a quarter of the time.
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.sort_by_key(|&i| self.groups[i]);
         for i in order {
             let x = &self.x[i * d..][..d];
             let start = first + self.groups[i] as usize * k;
-            let (mut least, mut best) = (f32::INFINITY, 0);
-            for (code, codeword) in codewords[start * d..(start + k) * d].chunks_exact(d).enumerate() {
-                let distance = distance(simd, Metric::SquaredL2, x, codeword);
+            let codeword = |code: u32| &codewords[(start + code as usize) * d..][..d];
+            let apart = |code: u32| distance(simd, Metric::SquaredL2, x, codeword(code));
+            let (mut least, mut second, mut best) = (f32::INFINITY, f32::INFINITY, 0);
+            for code in 0..k as u32 {
+                let distance = apart(code);
+                second = second.min(distance.max(least));
                 if distance < least {
                     (least, best) = (distance, code);
                 }
             }
-            self.chosen.codes[i] = best as u32;
-            self.chosen.rows[i] = (start + best) as u32;
+            let threshold = bound.threshold(least);
+            if !(second > threshold) {
+                let candidates = (0..k as u32).filter(|&code| !(apart(code) > threshold));
+                best = exact::nearest(Metric::SquaredL2, x, &candidates.collect::<Vec<u32>>(), codeword);
+                least = apart(best);
+            }
+            self.chosen.codes[i] = best;
+            self.chosen.rows[i] = start as u32 + best;
             self.chosen.distances[i] = least;
         }
     }

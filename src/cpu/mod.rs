@@ -5,6 +5,8 @@
 pub(crate) mod activate;
 pub(crate) mod activate_grad;
 pub(crate) mod assign;
+pub(crate) mod assign_again;
+pub(crate) mod assign_exactly;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
 pub(crate) mod blend_means;
@@ -24,6 +26,7 @@ pub(crate) mod fill;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
+mod half_panels;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;
 pub(crate) mod lattice_decode;
@@ -35,11 +38,16 @@ pub(crate) mod local_search;
 pub(crate) mod lut_build;
 pub(crate) mod lut_scan;
 pub(crate) mod math;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod matrix_unit;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[path = "no_matrix_unit.rs"]
+mod matrix_unit;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
 pub(crate) mod optimizer_step;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 pub(crate) mod prepare_codebook;
 pub(crate) mod products;
 pub(crate) mod random_fill;
@@ -63,6 +71,7 @@ pub(crate) mod top_w;
 pub(crate) mod transpose;
 pub(crate) mod transposed_matmul;
 pub(crate) mod tree_rows;
+mod two_least;
 pub(crate) mod unfold;
 pub(crate) mod weighted_pick;
 mod widest;

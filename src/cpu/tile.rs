@@ -148,6 +148,11 @@ impl<'a> Rows<'a> {
     }
 
     #[inline(always)]
+    pub(crate) fn row(self, number: usize) -> &'a [f32] {
+        &self.values[number * self.stride + self.first..][..self.d]
+    }
+
+    #[inline(always)]
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a [f32]> {
         self.values.chunks_exact(self.stride).map(move |row| &row[self.first..][..self.d])
     }
@@ -256,6 +261,20 @@ impl Panels {
         );
     }
 
+    pub(crate) fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// Numbers of a vector register.
+    pub(crate) fn lanes(&self) -> usize {
+        self.arch.dispatch(Lanes)
+    }
+
+    /// Where the sums begin: one number for each codeword, padding included.
+    pub(crate) fn starts(&self) -> &[CacheLine] {
+        &self.starts
+    }
+
     /// Runs the tiles of `rows`, at most [`GROUP`] of them.
     ///
     /// `prepare` says what the terms shall see in place of a row. `scratch` is for this function alone; giving it again saves an allocation.
@@ -271,7 +290,35 @@ impl Panels {
         P: Prepare,
         E: Epilogue,
     {
-        self.arch.dispatch(Run { panels: self, term, rows, prepare, scratch, epilogue });
+        self.run_from(&self.starts, term, rows, prepare, scratch, epilogue);
+    }
+
+    /// [`run`](Self::run) with sums that begin at these `starts`, one for each codeword, padding included.
+    pub(crate) fn run_from<T, P, E>(
+        &self,
+        starts: &[CacheLine],
+        term: T,
+        rows: Rows<'_>,
+        prepare: P,
+        scratch: &mut Vec<CacheLine>,
+        epilogue: &mut E,
+    ) where
+        T: Term,
+        P: Prepare,
+        E: Epilogue,
+    {
+        self.arch.dispatch(Run { panels: self, starts, term, rows, prepare, scratch, epilogue });
+    }
+}
+
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
     }
 }
 
@@ -304,6 +351,7 @@ fn transpose(rows: &[f32], d: usize, panel: &mut [f32]) {
 
 struct Run<'a, T, P, E> {
     panels: &'a Panels,
+    starts: &'a [CacheLine],
     term: T,
     rows: Rows<'a>,
     prepare: P,
@@ -329,11 +377,11 @@ impl<T: Term, P: Prepare, E: Epilogue> WithSimd for Run<'_, T, P, E> {
 impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(mut self, simd: S) {
-        let Panels { d, width, count, codewords, starts, .. } = self.panels;
+        let Panels { d, width, count, codewords, .. } = self.panels;
         let chunks = d.div_ceil(16);
         self.pack::<R>(chunks);
         let panels = bytemuck::cast_slice::<_, f32>(codewords).chunks_exact(width * d);
-        let starts = bytemuck::cast_slice::<_, f32>(starts).chunks_exact(*width);
+        let starts = bytemuck::cast_slice::<_, f32>(self.starts).chunks_exact(*width);
         for (p, (panel, start)) in panels.zip(starts).take(*count).enumerate() {
             let panel = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
             let start = S::as_simd_f32s(start).0.as_chunks::<V>().0;

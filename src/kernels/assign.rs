@@ -1,11 +1,15 @@
 //! Host side of `assign`: the nearest codeword of every vector.
 
+use std::ops::Range;
+
 use super::prepare_codebook::Codebook;
-use super::tile::{self, Params};
+use super::tile;
+use crate::certified::bounds::ScoreBound;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
+use crate::metrics::Metric;
 use crate::ops::Op;
 
 pub(crate) static SHADER: Shader = Shader {
@@ -17,21 +21,34 @@ pub(crate) static SHADER: Shader = Shader {
         tile::SCORE,
         tile::DISTANCE,
         tile::LOWEST,
+        tile::NEAREST,
         include_str!("../../shaders/assign.wgsl"),
     ],
     reads: &["x", "codebook", "panels", "half_norms", "mean"],
-    writes: &["codes", "distances"],
+    writes: &["codes", "distances", "open"],
     params: Params::FIELDS,
     variants: tile::variants,
 };
+
+shader_params!(Params { n: u32, d: u32, k: u32, codeword_share: f32, row_share: f32, constant: f32 });
+
+/// Rows of which some are open: `open` says how many of each workgroup's.
+pub(super) struct OpenRows<'a> {
+    pub x: &'a Matrix<f32>,
+    pub window: Range<usize>,
+    pub open: &'a Matrix<u32>,
+}
 
 impl Recorder<'_> {
     /// The nearest codeword of every vector, and how far it is (Eq. 2.1), by the codebook's metric; of equally
     /// near ones the lowest number.
     ///
-    /// Distance and argmin are fused: no (n, k) matrix exists. Scores are computed in `f32` on centred data, so
-    /// of two codewords closer than the rounding either may be taken; the distance is that of the one taken,
-    /// from the original values. The result for a vector does not depend on the others.
+    /// Distance and argmin are fused: no (n, k) matrix exists. Scores are computed in `f32`, and where rounding may hide which
+    /// codeword is the nearest, the vector is looked at again: by squared L2 the code is that of the nearest codeword by the
+    /// values as they are, on every device. By L1 and by inner products that holds on the CPU, where by the cosine and other
+    /// powers codes are the nearest in `f64`; on a GPU, by these metrics, of two codewords closer than the rounding either may
+    /// be taken. The distance is that of the one taken, in `f32`, from the original values. The result for a vector does not
+    /// depend on the others.
     ///
     /// Shapes: `x` (n, d), `codes` and `distances` (n, 1). [`Codebook`] has an example.
     ///
@@ -58,9 +75,19 @@ impl Recorder<'_> {
         let tile = panels.tile;
         let variant = tile::variant(tile, d, codebook.metric(), "");
         let most = tile::rows_per_dispatch(&gpu, k, d);
+        let bound = ScoreBound::squared_l2_on_gpu(d);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {
-            let params = Params { n: window.len() as u32, d: d as u32, k: k as u32 };
+            let workgroups = window.len().div_ceil(tile.rows as usize);
+            let open = self.engine().uninitialized::<u32>(workgroups, 1)?;
+            let params = Params {
+                n: window.len() as u32,
+                d: d as u32,
+                k: k as u32,
+                codeword_share: bound.codeword,
+                row_share: bound.row,
+                constant: bound.constant,
+            };
             let bindings = [
                 x.slice(window.clone()),
                 codebook.codewords().whole("the codebook")?,
@@ -69,9 +96,14 @@ impl Recorder<'_> {
                 panels.mean.whole("the mean")?,
                 codes.slice(window.clone()),
                 distances.slice(window.clone()),
+                open.whole("the open rows")?,
             ];
-            let workgroups = (window.len() as u64).div_ceil(tile.rows);
-            self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, &variant, &params, &bindings, workgroups as u64)?;
+            if codebook.metric() == Metric::SquaredL2 {
+                let rows = OpenRows { x, window, open: &open };
+                self.assign_again(&rows, codebook, codes, distances)?;
+                self.assign_exactly(&rows, codebook, codes, distances)?;
+            }
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 pub(crate) mod activate;
 pub(crate) mod activate_grad;
 pub(crate) mod assign;
+pub(crate) mod assign_again;
+pub(crate) mod assign_exactly;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
 pub(crate) mod blend_means;

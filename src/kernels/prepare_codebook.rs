@@ -61,7 +61,11 @@ pub struct Codebook {
 enum Packed {
     /// Packed on the host; `None` until it is prepared.
     Cpu(Option<PackedCodebook>),
-    Gpu(Panels),
+    Gpu {
+        panels: Panels,
+        /// The codewords as they are, for squared L2.
+        raw: Option<Panels>,
+    },
 }
 
 /// Codewords as the tiled core reads them.
@@ -130,7 +134,7 @@ impl Codebook {
             None => Packed::Cpu(None),
             Some(gpu) => {
                 codewords.whole("the codebook")?;
-                Packed::Gpu(Panels::allocate(&engine, Tile::of(&gpu, k, d), k, d)?)
+                Packed::allocate(&engine, Tile::of(&gpu, k, d), metric, (k, d))?
             }
         };
         Ok(Self { codewords, metric, packed, prepared: false })
@@ -181,9 +185,26 @@ impl Codebook {
     /// What the shaders read.
     pub(super) fn panels(&self) -> &Panels {
         match &self.packed {
-            Packed::Gpu(panels) => panels,
+            Packed::Gpu { panels, .. } => panels,
             Packed::Cpu(_) => unreachable!("only shaders ask, and only on a GPU"),
         }
+    }
+
+    /// The codewords as they are, where the scores do not always tell which is the nearest.
+    pub(super) fn raw_panels(&self) -> Option<&Panels> {
+        match &self.packed {
+            Packed::Gpu { raw, .. } => raw.as_ref(),
+            Packed::Cpu(_) => None,
+        }
+    }
+}
+
+impl Packed {
+    /// Room on a GPU for codewords of this shape.
+    fn allocate(engine: &Engine, tile: Tile, metric: Metric, (k, d): (usize, usize)) -> Result<Self> {
+        let allocate = || Panels::allocate(engine, tile, k, d);
+        let raw = (metric == Metric::SquaredL2).then(allocate).transpose()?;
+        Ok(Packed::Gpu { panels: allocate()?, raw })
     }
 }
 
@@ -220,13 +241,15 @@ impl Recorder<'_> {
                 }
                 Ok(())
             }
-            Packed::Gpu(panels) => {
+            Packed::Gpu { panels: own, .. } => {
                 let (k, d) = codewords.shape();
-                if panels.shape != (k, d) {
+                if own.shape != (k, d) {
                     let tile = Tile::of(&self.gpu().expect("panels are for shaders"), k, d);
-                    *panels = Panels::allocate(self.engine(), tile, k, d)?;
+                    *packed = Packed::allocate(self.engine(), tile, *metric, (k, d))?;
                 }
-                self.pack_panels(codewords, Form::of(*metric), panels)
+                let Packed::Gpu { panels, raw } = packed else { unreachable!("it is for a GPU") };
+                self.pack_panels(codewords, Form::of(*metric), panels)?;
+                raw.iter_mut().try_for_each(|raw| self.pack_panels(codewords, Form::Raw, raw))
             }
         }
     }

@@ -11,6 +11,7 @@ pub(crate) static SHADER: Shader = Shader {
     stem: "random_fill",
     source: &[
         super::GRID,
+        include_str!("../../shaders/shared/wide_product.wgsl"),
         include_str!("../../shaders/shared/philox.wgsl"),
         include_str!("../../shaders/shared/math.wgsl"),
         include_str!("../../shaders/random_fill.wgsl"),

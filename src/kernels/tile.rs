@@ -16,6 +16,8 @@ pub(super) const SCORE: &str = include_str!("../../shaders/shared/tile_score.wgs
 pub(super) const DISTANCE: &str = include_str!("../../shaders/shared/tile_distance.wgsl");
 pub(super) const LOWEST: &str = include_str!("../../shaders/shared/tile_lowest.wgsl");
 
+pub(super) const NEAREST: &str = include_str!("../../shaders/shared/tile_nearest.wgsl");
+
 const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
 const STAGED: &str = include_str!("../../shaders/shared/tile_staged.wgsl");
 const ROWS_VEC4: &str = include_str!("../../shaders/shared/tile_rows_vec4.wgsl");
@@ -39,7 +41,7 @@ fn rows_within(work: usize, k: usize, d: usize) -> usize {
 
 /// llvmpipe ends every loop of an invocation once its loops have made 65,535 iterations together, without a word;
 /// the rest is room for the loops that are not counted below.
-const SOFTWARE_ITERATIONS: usize = 60_000;
+pub(super) const SOFTWARE_ITERATIONS: usize = 60_000;
 
 /// How a workgroup of the tiled core cuts rows × codewords: sizes that the host lays out codebooks by and puts in front of
 /// the shader.

@@ -11,6 +11,7 @@ pub(crate) static SHADER: Shader = Shader {
     stem: "weighted_pick",
     source: &[
         super::GRID,
+        include_str!("../../shaders/shared/wide_product.wgsl"),
         include_str!("../../shaders/shared/philox.wgsl"),
         include_str!("../../shaders/weighted_pick.wgsl"),
     ],

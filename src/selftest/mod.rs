@@ -5,7 +5,10 @@
 
 mod activate;
 mod activate_grad;
+pub(crate) mod adversarial;
 mod assign;
+mod assign_again;
+mod assign_exactly;
 #[cfg(test)]
 mod barriers;
 mod beam_codes;
@@ -89,6 +92,8 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::activate::SHADER, check: activate::check },
     Kernel { shader: &kernels::activate_grad::SHADER, check: activate_grad::check },
     Kernel { shader: &kernels::assign::SHADER, check: assign::check },
+    Kernel { shader: &kernels::assign_again::SHADER, check: assign_again::check },
+    Kernel { shader: &kernels::assign_exactly::SHADER, check: assign_exactly::check },
     Kernel { shader: &kernels::beam_codes::SHADER, check: beam_codes::check },
     Kernel { shader: &kernels::beam_step::SHADER, check: beam_step::check },
     Kernel { shader: &kernels::blend_means::SHADER, check: blend_means::check },

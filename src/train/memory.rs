@@ -1,8 +1,8 @@
 //! How much memory a training takes.
 
 /// What a training has in memory when it has most, beside the program itself: of n vectors of d dimensions
-/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes, and a sixth of that for memory that was given back and is kept
-/// for the next use.
+/// `4·n·(copies·d + beside) + 4·squares·d² + fixed` bytes, a sixth of that for memory that was given back and is kept for the
+/// next use, and a MiB for what threads take.
 ///
 /// The numbers are measured on the CPU backend and rounded up; device memory of a GPU is not host memory.
 ///
@@ -30,6 +30,9 @@ pub struct Holds {
 /// What is in memory for each byte in use: the allocator and the engine keep some of what was given back.
 const KEPT: f64 = 7.0 / 6.0;
 
+/// Bytes that the allocator holds for threads, however little they do.
+const THREADS: f64 = (1 << 20) as f64;
+
 impl Holds {
     /// Bytes for `n` vectors of `d` dimensions.
     pub fn bytes(&self, n: usize, d: usize) -> u64 {
@@ -46,6 +49,6 @@ impl Holds {
     }
 
     fn without_vectors(&self, d: usize) -> f64 {
-        4.0 * self.squares * (d as f64).powi(2) + self.fixed
+        4.0 * self.squares * (d as f64).powi(2) + self.fixed + THREADS
     }
 }

@@ -1,0 +1,251 @@
+//! How far rounding can lead.
+//!
+//! u = 2⁻²⁴ is the largest relative error of an f32 operation, and γ(n) = nu / (1 − nu) that of n in a row (Higham, *Accuracy
+//! and Stability of Numerical Algorithms*, lemma 3.1). A result too small for a normal number is off by up to [`TINY`] instead.
+//!
+//! **Differences.** A term |x − c|^m takes m roundings of the difference and m − 1 products, and up to d sums: of all that is
+//! positive, so a computed distance D̃ is within γ(d + 2m − 1)·D of D = Σ|x − c|^m, whatever the order of summation.
+//!
+//! **Scores of squared distances.** With a centre o, x' = fl(x − o) and c' = fl(c − o), the score is
+//! s = ½‖c'‖² − x'·c', and S = ½‖c − o‖² − (x − o)·(c − o) is what orders the codewords, as ‖x − c‖² = ‖x − o‖² + 2S.
+//!
+//! - Rounding the centred values: c − o = c' + f with |f| ≤ u/(1−u)·|c'| in each dimension, and so for x'; hence
+//!   |s − S| ≤ γ(1)·(‖c'‖² + 2‖x'‖‖c'‖), up to γ(1)².
+//! - Summing: s̃ starts at ½‖c'‖², rounded once, and adds d products in any order, each rounded once at most beside the sums:
+//!   |s̃ − s| ≤ γ(d + 1)·½‖c'‖² + γ(d + 1)·Σ|x'c'|, and Σ|x'c'| ≤ ‖x'‖‖c'‖.
+//!
+//! Together at most γ(d + 4)·½‖c'‖² + γ(d + 3)·‖x'‖‖c'‖. As ‖x'‖‖c'‖ ≤ ½‖x'‖² + ½‖c'‖², that splits into a part of the
+//! codeword and one of the row: with a(c) = γ(2d + 8)·½‖c'‖² and r(x) = γ(d + 4)·½‖x'‖², each with a rounding to spare,
+//! **S is between s̃ − a − r and s̃ + a + r**. A search compares l = s̃ − a, which only takes another start of the sum: if b has
+//! the least l, c can be as near as b only if l(c) − r ≤ l(b) + 2a(b) + r.
+//!
+//! **Scores of values in 16 bits.** With x̃ and c̃ in bf16, x'·c' − x̃·c̃ = (x' − x̃)·c' + x̃·(c' − c̃), which is at most
+//! ‖x' − x̃‖‖c'‖ + ‖x̃‖‖c' − c̃‖. Both lengths that were lost are measured. For any ρ, ‖x' − x̃‖‖c'‖ ≤ ½‖x' − x̃‖²/ρ + ½ρ‖c'‖²,
+//! and so for the other: again a part of each, least where what is lost is a share ρ of the whole. Products of two are exact in
+//! f32; ½‖c'‖² is a sum of f32 here. So a(c) = ½((ρ + γ)‖c'‖² + ‖c' − c̃‖²/ρ), and r(x) the same of x, with γ = γ(3d + 9) as
+//! above but for the norms: ‖x̃‖ ≤ (1 + 2⁻⁸)‖x'‖, and sums of squares that are themselves sums of f32.
+//!
+//! **Inner products** are scores with o = 0 and no half norm: γ(d + 1)·½‖c‖² and γ(d + 1)·½‖x‖², with a rounding to spare.
+//!
+//! **Cosines** are inner products of vectors that were divided by their length in f64 and rounded: γ(d + 4) in all.
+
+/// The largest relative error of an f32 operation.
+const U: f64 = 1.0 / 16_777_216.0;
+
+/// How far an f32 operation can be off where the result is too small for a normal number.
+const TINY: f64 = f32::MIN_POSITIVE as f64;
+
+/// The largest square that scores are trusted with: their sums stay within f32.
+pub(crate) const LARGEST_SQUARE: f32 = (1_u128 << 123) as f32;
+
+/// γ(n): the largest relative error of n f32 operations in a row; infinite where nothing is known.
+pub(crate) fn gamma(n: usize) -> f64 {
+    let nu = n as f64 * U;
+    if nu < 0.25 { nu / (1.0 - nu) } else { f64::INFINITY }
+}
+
+/// What a computed score s̃ says: the true one is from s̃ − a(c) − r(x) to s̃ + a(c) + r(x). The shares are rounded up, with
+/// [`SPARE`] for the roundings of what is computed from them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScoreBound {
+    /// a over ½‖c'‖².
+    pub codeword: f32,
+    /// r over ½‖x'‖².
+    pub row: f32,
+    /// What r has beside.
+    pub constant: f32,
+}
+
+/// A factor for bounds that are computed in f32 by a few operations.
+const SPARE: f64 = 1.0 + 1.0 / 65536.0;
+
+/// Twice the largest share of a result by which an operation rounds it.
+const ROUNDED: f32 = f32::EPSILON;
+
+impl ScoreBound {
+    fn new(codeword: f64, row: f64, constant: f64) -> Self {
+        let up = |value| up(SPARE * value);
+        Self { codeword: up(codeword), row: up(row), constant: up(constant) }
+    }
+
+    /// Of ½‖c'‖² − x'·c' in `d` dimensions.
+    pub fn squared_l2(d: usize) -> Self {
+        Self::new(gamma(2 * d + 8), gamma(d + 4), underflow(d))
+    }
+
+    /// The same where ½‖c'‖² is a sum of f32 too, of d squares.
+    pub fn squared_l2_on_gpu(d: usize) -> Self {
+        Self::new(gamma(3 * d + 9), gamma(d + 4), underflow(d))
+    }
+
+    /// Of −x·c in `d` dimensions.
+    pub fn inner_product(d: usize) -> Self {
+        Self::new(gamma(d + 2), gamma(d + 2), underflow(d))
+    }
+
+    /// Of −x̂·ĉ for unit vectors of `d` dimensions.
+    pub fn cosine(d: usize) -> Self {
+        Self::new(0.0, 0.0, gamma(d + 5) + underflow(d))
+    }
+
+    /// l = s̃ − a of the scores that may be of a nearest codeword, at most, where the least l is `least`, of a codeword with the
+    /// given ½‖c'‖², and ½‖x'‖² is at most `row`.
+    #[inline(always)]
+    pub fn threshold(&self, least: f32, codeword: f32, row: f32) -> f32 {
+        let apart = 2.0 * (self.codeword * codeword + self.row * row + self.constant);
+        least + (apart + ROUNDED * (least.abs() + apart))
+    }
+
+    /// ½‖x'‖² at most, of the distance ‖x − c‖² to the codeword with the least l.
+    ///
+    /// ½‖x − o‖² is ½‖x − c‖² − S, and S ≥ l − r with r a small share of it.
+    #[inline(always)]
+    pub fn half_square_of_row(&self, distance: f32, least: f32) -> f32 {
+        let rounded = 2.0 * self.row * (distance + least.abs() + self.constant);
+        (1.0 + 4.0 * self.row) * (0.5 * distance - least).max(0.0) + rounded
+    }
+}
+
+/// What a score of vectors in bf16 says: the true one is from s̃ − a(c) − r(x) to s̃ + a(c) + r(x).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HalfBound {
+    /// What a part has of half a squared norm,
+    square: f32,
+    /// and of half that of what is lost by rounding.
+    lost: f32,
+    constant: f32,
+}
+
+/// ρ: about what rounding to eight digits takes from a vector.
+const LOST: f64 = 1.0 / 724.0;
+
+impl HalfBound {
+    /// For `d` dimensions.
+    pub fn new(d: usize) -> Self {
+        let gamma = gamma(3 * d + 9);
+        // ‖x̃‖² over ‖x'‖², and a sum of squares in f32 over the true one.
+        let norms = (1.0 + 1.0 / 256.0_f64).powi(2) * (1.0 + gamma) * SPARE;
+        let constant = up(underflow(d));
+        Self { square: up(norms * (LOST + gamma)), lost: up(norms / LOST), constant }
+    }
+
+    /// a of a codeword, or r of a row, of these squared norms: its own and that of what is lost.
+    #[inline(always)]
+    pub fn part(&self, square: f32, lost: f32) -> f32 {
+        0.5 * (self.square * square + self.lost * lost) + self.constant
+    }
+
+    /// As [`ScoreBound::threshold`], of the parts of the codeword and of the row.
+    #[inline(always)]
+    pub fn threshold(&self, least: f32, codeword: f32, row: f32) -> f32 {
+        let apart = 2.0 * (codeword + row);
+        least + (apart + ROUNDED * (least.abs() + apart))
+    }
+}
+
+/// What a computed distance D̃ = Σ|x − c|^m says: the true one is from D̃/(1 + γ) to D̃/(1 − γ), but for what is lost below
+/// normal numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DistanceBound {
+    /// Up to this times the least computed distance one may be that of a nearest codeword: (1 + γ)/(1 − γ).
+    pub factor: f32,
+    /// And this more.
+    pub underflow: f32,
+}
+
+impl DistanceBound {
+    /// Of `d` dimensions and the `power` m.
+    pub fn new(d: usize, power: u32) -> Self {
+        let gamma = gamma(d + 2 * power as usize).min(1.0);
+        let underflow = 4.0 * underflow(d.saturating_mul(power as usize));
+        Self { factor: up(SPARE * (1.0 + gamma) / (1.0 - gamma)), underflow: up(underflow) }
+    }
+
+    /// The computed distances that may be of a nearest codeword, at most, where the least is `least`.
+    #[inline(always)]
+    pub fn threshold(self, least: f32) -> f32 {
+        let most = self.factor * least + self.underflow;
+        if most < LARGEST_SQUARE { most } else { f32::INFINITY }
+    }
+}
+
+/// What `d` products and their sum can lose below normal numbers.
+fn underflow(d: usize) -> f64 {
+    (2 * d + 2) as f64 * TINY
+}
+
+/// The least f32 that is `value` or more; infinity for NaN.
+fn up(value: f64) -> f32 {
+    let rounded = value as f32;
+    match f64::from(rounded) >= value {
+        true => rounded,
+        false if value.is_nan() => f32::INFINITY,
+        false => rounded.next_up(),
+    }
+}
+
+/// A vector and two codewords of `d` dimensions whose scores all roundings move up, and down: the first product makes sums
+/// just over 2, where half a unit in the last place is the largest share of them, and each of the others is a little more, or
+/// less, than that half. Both are opposite to the vector, and equally far from it but for some units in the last place.
+#[cfg(test)]
+pub(crate) fn adversaries(d: usize) -> [Vec<f32>; 3] {
+    let (first, rest, half) = (1.1548, 1.0 / 1024.0, f32::EPSILON);
+    let vector = |first: f32, rest: f32| {
+        let mut vector = vec![rest; d];
+        vector[0] = first;
+        vector
+    };
+    let x = vector(-first, -half / rest);
+    [x, vector(first, rest * 1.001), vector(first, rest * 0.999)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The score as it is computed: multiply and add fused, from the half norm on.
+    fn score(x: &[f32], c: &[f32]) -> f32 {
+        let half = (0.5 * c.iter().map(|&c| f64::from(c) * f64::from(c)).sum::<f64>()) as f32;
+        x.iter().zip(c).fold(half, |sum, (&x, &c)| (-x).mul_add(c, sum))
+    }
+
+    /// It without rounding: all values here are short enough for f64.
+    fn exact(x: &[f32], c: &[f32]) -> f64 {
+        let terms = x.iter().zip(c).map(|(&x, &c)| f64::from(c) * (0.5 * f64::from(c) - f64::from(x)));
+        terms.sum()
+    }
+
+    fn half_square(x: &[f32]) -> f64 {
+        0.5 * x.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>()
+    }
+
+    fn bound(x: &[f32], c: &[f32]) -> f64 {
+        let ScoreBound { codeword, row, constant } = ScoreBound::squared_l2(x.len());
+        f64::from(codeword) * half_square(c) + f64::from(row) * half_square(x) + f64::from(constant)
+    }
+
+    #[test]
+    fn no_score_is_beyond_its_bound_and_half_the_bound_would_not_do() {
+        for d in [16, 128, 1024] {
+            let [x, up, down] = adversaries(d);
+            let mut share = [up, down].map(|c| (f64::from(score(&x, &c)) - exact(&x, &c)) / bound(&x, &c));
+            share.sort_by(f64::total_cmp);
+            assert!(share[0] >= -1.0 && share[1] <= 1.0, "{share:?}");
+            // The bound has a few roundings to spare, which count in few dimensions.
+            let most = if d < 100 { 0.6 } else { 0.9 };
+            assert!(share[0] < -most && share[1] > most, "{share:?}");
+        }
+    }
+
+    #[test]
+    fn thresholds_round_up() {
+        assert_eq!(up(1.0), 1.0);
+        assert_eq!(up(1.0 + 1e-12), 1.0_f32.next_up());
+        assert_eq!(up(-1.0 + 1e-12), (-1.0_f32).next_up());
+        assert_eq!(up(f64::NAN), f32::INFINITY);
+        assert_eq!(up(1e300), f32::INFINITY);
+        assert_eq!(DistanceBound::new(2, 2).threshold(f32::NAN), f32::INFINITY);
+        assert_eq!(DistanceBound::new(2, 2).threshold(f32::INFINITY), f32::INFINITY);
+        assert_eq!(gamma(1 << 23), f64::INFINITY);
+    }
+}

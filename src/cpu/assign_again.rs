@@ -1,0 +1,71 @@
+//! The CPU twin of `assign_again`: the second look of `assign`, by other scores.
+
+use pulp::Simd;
+use rayon::prelude::*;
+
+use super::assign::compare;
+use super::distance::distance;
+use super::prepare_codebook::PackedCodebook;
+use super::tile::{CacheLine, Epilogue, GROUP, Rows};
+use super::two_least::TwoLeast;
+
+/// Scores by `codebook` those rows of `x`, of these `numbers`, that have no code yet.
+pub(super) fn assign_again(
+    x: Rows<'_>,
+    numbers: &[usize],
+    codebook: &PackedCodebook,
+    codes: &mut [Option<u32>],
+) {
+    let mut open: Vec<_> = numbers.iter().zip(codes).filter(|(_, code)| code.is_none()).collect();
+    open.par_chunks_mut(GROUP).for_each_init(
+        || (Vec::new(), Vec::new(), TwoLeast::new()),
+        |(values, scratch, least): &mut (Vec<f32>, Vec<CacheLine>, Box<TwoLeast>), open| {
+            values.clear();
+            open.iter().for_each(|&(&number, _)| values.extend_from_slice(x.row(number)));
+            let rows = Rows::whole(values, codebook.d());
+            codebook.begin(least);
+            codebook.lowest_scores(rows, scratch, &mut Undecided { codebook, rows, open, least });
+        },
+    );
+}
+
+/// Keeps the least scores of every lane and their codewords, for each row.
+struct Undecided<'a, 'b> {
+    codebook: &'a PackedCodebook,
+    rows: Rows<'a>,
+    /// The rows' numbers and codes.
+    open: &'a mut [(&'b usize, &'b mut Option<u32>)],
+    least: &'a mut TwoLeast,
+}
+
+impl Epilogue for Undecided<'_, '_> {
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        codeword: usize,
+        sums: &[[S::f32s; V]; R],
+    ) {
+        for (r, sums) in sums.iter().enumerate() {
+            self.least.consider(simd, row + r, codeword, sums);
+        }
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S) {
+        for (r, (row, (_, code))) in self.rows.iter().zip(self.open.iter_mut()).enumerate() {
+            let codebook = self.codebook;
+            let found = self.least.found(simd, r, codebook.padded());
+            let apart = distance(simd, codebook.metric(), row, codebook.codeword(found.nearest));
+            let threshold = codebook.threshold(row, &found, apart);
+            **code = match found.is_alone_within(threshold) {
+                true => Some(found.nearest),
+                false => self
+                    .least
+                    .within(simd, r, codebook.padded(), &found, threshold)
+                    .map(|candidates| compare(simd, codebook, row, candidates.numbers()).0),
+            };
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The two least scores of every lane for a row, and the candidate of the least: what tells whether there is one nearest.
+//!
+//! While tiles come, the number of a score's vector takes the place of its lowest [`BITS`] bits, so that a minimum and a
+//! maximum keep both scores and the candidate: no more work than to keep the least alone. What that moves a score by is part
+//! of the bound that it is compared with. After [`SEGMENT`] vectors the numbers begin anew.
+
+use pulp::Simd;
+
+use super::tile::{CacheLine, GROUP};
+
+/// Bits of a score that say which vector it is of.
+const BITS: u32 = 7;
+
+/// Vectors of scores until the numbers begin anew.
+const SEGMENT: usize = 1 << BITS;
+
+/// Those bits.
+const NUMBER: u32 = SEGMENT as u32 - 1;
+
+/// What those bits are of a score, at most.
+const SHARE: f32 = SEGMENT as f32 * f32::EPSILON;
+
+/// The score of what is no candidate: no number takes its bits to infinity.
+pub(super) const FAR: f32 = f32::MAX;
+
+/// The least score before the first candidate: that of no candidate is not less, whatever its number.
+const NONE: f32 = f32::from_bits(f32::MAX.to_bits() & !NUMBER);
+
+const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// The two least scores of each lane, of each row of a group.
+pub(super) struct TwoLeast {
+    segment: [Segment; GROUP],
+    /// Those of the segments before, if there are several.
+    before: Option<Box<[Folded; GROUP]>>,
+}
+
+/// The least scores of a segment, with their numbers.
+#[derive(Clone, Copy)]
+struct Segment {
+    least: CacheLine,
+    second: CacheLine,
+}
+
+#[derive(Clone, Copy)]
+struct Folded {
+    least: CacheLine,
+    candidate: CacheLine,
+    second: CacheLine,
+}
+
+impl Segment {
+    fn none() -> Self {
+        Self { least: CacheLine::splat(NONE), second: CacheLine::splat(NONE) }
+    }
+}
+
+impl TwoLeast {
+    /// Room for a group.
+    pub fn new() -> Box<Self> {
+        Box::new(Self { segment: [Segment::none(); GROUP], before: None })
+    }
+
+    /// Begins a group: before the first of `count` candidates, padding included, in vectors of so many `lanes`.
+    pub fn begin(&mut self, count: usize, lanes: usize) {
+        self.segment.fill(Segment::none());
+        let none = CacheLine::splat(NONE);
+        let folded = Folded { least: none, candidate: CacheLine::splat(0.0), second: none };
+        match &mut self.before {
+            Some(before) if count > SEGMENT * lanes => before.fill(folded),
+            before => *before = (count > SEGMENT * lanes).then(|| Box::new([folded; GROUP])),
+        }
+    }
+
+    /// Considers vectors of `scores` of candidates that lie one behind the other, from number `first` on, for row `row` of the
+    /// group, where those before have been considered. The vectors of a call are a part of a segment.
+    #[inline(always)]
+    pub fn consider<S: Simd>(&mut self, simd: S, row: usize, first: usize, scores: &[S::f32s]) {
+        let number = first / S::F32_LANES % SEGMENT;
+        let kept = simd.splat_u32s(!NUMBER);
+        let segment = &mut self.segment[row];
+        let least = &mut S::as_mut_simd_f32s(segment.least.floats()).0[0];
+        let second = &mut S::as_mut_simd_f32s(segment.second.floats()).0[0];
+        for (v, &score) in scores.iter().enumerate() {
+            let bits = simd.and_u32s(bytemuck::cast(score), kept);
+            let score = bytemuck::cast(simd.or_u32s(bits, simd.splat_u32s((number + v) as u32)));
+            *second = simd.min_f32s(simd.max_f32s(score, *least), *second);
+            *least = simd.min_f32s(score, *least);
+        }
+        if number + scores.len() == SEGMENT && self.before.is_some() {
+            self.fold(simd, row, first / S::F32_LANES);
+        }
+    }
+
+    /// Takes the segment of vector `last` to those before.
+    #[inline(always)]
+    fn fold<S: Simd>(&mut self, simd: S, row: usize, last: usize) {
+        let Some(before) = &mut self.before else { return };
+        let segment = std::mem::replace(&mut self.segment[row], Segment::none());
+        let least = S::as_simd_f32s(segment.least.values()).0[0];
+        let second = S::as_simd_f32s(segment.second.values()).0[0];
+        let Folded { least: own, candidate, second: others } = &mut before[row];
+        let own = &mut S::as_mut_simd_f32s(own.floats()).0[0];
+        let candidate = &mut S::as_mut_simd_u32s(candidate.integers()).0[0];
+        let others = &mut S::as_mut_simd_f32s(others.floats()).0[0];
+        let less = simd.less_than_f32s(least, *own);
+        *candidate = simd.select_u32s(less, candidates(simd, least, last), *candidate);
+        *others = simd.min_f32s(*others, simd.min_f32s(second, simd.max_f32s(least, *own)));
+        *own = simd.min_f32s(least, *own);
+    }
+
+    /// What has been found for row `row`, after the last of `count` candidates, padding included.
+    #[inline(always)]
+    pub fn found<S: Simd>(&mut self, simd: S, row: usize, count: usize) -> Found {
+        let Folded { least, mut candidate, second } = self.lanes(simd, row, count);
+        let scores = S::as_simd_f32s(least.values()).0[0];
+        let score = simd.reduce_min_f32s(scores);
+        let own = S::as_simd_u32s(candidate.integers()).0[0];
+        let is_least = simd.equal_f32s(scores, simd.splat_f32s(score));
+        // Of lanes with the same score any will do: the other one is within every threshold.
+        let mut among = CacheLine::splat(0.0);
+        S::as_mut_simd_u32s(among.integers()).0[0] =
+            simd.select_u32s(is_least, own, simd.splat_u32s(u32::MAX));
+        let among = among.integers()[..S::F32_LANES].iter();
+        let nearest = among.fold(u32::MAX, |least, &own| least.min(own));
+        // Where the least is no number, no lane has it.
+        let nearest = if nearest == u32::MAX { 0 } else { nearest };
+        let is_nearest = simd.equal_u32s(own, simd.splat_u32s(nearest));
+        let others = simd.select_f32s(is_nearest, S::as_simd_f32s(second.values()).0[0], scores);
+        Found { least: score, nearest, second: simd.reduce_min_f32s(others) }
+    }
+
+    /// The least scores of each lane, after the last of `count` candidates.
+    #[inline(always)]
+    fn lanes<S: Simd>(&mut self, simd: S, row: usize, count: usize) -> Folded {
+        let last = count.saturating_sub(1) / S::F32_LANES;
+        if self.before.is_some() {
+            self.fold(simd, row, last);
+        }
+        if let Some(before) = &self.before {
+            return before[row];
+        }
+        let Segment { least, second } = self.segment[row];
+        let mut candidate = CacheLine::splat(0.0);
+        let scores = S::as_simd_f32s(least.values()).0[0];
+        S::as_mut_simd_u32s(candidate.integers()).0[0] = simd.select_u32s(
+            simd.less_than_f32s(scores, simd.splat_f32s(NONE)),
+            candidates(simd, scores, last),
+            simd.splat_u32s(0),
+        );
+        Folded { least, candidate, second }
+    }
+
+    /// All candidates for row `row` that have a score of `threshold` or less where `found` are the least, if they are known.
+    #[inline(always)]
+    pub fn within<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        count: usize,
+        found: &Found,
+        threshold: f32,
+    ) -> Option<Candidates> {
+        let threshold = found.raised(threshold);
+        let mut lanes = self.lanes(simd, row, count);
+        let mut within = Candidates { numbers: [0; 16], count: 0 };
+        // More than the first of a lane are not known; there is padding beyond all thresholds that are.
+        let unknown = |&second: &f32| !(second > threshold);
+        if !(threshold < NONE) || lanes.second.values()[..S::F32_LANES].iter().any(unknown) {
+            return None;
+        }
+        for (&score, &mut number) in
+            lanes.least.values()[..S::F32_LANES].iter().zip(lanes.candidate.integers())
+        {
+            if score <= threshold {
+                within.numbers[within.count] = number;
+                within.count += 1;
+            }
+        }
+        Some(within)
+    }
+}
+
+/// The candidates that scores of the segment of vector `last` are of.
+#[inline(always)]
+fn candidates<S: Simd>(simd: S, scores: S::f32s, last: usize) -> S::u32s {
+    let number = simd.and_u32s(bytemuck::cast(scores), simd.splat_u32s(NUMBER));
+    let vector = simd.add_u32s(number, simd.splat_u32s((last / SEGMENT * SEGMENT) as u32));
+    let first = simd.mul_u32s(vector, simd.splat_u32s(S::F32_LANES as u32));
+    simd.add_u32s(first, S::as_simd_u32s(&LANES).0[0])
+}
+
+/// The least score of a row.
+pub(super) struct Found {
+    /// The least score but for its lowest bits.
+    pub least: f32,
+    /// A candidate that has it.
+    pub nearest: u32,
+    /// The least score of all others.
+    second: f32,
+}
+
+impl Found {
+    /// Whether no candidate but the nearest has a score of `threshold` or less, a bound for scores with all their bits.
+    #[inline(always)]
+    pub fn is_alone_within(&self, threshold: f32) -> bool {
+        self.second > self.raised(threshold)
+    }
+
+    /// A threshold for scores without their lowest bits: two of them are off, the least score's and the other one's.
+    #[inline(always)]
+    fn raised(&self, threshold: f32) -> f32 {
+        threshold + 2.5 * SHARE * threshold.abs().max(self.least.abs()) + f32::MIN_POSITIVE
+    }
+}
+
+/// Candidates that a threshold leaves.
+pub(super) struct Candidates {
+    numbers: [u32; 16],
+    count: usize,
+}
+
+impl Candidates {
+    pub fn numbers(&self) -> &[u32] {
+        &self.numbers[..self.count]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::WithSimd;
+
+    use super::*;
+    use crate::cpu::oracle::{archs, uniform};
+
+    /// The least of scores, and those within a threshold.
+    struct Run<'a>(&'a [f32], f32);
+
+    impl WithSimd for Run<'_> {
+        type Output = (Found, Option<Vec<u32>>, usize);
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let Self(scores, threshold) = self;
+            let mut least = TwoLeast::new();
+            least.begin(scores.len(), S::F32_LANES);
+            for (number, scores) in scores.chunks_exact(2 * S::F32_LANES).enumerate() {
+                least.consider(simd, 1, number * 2 * S::F32_LANES, S::as_simd_f32s(scores).0);
+            }
+            let found = least.found(simd, 1, scores.len());
+            let within = least.within(simd, 1, scores.len(), &found, threshold);
+            (found, within.map(|within| within.numbers().to_vec()), S::F32_LANES)
+        }
+    }
+
+    #[test]
+    fn the_least_is_found_and_whether_another_one_is_near() {
+        // Less than a segment, and several of them.
+        for (seed, len) in [(1, 32), (2, 4096), (3, 10_016)] {
+            let mut scores = uniform(seed, len);
+            let least = (0..len).min_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+            scores[least] = -2.0;
+            for other in [0, 7, len / 2, len - 1].into_iter().filter(|&other| other != least) {
+                let mut scores = scores.clone();
+                scores[other] = -1.5;
+                for arch in archs() {
+                    let (found, within, lanes) = arch.dispatch(Run(&scores, -1.4));
+                    assert_eq!(found.nearest, least as u32, "{arch:?}");
+                    assert!((found.least + 2.0).abs() <= 2.0 * SHARE);
+                    assert!(found.is_alone_within(-1.6) && !found.is_alone_within(-1.4));
+                    let mut want = [least as u32, other as u32];
+                    want.sort();
+                    match within {
+                        Some(mut within) => {
+                            within.sort();
+                            assert_eq!(within, want);
+                        }
+                        // In one lane.
+                        None => assert!(least.abs_diff(other).is_multiple_of(lanes)),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_unknown() {
+        for value in [f32::NAN, f32::INFINITY, f32::MAX] {
+            for arch in archs() {
+                let (found, within, _) = arch.dispatch(Run(&[value; 64], f32::INFINITY));
+                assert!(!found.is_alone_within(f32::INFINITY) && within.is_none());
+            }
+        }
+    }
+}
