@@ -197,9 +197,7 @@ impl Epilogue for Nearest<'_> {
         codeword: usize,
         sums: &[[S::f32s; V]; R],
     ) {
-        for (r, sums) in sums.iter().enumerate() {
-            self.least.consider(simd, row + r, codeword, sums);
-        }
+        self.least.consider(simd, row, codeword, sums);
     }
 
     #[inline(always)]

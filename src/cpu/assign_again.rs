@@ -47,9 +47,7 @@ impl Epilogue for Undecided<'_, '_> {
         codeword: usize,
         sums: &[[S::f32s; V]; R],
     ) {
-        for (r, sums) in sums.iter().enumerate() {
-            self.least.consider(simd, row + r, codeword, sums);
-        }
+        self.least.consider(simd, row, codeword, sums);
     }
 
     #[inline(always)]

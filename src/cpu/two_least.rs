@@ -72,23 +72,34 @@ impl TwoLeast {
         }
     }
 
-    /// Considers vectors of `scores` of candidates that lie one behind the other, from number `first` on, for row `row` of the
-    /// group, where those before have been considered. The vectors of a call are a part of a segment.
+    /// Considers the `scores` of R rows, from row `row` of the group on: V vectors of candidates that lie one behind the other, from
+    /// number `first` on, where those before have been considered. They are a part of a segment.
     #[inline(always)]
-    pub fn consider<S: Simd>(&mut self, simd: S, row: usize, first: usize, scores: &[S::f32s]) {
+    pub fn consider<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        first: usize,
+        scores: &[[S::f32s; V]; R],
+    ) {
         let number = first / S::F32_LANES % SEGMENT;
         let kept = simd.splat_u32s(!NUMBER);
-        let segment = &mut self.segment[row];
-        let least = &mut S::as_mut_simd_f32s(segment.least.floats()).0[0];
-        let second = &mut S::as_mut_simd_f32s(segment.second.floats()).0[0];
-        for (v, &score) in scores.iter().enumerate() {
-            let bits = simd.and_u32s(bytemuck::cast(score), kept);
-            let score = bytemuck::cast(simd.or_u32s(bits, simd.splat_u32s((number + v) as u32)));
-            *second = simd.min_f32s(simd.max_f32s(score, *least), *second);
-            *least = simd.min_f32s(score, *least);
+        for (segment, scores) in self.segment[row..][..R].iter_mut().zip(scores) {
+            let mut least = S::as_simd_f32s(segment.least.values()).0[0];
+            let mut second = S::as_simd_f32s(segment.second.values()).0[0];
+            for (v, &score) in scores.iter().enumerate() {
+                let bits = simd.and_u32s(bytemuck::cast(score), kept);
+                let score = bytemuck::cast(simd.or_u32s(bits, simd.splat_u32s((number + v) as u32)));
+                second = simd.min_f32s(simd.max_f32s(score, least), second);
+                least = simd.min_f32s(score, least);
+            }
+            S::as_mut_simd_f32s(segment.least.floats()).0[0] = least;
+            S::as_mut_simd_f32s(segment.second.floats()).0[0] = second;
         }
-        if number + scores.len() == SEGMENT && self.before.is_some() {
-            self.fold(simd, row, first / S::F32_LANES);
+        if number + V == SEGMENT && self.before.is_some() {
+            for r in 0..R {
+                self.fold(simd, row + r, first / S::F32_LANES);
+            }
         }
     }
 
@@ -245,7 +256,8 @@ mod tests {
             let mut least = TwoLeast::new();
             least.begin(scores.len(), S::F32_LANES);
             for (number, scores) in scores.chunks_exact(2 * S::F32_LANES).enumerate() {
-                least.consider(simd, 1, number * 2 * S::F32_LANES, S::as_simd_f32s(scores).0);
+                let scores = S::as_simd_f32s(scores).0;
+                least.consider(simd, 1, number * 2 * S::F32_LANES, &[[scores[0], scores[1]]]);
             }
             let found = least.found(simd, 1, scores.len());
             let within = least.within(simd, 1, scores.len(), &found, threshold);
