@@ -225,3 +225,6 @@ impl Coder for FiniteScalarCoder {
         4 * (2 * self.dim() + self.encoder.rows())
     }
 }
+
+#[cfg(test)]
+mod tests;
