@@ -24,9 +24,9 @@ use crate::vectors::Vectors;
 ///
 /// With more than two levels it is finite scalar quantization (FSQ: Mentzer et al., ICLR 2024), with two in each coordinate
 /// lookup-free quantization (LFQ: Yu et al., ICLR 2024), whose codes are signs. Nothing is searched: encoding takes O(m·d)
-/// operations, however many vectors the codes can stand for, and every code occurs. What they lose is far more than
-/// what [`Vq`](super::Vq) of as many bits does, as directions that have no coordinate of their own are not told apart; they are
-/// for fast codes and tokens.
+/// operations, however many vectors the codes can stand for. They lose far more than [`Vq`](super::Vq) of as many bits does, as
+/// what vectors are across the directions of the coordinates is not told apart: they are for codes that have to be made fast,
+/// and for tokens.
 ///
 /// Coordinates start as the principal axes. Then A and a linear map back are trained by gradient, straight through the
 /// rounding, and in the end the codewords are those that lose the least, given the codes.
