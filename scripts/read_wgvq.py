@@ -169,9 +169,9 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
     total = lambda books, codes, start: sum((book[code] for book, code in zip(books, codes.T)), np.float32(start))
     if "points" in t:
         out = t["points"][codes].reshape(len(codes), dim) + t["offset"]
-    elif ":" in spec and kind != "SQ":
+    elif ":" in spec and kind not in ("SQ", "FSQ", "LFQ"):
         out = decode_lattice(spec, factor, t, codes, dim)
-    elif "levels" in t:
+    elif kind == "SQ" and "levels" in t:
         out = np.stack([t["levels"][j % len(t["levels"])][codes[:, j]] for j in range(dim)], 1)
     elif kind == "SQ":
         out = t["low"].T + codes.astype(np.float32) * t["step"].T

@@ -66,11 +66,12 @@ pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
-    GradientRun, GradientTraining, KINDS, Kind, LatticeVq, LatticeVqBuilder, Layout, Model, Place, Product,
-    ProductBuilder, Projection, Quantizer, Residual, ResidualBuilder, Rotated, RotatedBuilder, Scalar,
-    ScalarBuilder, ScalarLevels, SpaceFilling, Spec, StageBits, TRAINERS, Trained, Trainer, Training,
-    TrainingWindow, TreeResidual, TreeResidualBuilder, TruncatedLattice, TruncatedLatticeBuilder, Vq,
-    VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
+    FiniteScalar, FiniteScalarBuilder, GradientRun, GradientTraining, KINDS, Kind, LatticeVq,
+    LatticeVqBuilder, Layout, Model, Place, Product, ProductBuilder, Projection, Quantizer, Residual,
+    ResidualBuilder, Rotated, RotatedBuilder, Scalar, ScalarBuilder, ScalarLevels, SpaceFilling, Spec,
+    StageBits, TRAINERS, Trained, Trainer, Training, TrainingWindow, TreeResidual, TreeResidualBuilder,
+    TruncatedLattice, TruncatedLatticeBuilder, Vq, VqBuilder, decode_batches, encode_batches, load, load_as,
+    load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};

@@ -28,7 +28,7 @@ use crate::{Verdict, eval, gradient, interrupt, mixture};
 pub struct Train {
     #[command(flatten)]
     pub data: Data,
-    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8, SFVQ8 or a lattice such as E8
+    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8, SFVQ8, FSQ:8x5x5x5, LFQ:12 or a lattice such as E8
     #[arg(long)]
     pub spec: Spec,
     /// Let the code of each stage of RQ choose the codebook of the next: RQ4x6 becomes TRQ4x6

@@ -43,6 +43,8 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
     let product = |books: Vec<Array2<f32>>| Product::new(books).unwrap();
     let lattice = || LatticeVq::new(Lattice::E8, 0.5, row(0.0), row(-2.0), row(2.0)).unwrap();
     let corners = books(1, 4, 8).remove(0);
+    let (encoder, levels) = (books(1, 2, 8).remove(0), ndarray::array![[-1.0, 0.0, 1.0], [-1.0, 1.0, 1.0]]);
+    let finite = [3, 2].into_iter().flat_map(|k| books(1, k, 8)).collect();
     vec![
         Box::new(Vq::new(books(1, 5, 8).remove(0)).unwrap()),
         Box::new(Vq::from_mixture(mixture).unwrap()),
@@ -60,6 +62,7 @@ fn quantizers() -> Vec<Box<dyn Quantizer>> {
         Box::new(TreeResidual::new(tree).unwrap()),
         Box::new(Additive::new(books(2, 4, 8), 4, 0).unwrap()),
         Box::new(Additive::new(books(2, 4, 8), 4, 2).unwrap()),
+        Box::new(FiniteScalar::new(row(0.5), encoder, levels, finite).unwrap()),
         Box::new(SpaceFilling::new(corners.clone(), 0).unwrap()),
         Box::new(SpaceFilling::new(corners.clone(), 2).unwrap()),
         Box::new(Equalized::of(&Engine::cpu(), &corners, &x, 4).unwrap().by_curve()),
@@ -141,6 +144,8 @@ fn nonsense(rng: &mut Rng) -> Value {
         "D4:1e30",
         "Leech24:1",
         "TRQ99x12",
+        "FSQ:3x2",
+        "LFQ:2",
         "OPQ2,PQ2x16",
         "VQ4",
         "PQ2x2",

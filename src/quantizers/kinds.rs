@@ -2,7 +2,8 @@
 
 use super::spec::{Piece, Spec};
 use super::{
-    additive, equalized, lattice, product, residual, rotation, scalar, space_filling, tree_residual, vq,
+    additive, equalized, finite, lattice, product, residual, rotation, scalar, space_filling, tree_residual,
+    vq,
 };
 use crate::error::Result;
 use crate::settings::Setting;
@@ -61,5 +62,7 @@ pub static KINDS: &[&Kind] = &[
     &product::PLSQ,
     &space_filling::KIND,
     &equalized::KIND,
+    &finite::FSQ,
+    &finite::LFQ,
     &lattice::KIND,
 ];

@@ -11,6 +11,7 @@ mod equalized;
 mod evaluation;
 mod even_levels;
 mod extent;
+mod finite;
 mod gradient;
 #[cfg(test)]
 mod hostile;
@@ -40,6 +41,7 @@ pub(crate) use codes::check_codes;
 pub use encoder::Encoder;
 pub use equalized::Equalized;
 pub use evaluation::Evaluation;
+pub use finite::{FiniteScalar, FiniteScalarBuilder};
 pub use gradient::{GradientRun, GradientTraining, TRAINERS, Trainer, TrainingWindow};
 pub use kinds::{KINDS, Kind, Place};
 pub use lattice::{LatticeVq, LatticeVqBuilder, TruncatedLattice, TruncatedLatticeBuilder};

@@ -35,6 +35,8 @@ use crate::vectors::Vectors;
 /// | `PLSQ2x4x8` | parts, each the sum of codewords found by local search |
 /// | `SFVQ6`, `SFVQ6+4` | space-filling: the corners of a curve in order; behind + the bits of the place between two corners |
 /// | `EVQ64` | codewords that occur about equally often, resampled along the curve of an SFVQ |
+/// | `FSQ:8x5x5x5` | finite scalar: a few learned coordinates, each rounded to so many levels; nothing is searched |
+/// | `LFQ:12` | lookup-free: the signs of so many learned coordinates, a bit each |
 /// | `Z`, `A2`, `D4`, `E8`, `Leech24`, `E8x12`, `E8:0.5` | lattices; behind x the bits of a block, for the points that carry the data alone; behind : the scale, which otherwise follows from the data |
 ///
 /// Two specs are equal if they are written alike.
@@ -98,7 +100,7 @@ pub(super) trait Node: fmt::Display + Any + Send + Sync {
         }
         Ok(match self.needs(settings)? {
             Needs::PerCodeword(k) => k,
-            Needs::All => 1,
+            Needs::Sample(_) | Needs::All => 1,
         })
     }
 
@@ -131,6 +133,8 @@ pub(super) trait Node: fmt::Display + Any + Send + Sync {
 pub(super) enum Needs {
     /// A sample, by the number of codewords of the largest codebook.
     PerCodeword(usize),
+    /// A sample of so many.
+    Sample(usize),
     /// All of them, batch after batch.
     All,
 }
@@ -416,6 +420,11 @@ mod tests {
             "SFVQ8",
             "SFVQ1+16",
             "EVQ2",
+            "FSQ:8x5x5x5",
+            "FSQ:256",
+            "FSQ:2x3",
+            "LFQ:12",
+            "LFQ:8192",
             "Z",
             "A2",
             "A37",
@@ -433,6 +442,7 @@ mod tests {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
         }
         assert_eq!("RQ1x8+7x8".parse::<Spec>().unwrap().to_string(), "RQ8x8");
+        assert_eq!("FSQ:2x2x2".parse::<Spec>().unwrap().to_string(), "LFQ:3");
     }
 
     #[test]
@@ -490,6 +500,19 @@ mod tests {
             "SFVQ8+17",
             "EVQ1",
             "EVQ",
+            "FSQ",
+            "FSQ8x5",
+            "FSQ:",
+            "FSQ:8x",
+            "FSQ:8x1",
+            "FSQ:257x5",
+            "FSQ:8,5",
+            "RR,FSQ:8x5",
+            "LFQ12",
+            "LFQ:0",
+            "LFQ:8193",
+            "LFQ:99999999999999999999",
+            "LFQ:2x2",
             "E8:",
             "E8:0",
             "E8:-1",

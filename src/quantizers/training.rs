@@ -120,7 +120,7 @@ impl Training {
         let scale = if node.scales_itself() { Scale::ONE } else { Scale::of(sample.view()) };
         let seen: &dyn Vectors = match node.needs(&settings)? {
             Needs::All => x,
-            Needs::PerCodeword(_) => &sample,
+            Needs::PerCodeword(_) | Needs::Sample(_) => &sample,
         };
         let mut fit = Fit { engine, settings: &settings, seed: self.seed, observer, has_part_scales: true };
         let quantizer = fit_scaled(&self.spec, seen, scale, &mut fit)?;
@@ -179,6 +179,7 @@ impl Training {
             KMeans::of(settings).without_mini_batch().most_vectors(self.most_vectors).seed(self.seed);
         Ok(match self.spec.node().needs(settings)? {
             Needs::PerCodeword(k) => sampler.k(k),
+            Needs::Sample(rows) => sampler.k(1).sample_per_codeword(rows),
             Needs::All => sampler.k(1).sample_per_codeword(SAMPLE_OF_ALL),
         })
     }

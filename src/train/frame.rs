@@ -44,6 +44,11 @@ impl Frame {
         (Self { centre: Some(Array1::from_iter(centre)), scale: Scale::ONE }, far)
     }
 
+    /// The frame that takes off a centre of every column and scales to a width of 1 to 2.
+    pub fn unit(x: ArrayView2<f32>) -> Self {
+        Self { scale: Scale::to_unit(x), ..Self::centred(x).0 }
+    }
+
     fn about_typical(typical: &Typical) -> Self {
         let columns = typical.centre.iter().zip(&typical.deviation);
         let centre = Array1::from_iter(columns.map(|(&centre, &deviation)| {

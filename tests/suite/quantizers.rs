@@ -23,7 +23,7 @@ fn mse(quantizer: &dyn Quantizer, engine: &Engine, x: &Array2<f32>) -> f64 {
     metrics::mse(x.view(), back.view()).unwrap()
 }
 
-const SPECS: [&str; 30] = [
+const SPECS: [&str; 32] = [
     "VQ16",
     "SQ3",
     "SQ:9",
@@ -45,6 +45,8 @@ const SPECS: [&str; 30] = [
     "AQ3x3",
     "LSQ3x3",
     "PLSQ2x2x3",
+    "FSQ:8x5x3",
+    "LFQ:6",
     "Z",
     "A2",
     "A3",

@@ -371,7 +371,7 @@ fn every_kind_of_quantizer_goes_the_whole_way_and_its_codes_pack() {
         // Packing is the host's work.
         let (specs, packings) = match device {
             "cpu" => (
-                "SQ4 PQ3x4 OPQ2,PQ2x4 RQ1x5+2x3 TRQ3x3 PRQ2x2x3 AQ3x3 LSQ3x3 E8:2 D4",
+                "SQ4 PQ3x4 OPQ2,PQ2x4 RQ1x5+2x3 TRQ3x3 PRQ2x2x3 AQ3x3 LSQ3x3 FSQ:8x5x5 LFQ:9 E8:2 D4",
                 "packed huffman range",
             ),
             _ => ("OPQ2,PQ2x4 LSQ3x3 E8:2", "range"),
@@ -515,6 +515,9 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("OPQ4,PQ8x8", "both have to be the same"),
         ("TRQ2x13", "must be at most 12 bits"),
         ("TRQ99x10", "take fewer bits"),
+        ("FSQ:8x1", "coordinate 1 has 1 levels; must be 2 to 256"),
+        ("LFQ:400", "400 coordinates of vectors of 384 dimensions; must be at most 384, such as in LFQ:384"),
+        ("LFQ:12 --trainer nsvq", "LFQ:12 cannot be trained"),
         ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
         ("RQ2x4 --tree --beam 5", "--beam belongs to RQ"),

@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 54] = [
+const TRAINED: [&str; 58] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -47,6 +47,10 @@ const TRAINED: [&str; 54] = [
     "x.npy --spec AQ2x3 --refine 2",
     "x.npy --spec LSQ2x3 --refine 2",
     "x.npy --spec PLSQ2x2x3 --refine 2",
+    "x.npy --spec FSQ:8x5x5x5",
+    "tiny.npy --spec FSQ:3x4",
+    "far.npy --spec FSQ:3x4",
+    "x.npy --spec LFQ:10",
     "x.npy --spec SFVQ4 --steps 50 --batch 64",
     "x.npy --spec SFVQ4+3 --steps 50 --batch 64",
     "tiny.npy --spec SFVQ4+3 --steps 50 --batch 64",

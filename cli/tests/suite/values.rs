@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 47] = [
+const KINDS: [(&str, &str); 49] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -39,6 +39,8 @@ const KINDS: [(&str, &str); 47] = [
     ("LSQ2x4", ""),
     ("PLSQ2x2x4", ""),
     ("TRQ2x4", ""),
+    ("FSQ:8x5x5x5", ""),
+    ("LFQ:12", ""),
     ("SFVQ4", "--steps 40 --batch 128"),
     ("SFVQ4+3", "--steps 40 --batch 128"),
     ("Z", ""),

@@ -1,5 +1,6 @@
 //! Training by gradient of whatever a spec names: settings, and what is built from them.
 
+mod batches;
 mod checkpoint;
 mod curve;
 mod joint_noise;
@@ -17,6 +18,7 @@ pub use trainers::{TRAINERS, Trainer};
 use ndarray::Array2;
 use serde_json::{Map, Value};
 
+pub(super) use self::batches::Batches;
 use self::curve::Stages;
 pub(super) use self::model::Layout;
 use self::settings::known_to;

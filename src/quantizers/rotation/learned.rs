@@ -128,7 +128,7 @@ impl Node for OptimizedSpec {
         }
         let inner = self.inner.node().holds(settings, n, d)?;
         let (copies, sample) = match self.needs(settings)? {
-            Needs::PerCodeword(_) => (own.copies.max(2.0 + inner.copies), 0.0),
+            Needs::PerCodeword(_) | Needs::Sample(_) => (own.copies.max(2.0 + inner.copies), 0.0),
             // What is behind it holds no sample of so many copies.
             Needs::All => (inner.copies, 4.0 * own.copies * PROXY.min(n) as f64 * d as f64),
         };
