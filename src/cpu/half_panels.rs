@@ -18,7 +18,7 @@ use crate::certified::bounds::{HalfBound, LARGEST_SQUARE};
 
 /// Codewords and dimensions below which most of a tile would be padding.
 const LEAST_CODEWORDS: usize = 32;
-const LEAST_DIMENSIONS: usize = 16;
+const LEAST_DIMENSIONS: usize = 24;
 
 /// Codewords of squared L2, centred, in bf16.
 pub(super) struct HalfPanels {
@@ -265,7 +265,7 @@ mod tests {
         if MatrixUnit::get().is_none() {
             return eprintln!("skipped: no matrix unit");
         }
-        for (n, d, k) in [(1, 16, 32), (50, 33, 70), (96, 128, 100), (7, 500, 33)] {
+        for (n, d, k) in [(1, 24, 32), (50, 33, 70), (96, 128, 100), (7, 500, 33)] {
             for scale in [1.0, 1e-15, 1e15] {
                 let values = |seed, len| uniform(seed, len).iter().map(|x| scale * x).collect::<Vec<f32>>();
                 let share = largest_share(&values(1, n * d), &values(2, k * d), d).unwrap();
