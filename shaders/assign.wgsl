@@ -2,7 +2,7 @@
 //
 //   codes[i]     = argmin_j score(x_i, c_j)     (n) u32; the score per metric is in shared/tile_score.wgsl
 //   distances[i] = distance(x_i, c_codes[i])    (n) f32; from the original vectors, shared/tile_distance.wgsl
-//   open[w]      = how many rows of workgroup w have OPEN in their code
+//   open[e]      = a bit for each of eight rows: whether it has OPEN in its code; shared/open_rows.wgsl has which rows
 //
 // x (n, d) and codebook (k, d) are row-major. panels, half_norms and mean come from prepare_codebook.
 // Grid: one workgroup per WORKGROUP_ROWS rows (shared/tile_direct.wgsl or shared/tile_staged.wgsl).
@@ -35,8 +35,6 @@ struct Params {
 // Twice the largest share of a result by which an operation rounds it.
 const ROUNDED: f32 = 0x1p-23f;
 
-var<workgroup> open_rows: atomic<u32>;
-
 // What is below the score, of all that rounding may make of it, begins lower by the codeword's part of the bound.
 fn start(half_norm: f32) -> f32 {
     if METRIC != SQUARED_L2 {
@@ -67,14 +65,16 @@ fn finish(state: ptr<function, State>, row: u32) {
     if lane == 0u {
         let low = may_be_others(found.score[0], others[0], half_norms_of(found.low), apart[0]);
         let high = may_be_others(found.score[1], others[1], half_norms_of(found.high), apart[1]);
-        write(row, found.low.x, apart[0].x, low.x);
-        write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y);
-        write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z);
-        write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w);
-        write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x);
-        write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y);
-        write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z);
-        write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w);
+        var bits = 0u;
+        bits |= write(row, found.low.x, apart[0].x, low.x);
+        bits |= write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y) << 1u;
+        bits |= write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z) << 2u;
+        bits |= write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w) << 3u;
+        bits |= write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x) << 4u;
+        bits |= write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y) << 5u;
+        bits |= write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z) << 6u;
+        bits |= write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w) << 7u;
+        open[entry_of(row)] = bits;
     }
 }
 
@@ -82,12 +82,14 @@ fn half_norms_of(code: vec4u) -> vec4f {
     return vec4f(half_norms[code.x], half_norms[code.y], half_norms[code.z], half_norms[code.w]);
 }
 
-fn write(row: u32, code: u32, distance: f32, is_open: bool) {
-    if row < params.n {
-        codes[row] = code | select(0u, OPEN, is_open);
-        distances[row] = distance;
-        atomicAdd(&open_rows, u32(is_open));
+// Whether the row is left open.
+fn write(row: u32, code: u32, distance: f32, is_open: bool) -> u32 {
+    if row >= params.n {
+        return 0u;
     }
+    codes[row] = code | select(0u, OPEN, is_open);
+    distances[row] = distance;
+    return u32(is_open);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -96,14 +98,5 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let number = linear_workgroup(workgroup, grid);
-    if local == 0u {
-        atomicStore(&open_rows, 0u);
-    }
-    workgroupBarrier();
-    run_tiles(number, local);
-    workgroupBarrier();
-    if local == 0u && number * WORKGROUP_ROWS < params.n {
-        open[number] = atomicLoad(&open_rows);
-    }
+    run_tiles(linear_workgroup(workgroup, grid), local);
 }

@@ -3,7 +3,7 @@
 //   codes[i], distances[i]    as assign has them, without OPEN where the sums decide; unchanged where it is not set
 //
 // x (n, d) and codebook (k, d) are row-major. panels and half_norms come from prepare_codebook in the form RAW, open from
-// assign, whose workgroups are the same.
+// assign, whose workgroups are the same (shared/open_rows.wgsl).
 // Grid: one workgroup per WORKGROUP_ROWS rows; those with less than an eighth of their rows open return at once.
 // Numbers: the rounding of a sum of squared differences is a share of it, however far the data lie from the origin or from one
 // another. A row where another codeword may be as near stays open. src/certified/bounds.rs has the proof.
@@ -73,7 +73,11 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let number = linear_workgroup(workgroup, grid);
-    if open[min(number, (params.n - 1u) / WORKGROUP_ROWS)] < WORKGROUP_ROWS / 8u {
+    var opened = 0u;
+    for (var entry = 0u; entry < ENTRIES && number * WORKGROUP_ROWS < params.n; entry++) {
+        opened += countOneBits(open[number * ENTRIES + entry]);
+    }
+    if opened < WORKGROUP_ROWS / 8u {
         return;
     }
     run_tiles(number, local);

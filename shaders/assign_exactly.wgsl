@@ -5,9 +5,9 @@
 //   distances[i]    = distance(x_i, c_codes[i]) for those, summed as in assign
 //
 // x (n, d) and codebook (k, d) are row-major, and read as the bits of f32: a device may take a denormal value for 0. open comes
-// from assign: how many are open of each `block` rows.
-// The host prepends `const LANES: u32`, how many parts assign adds a distance of.
-// Grid: one workgroup per `rows` rows; those of a block without an open one return at once.
+// from assign (shared/open_rows.wgsl).
+// The host prepends the sizes of assign's workgroups, and `const THREADS: u32`, the invocations here.
+// Grid: one workgroup per params.bits bits of open, which it takes one after the other.
 // Numbers: every f32 is a whole number of 2^-149, so ||c||^2 - 2 x . c, which orders codewords as their distances from x do, is
 // one of 2^-298, of a few hundred bits. src/certified/exact.rs does the same.
 
@@ -18,9 +18,9 @@ struct Params {
     // As for assign_again.
     factor: f32,
     underflow: f32,
-    // Rows of a workgroup, at most MOST_ROWS, and of a workgroup of assign, which are a multiple.
-    rows: u32,
-    block: u32,
+    // Bits of open in all, and of a workgroup.
+    all_bits: u32,
+    bits: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,7 +30,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> distances: array<f32>;
 
-const OPEN: u32 = 0x80000000u;
 const NONE: u32 = 0xffffffffu;
 const FAR: f32 = 3.0e38;
 // The largest sum of squares that is trusted: others may have overflowed.
@@ -40,15 +39,10 @@ const LARGEST: f32 = 0x1p+123f;
 const LIMBS: u32 = 20u;
 alias Whole = array<u32, LIMBS>;
 
-const MOST_ROWS: u32 = 8u;
-
-// The open rows of this workgroup.
-var<workgroup> listed: array<u32, MOST_ROWS>;
-var<workgroup> count: atomic<u32>;
 // What invocations show one another.
-var<workgroup> least: array<f32, WORKGROUP>;
-var<workgroup> candidates: array<u32, WORKGROUP / 2u>;
-var<workgroup> places: array<Whole, WORKGROUP / 2u>;
+var<workgroup> least: array<f32, THREADS>;
+var<workgroup> candidates: array<u32, THREADS / 2u>;
+var<workgroup> places: array<Whole, THREADS / 2u>;
 
 // Four squared differences of a row and a codeword, zero where there is no such dimension.
 fn four(row: u32, code: u32, dimension: u32) -> f32 {
@@ -92,30 +86,33 @@ fn exponent(bits: u32) -> u32 {
     return max((bits >> 23u) & 0xffu, 1u) - 1u;
 }
 
-// sum += a b, or sum -= 2 a b.
+// Adds a part and a carry to a limb, or takes both away from it, and gives the next carry.
+fn add_limb(sum: ptr<function, Whole>, i: u32, part: u32, carry: u32, less: bool) -> u32 {
+    let own = (*sum)[i];
+    if less {
+        let difference = own - part;
+        (*sum)[i] = difference - carry;
+        return u32(own < part) + u32(difference < carry);
+    }
+    let added = own + part;
+    (*sum)[i] = added + carry;
+    return u32(added < part) + u32(added + carry < carry);
+}
+
+// sum += a b, or sum -= 2 a b. Written without a loop but for carries: llvmpipe allows 65,535 iterations in all.
 fn add_product(sum: ptr<function, Whole>, a: u32, b: u32, twice_less: bool) {
     let product = wide_product(mantissa(a), mantissa(b));
     let place = exponent(a) + exponent(b) + u32(twice_less);
     let shift = place % 32u;
-    // What a shift by 32 would leave.
-    let over = vec2u(product.x, product.y) >> vec2u(32u - max(shift, 1u));
-    let carried = select(over, vec2u(), vec2<bool>(shift == 0u));
-    let parts = array<u32, 3>(product.x << shift, (product.y << shift) | carried.x, carried.y);
+    // What the limbs below hand on; a shift by 32 has no meaning.
+    let over = select(product >> vec2u(32u - max(shift, 1u)), vec2u(), vec2<bool>(shift == 0u));
     let less = (((a ^ b) >> 31u) == 1u) != twice_less;
-    var carry = 0u;
     let first = place / 32u;
-    for (var i = first; i < LIMBS && (i < first + 3u || carry > 0u); i++) {
-        let part = select(0u, parts[min(i - first, 2u)], i < first + 3u);
-        let own = (*sum)[i];
-        if less {
-            let difference = own - part;
-            (*sum)[i] = difference - carry;
-            carry = u32(own < part) + u32(difference < carry);
-        } else {
-            let added = own + part;
-            (*sum)[i] = added + carry;
-            carry = u32(added < part) + u32(added + carry < carry);
-        }
+    var carry = add_limb(sum, first, product.x << shift, 0u, less);
+    carry = add_limb(sum, first + 1u, (product.y << shift) | over.x, carry, less);
+    carry = add_limb(sum, first + 2u, over.y, carry, less);
+    for (var i = first + 3u; carry > 0u && i < LIMBS; i++) {
+        carry = add_limb(sum, i, 0u, carry, less);
     }
 }
 
@@ -161,7 +158,7 @@ fn same(a: u32, b: u32) -> bool {
 fn least_of_all(local: u32, own: f32) -> f32 {
     least[local] = own;
     workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         if local < half {
             least[local] = min(least[local], least[local + half]);
         }
@@ -170,65 +167,59 @@ fn least_of_all(local: u32, own: f32) -> f32 {
     return least[0];
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let number = linear_workgroup(workgroup, grid);
-    let first = number * params.rows;
-    if open[min(first, params.n - 1u) / params.block] == 0u || first >= params.n {
-        return;
-    }
-    if local == 0u {
-        atomicStore(&count, 0u);
-    }
-    workgroupBarrier();
-    let mine = first + local;
-    if local < params.rows && mine < params.n && (codes[min(mine, params.n - 1u)] & OPEN) != 0u {
-        listed[atomicAdd(&count, 1u)] = mine;
-    }
-    workgroupBarrier();
-    let opened = atomicLoad(&count);
-    for (var i = 0u; i < params.rows; i++) {
-        let is_open = i < opened;
-        let row = listed[min(i, MOST_ROWS - 1u)];
-        var own = FAR;
-        for (var code = local; is_open && code < params.k; code += WORKGROUP) {
-            own = min(own, distance_of(row, code));
+    let first = linear_workgroup(workgroup, grid) * params.bits;
+    for (var at = first; at < min(first + params.bits, params.all_bits); at++) {
+        // A loop, as barriers are within: one turn for an open row, none for others.
+        let turns = (open[at / 8u] >> (at % 8u)) & 1u;
+        for (var turn = 0u; turn < turns; turn++) {
+            decide(row_of(at / 8u, at % 8u), local);
         }
-        let threshold = params.factor * least_of_all(local, own) + params.underflow;
-        var best = NONE;
-        var place = Whole();
-        for (var code = local; is_open && code < params.k; code += WORKGROUP) {
-            // What is no number may be anything.
-            let may_be = threshold >= LARGEST || !(distance_of(row, code) > threshold);
-            if may_be && (best == NONE || !same(best, code)) {
-                let found = place_of(row, code);
-                if precedes(found, code, place, best) {
-                    best = code;
-                    place = found;
-                }
+    }
+}
+
+// Finds the nearest codeword of a row, unless assign_again has.
+fn decide(row: u32, local: u32) {
+    let is_open = (codes[row] & OPEN) != 0u;
+    var own = FAR;
+    for (var code = local; is_open && code < params.k; code += THREADS) {
+        own = min(own, distance_of(row, code));
+    }
+    let threshold = params.factor * least_of_all(local, own) + params.underflow;
+    var best = NONE;
+    var place = Whole();
+    for (var code = local; is_open && code < params.k; code += THREADS) {
+        // What is no number may be anything.
+        let may_be = threshold >= LARGEST || !(distance_of(row, code) > threshold);
+        if may_be && (best == NONE || !same(best, code)) {
+            let found = place_of(row, code);
+            if precedes(found, code, place, best) {
+                best = code;
+                place = found;
             }
         }
-        for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-            workgroupBarrier();
-            if local >= half && local < 2u * half {
-                candidates[local - half] = best;
-                places[local - half] = place;
-            }
-            workgroupBarrier();
-            if local < half && precedes(places[local], candidates[local], place, best) {
-                best = candidates[local];
-                place = places[local];
-            }
-        }
-        if local == 0u && is_open {
-            best = min(best, params.k - 1u);
-            codes[row] = best;
-            distances[row] = distance_in_parts(row, best);
+    }
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local >= half && local < 2u * half {
+            candidates[local - half] = best;
+            places[local - half] = place;
         }
         workgroupBarrier();
+        if local < half && precedes(places[local], candidates[local], place, best) {
+            best = candidates[local];
+            place = places[local];
+        }
     }
+    if local == 0u && is_open {
+        best = min(best, params.k - 1u);
+        codes[row] = best;
+        distances[row] = distance_in_parts(row, best);
+    }
+    workgroupBarrier();
 }

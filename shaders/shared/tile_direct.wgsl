@@ -5,14 +5,12 @@
 // llvmpipe ends every loop of an invocation that has made 65,535 loop iterations in all, without a word: the host must
 // take tile_staged.wgsl where (k / 16) (d / 4 + 1) comes near that.
 
-// WORKGROUP_ROWS (rows of x per workgroup), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
+// WORKGROUP_ROWS (rows of x per workgroup), ROW_STRIDE (from one row slot to the next), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
 // per step of the main loop) and LANES (invocations that share the same rows: an invocation's lane is its number among
 // them) come from the host: `Tile` in src/kernels/tile.rs.
 
 // Invocations in a workgroup.
 const WORKGROUP_SIZE: u32 = 16u;
-// From one row slot to the next.
-const ROW_STRIDE: u32 = 1u;
 // From one codeword slot to the next.
 const CODEWORD_STRIDE: u32 = 1u;
 

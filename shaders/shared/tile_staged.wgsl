@@ -16,14 +16,12 @@
 // All invocations of a workgroup call them together: they may use barriers. Row slot i is row
 // `row + ROW_STRIDE i`, which may lie past n; codeword slot j is `k + lane + CODEWORD_STRIDE j`, which may lie past k.
 
-// WORKGROUP_ROWS (rows of x per workgroup), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
+// WORKGROUP_ROWS (rows of x per workgroup), ROW_STRIDE (from one row slot to the next), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
 // per step of the main loop) and LANES (invocations that share the same rows: an invocation's lane is its number among
 // them) come from the host: `Tile` in src/kernels/tile.rs.
 
 // Invocations in a workgroup.
 const WORKGROUP_SIZE: u32 = LANES * LANES;
-// From one row slot to the next.
-const ROW_STRIDE: u32 = LANES;
 // From one codeword slot to the next.
 const CODEWORD_STRIDE: u32 = LANES;
 

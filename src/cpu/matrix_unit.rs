@@ -58,10 +58,7 @@ impl MatrixUnit {
     /// The matrix unit, if there is one.
     pub fn get() -> Option<Self> {
         static FOUND: OnceLock<Option<MatrixUnit>> = OnceLock::new();
-        *FOUND.get_or_init(|| {
-            (has_instructions() && allowed())
-                .then_some(MatrixUnit(()))
-        })
+        *FOUND.get_or_init(|| (has_instructions() && allowed()).then_some(MatrixUnit(())))
     }
 
     /// Gives this thread's tiles their shapes, for as long as the result lives.

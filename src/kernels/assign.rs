@@ -21,6 +21,7 @@ pub(crate) static SHADER: Shader = Shader {
         tile::SCORE,
         tile::DISTANCE,
         tile::LOWEST,
+        tile::OPEN_ROWS,
         tile::NEAREST,
         include_str!("../../shaders/assign.wgsl"),
     ],
@@ -32,7 +33,7 @@ pub(crate) static SHADER: Shader = Shader {
 
 shader_params!(Params { n: u32, d: u32, k: u32, codeword_share: f32, row_share: f32, constant: f32 });
 
-/// Rows of which some are open: `open` says how many of each workgroup's.
+/// Rows of which some are open: `open` has a bit for each.
 pub(super) struct OpenRows<'a> {
     pub x: &'a Matrix<f32>,
     pub window: Range<usize>,
@@ -79,7 +80,7 @@ impl Recorder<'_> {
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {
             let workgroups = window.len().div_ceil(tile.rows as usize);
-            let open = self.engine().uninitialized::<u32>(workgroups, 1)?;
+            let open = self.engine().uninitialized::<u32>(workgroups * tile.entries(), 1)?;
             let params = Params {
                 n: window.len() as u32,
                 d: d as u32,

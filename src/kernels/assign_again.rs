@@ -18,6 +18,7 @@ pub(crate) static SHADER: Shader = Shader {
         tile::SCORE,
         tile::DISTANCE,
         tile::LOWEST,
+        tile::OPEN_ROWS,
         tile::NEAREST,
         include_str!("../../shaders/assign_again.wgsl"),
     ],
@@ -61,6 +62,7 @@ impl Recorder<'_> {
             distances.slice(rows.window.clone()),
         ];
         let variant = tile::variant(panels.tile, d, Metric::Power(2), "");
-        self.dispatch(&SHADER, &variant, &params, &bindings, rows.open.rows() as u64)
+        let workgroups = (rows.window.len() as u64).div_ceil(panels.tile.rows);
+        self.dispatch(&SHADER, &variant, &params, &bindings, workgroups)
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::assign::OpenRows;
 use super::prepare_codebook::Codebook;
-use super::tile::{SOFTWARE_ITERATIONS, Tile};
+use super::tile::{self, SOFTWARE_ITERATIONS, Tile};
 use crate::certified::bounds::DistanceBound;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder};
@@ -14,6 +14,7 @@ pub(crate) static SHADER: Shader = Shader {
     stem: "assign_exactly",
     source: &[
         super::GRID,
+        tile::OPEN_ROWS,
         include_str!("../../shaders/shared/wide_product.wgsl"),
         include_str!("../../shaders/assign_exactly.wgsl"),
     ],
@@ -23,23 +24,32 @@ pub(crate) static SHADER: Shader = Shader {
     variants: || Tile::ALL.map(variant).to_vec(),
 };
 
-shader_params!(Params { n: u32, d: u32, k: u32, factor: f32, underflow: f32, rows: u32, block: u32 });
+shader_params!(Params { n: u32, d: u32, k: u32, factor: f32, underflow: f32, all_bits: u32, bits: u32 });
 
-/// Rows of a workgroup at most: `MOST_ROWS` in the shader.
-const MOST_ROWS: usize = 8;
+/// Invocations that share a row: to start many takes a software driver longer than a row does.
+const THREADS: usize = 256;
+const THREADS_OF_SOFTWARE: usize = 32;
+
+/// Rows that a workgroup takes at most, most of which are not open.
+const MOST_ROWS: usize = 64;
+
+fn threads(tile: Tile) -> usize {
+    if tile.is_staged() { THREADS } else { THREADS_OF_SOFTWARE }
+}
 
 /// For codes from `tile`.
 fn variant(tile: Tile) -> Variant {
-    Variant { prelude: Cow::Owned(format!("const LANES = {}u;\n", tile.lanes)), ..Variant::DEFAULT }
+    let prelude = tile.constants() + &format!("const THREADS = {}u;\n", threads(tile));
+    Variant { prelude: Cow::Owned(prelude), ..Variant::DEFAULT }
 }
 
 /// How many rows a workgroup takes: as many as keep its loops within what a software driver does of them.
-fn rows_per_workgroup(k: usize, d: usize) -> usize {
-    // Two passes over the distances, and a place in whole numbers: two products per dimension, four limbs each.
-    let passes = 2 * k.div_ceil(super::WORKGROUP as usize) * (d.div_ceil(16) + 1);
-    let iterations = passes + 20 * d;
-    // A power of two, so that a workgroup's rows are of one block.
-    1 << (SOFTWARE_ITERATIONS / iterations).clamp(1, MOST_ROWS).ilog2()
+fn rows_per_workgroup(tile: Tile, k: usize, d: usize) -> usize {
+    // Two passes over the distances; and where all are as near, each codeword is compared with another, and placed: a dimension
+    // is an iteration of each, and some carry. The sets that lead farthest took 3d, and some for what the lanes share.
+    let own = k.div_ceil(threads(tile));
+    let iterations = own * (2 * (d.div_ceil(16) + 1) + 6 * d) + 200;
+    (SOFTWARE_ITERATIONS / iterations).clamp(1, MOST_ROWS)
 }
 
 impl Recorder<'_> {
@@ -60,8 +70,8 @@ impl Recorder<'_> {
             k: k as u32,
             factor: bound.factor,
             underflow: bound.underflow,
-            rows: rows_per_workgroup(k, d) as u32,
-            block: tile.rows as u32,
+            all_bits: 8 * rows.open.rows() as u32,
+            bits: rows_per_workgroup(tile, k, d) as u32,
         };
         let bindings = [
             rows.x.slice(rows.window.clone()),
@@ -70,22 +80,7 @@ impl Recorder<'_> {
             codes.slice(rows.window.clone()),
             distances.slice(rows.window.clone()),
         ];
-        let workgroups = rows.window.len().div_ceil(params.rows as usize);
-        self.dispatch(&SHADER, &variant(tile), &params, &bindings, workgroups as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn workgroups_take_whole_parts_of_every_block() {
-        for (k, d) in [(1, 1), (256, 128), (65_536, 768), (1 << 24, 4096)] {
-            let rows = rows_per_workgroup(k, d);
-            assert!((1..=MOST_ROWS).contains(&rows));
-            assert!(Tile::ALL.iter().all(|tile| (tile.rows as usize).is_multiple_of(rows)));
-        }
-        assert_eq!(rows_per_workgroup(256, 128), MOST_ROWS);
+        let workgroups = params.all_bits.div_ceil(params.bits);
+        self.dispatch(&SHADER, &variant(tile), &params, &bindings, u64::from(workgroups))
     }
 }

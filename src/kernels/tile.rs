@@ -16,6 +16,7 @@ pub(super) const SCORE: &str = include_str!("../../shaders/shared/tile_score.wgs
 pub(super) const DISTANCE: &str = include_str!("../../shaders/shared/tile_distance.wgsl");
 pub(super) const LOWEST: &str = include_str!("../../shaders/shared/tile_lowest.wgsl");
 
+pub(super) const OPEN_ROWS: &str = include_str!("../../shaders/shared/open_rows.wgsl");
 pub(super) const NEAREST: &str = include_str!("../../shaders/shared/tile_nearest.wgsl");
 
 const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
@@ -108,11 +109,17 @@ impl Tile {
     }
 
     /// The sizes as constants of the shader.
-    fn constants(self) -> String {
+    pub fn constants(self) -> String {
         let Self { rows, panel, lanes, depth, core: _ } = self;
+        let stride = lanes;
         format!(
-            "const WORKGROUP_ROWS = {rows}u;\nconst PANEL = {panel}u;\nconst LANES = {lanes}u;\nconst DEPTH = {depth}u;\n"
+            "const WORKGROUP_ROWS = {rows}u;\nconst PANEL = {panel}u;\nconst LANES = {lanes}u;\nconst DEPTH = {depth}u;\nconst ROW_STRIDE = {stride}u;\n"
         )
+    }
+
+    /// Entries of eight rows each that the rows of a workgroup are, as in `shaders/shared/open_rows.wgsl`.
+    pub fn entries(self) -> usize {
+        self.rows as usize / 8
     }
 
     fn pieces(self, d: usize) -> &'static [&'static str] {
