@@ -1,4 +1,4 @@
-//! `wgvq train --trainer ste|ema|soft|gumbel|nsvq|diveq|rotation`
+//! `wgvq train --trainer ste|ema|soft|gumbel|nsvq|diveq|rotation|simvq`
 
 use std::path::PathBuf;
 use std::time::Instant;

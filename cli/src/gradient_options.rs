@@ -8,7 +8,7 @@ use wgvq::{GradientTraining, Spec, Trainer};
 
 use crate::settings::TrainerSettings;
 
-/// Options of `--trainer ste|ema|soft|gumbel|nsvq|diveq|rotation`.
+/// Options of `--trainer ste|ema|soft|gumbel|nsvq|diveq|rotation|simvq`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Training by gradient")]
 pub struct GradientOptions {

@@ -98,7 +98,12 @@ fn settings_that_make_no_sense_are_refused() {
             "--spec VQ32 --trainer nsvq --schedule line",
             "must be constant, cosine, or one such as step:5000:0.5",
         ),
-        ("--spec VQ32 --trainer ema --lr 0.1", "--lr belongs to ste, soft, gumbel, nsvq, diveq and rotation"),
+        (
+            "--spec VQ32 --trainer ema --lr 0.1",
+            "--lr belongs to ste, soft, gumbel, nsvq, diveq, rotation and simvq",
+        ),
+        ("--spec VQ32 --trainer simvq --replace-share 0.1", "--replace-share belongs to ste, ema,"),
+        ("--spec RQ2x4 --trainer simvq", "not by simvq, which is for one codebook"),
         ("--spec VQ32 --trainer nsvq --iters 3", "for other trainers"),
         ("--spec VQ32 --lr 0.1", "--lr is for training by gradient"),
         ("--spec VQ32 --trainer nsvq --checkpoint-every 30", "a multiple of --log-every, 100"),

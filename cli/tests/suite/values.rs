@@ -57,6 +57,7 @@ const KINDS: [(&str, &str); 49] = [
     ("VQ8", "--trainer soft --steps 40 --batch 128"),
     ("VQ8", "--trainer gumbel --steps 40 --batch 128"),
     ("VQ8", "--trainer rotation --steps 40 --batch 128"),
+    ("VQ8", "--trainer simvq --steps 40 --batch 128"),
     ("RQ2x3", "--trainer nsvq --steps 40 --batch 128"),
     ("PQ2x3", "--trainer diveq --steps 40 --batch 128"),
     ("AQ2x3", "--trainer nsvq --steps 40 --batch 128"),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::run::GradientRun;
 use super::settings::{CLIP, LOG_EVERY, LR};
 use crate::error::{Context, Error, Result};
+use crate::graph::Var;
 use crate::io;
 use crate::train::OptimizerState;
 
@@ -19,8 +20,8 @@ impl GradientRun {
     /// then.
     pub fn save_checkpoint(&mut self, path: &Path) -> Result<()> {
         let mut tensors: Vec<(String, ArrayD<f32>)> = Vec::new();
-        for parameter in self.model.graph.parameters() {
-            tensors.push((parameter.name.to_string(), parameter.value.download()?.into_dyn()));
+        for (name, var) in self.codebook_parts() {
+            tensors.push((name, self.model.graph.value(var)?.download()?.into_dyn()));
         }
         tensors.extend(self.optimizer.state()?.tensors);
         for (j, &quantized) in self.model.quantized.iter().enumerate() {
@@ -81,9 +82,8 @@ impl GradientRun {
             own_step = step - stages.begin(stage);
             self.set_curve(Array2::zeros((stages.corners(stage), self.units.mean.len())))?;
         }
-        for (j, &codebook) in self.model.codebooks.iter().enumerate() {
-            let name = format!("codebook.{j}");
-            self.model.graph.set(codebook, tensor(&name)?.view()).context(|| name)?;
+        for (name, var) in self.codebook_parts() {
+            self.model.graph.set(var, tensor(&name)?.view()).context(|| name)?;
         }
         let own = file.tensors.iter().filter(|(name, _)| name.starts_with("optimizer."));
         let tensors = own.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
@@ -98,6 +98,15 @@ impl GradientRun {
         self.model.graph.set_step(step);
         self.step = step;
         Ok(())
+    }
+
+    /// What the codebooks are made of, by name.
+    fn codebook_parts(&self) -> Vec<(String, Var)> {
+        let codebooks = self.model.codebooks.iter().enumerate();
+        let parts = codebooks.flat_map(|(j, codewords)| {
+            codewords.parts().into_iter().map(move |(part, var)| (format!("codebook.{j}{part}"), var))
+        });
+        parts.collect()
     }
 
     /// What a checkpoint has to agree with.

@@ -2,6 +2,7 @@
 
 mod batches;
 mod checkpoint;
+mod codewords;
 mod curve;
 mod joint_noise;
 mod model;
@@ -32,7 +33,7 @@ use super::{Quantizer, Spec};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::scale::Scale;
-use crate::settings::{Pace, Setting, Settings, Spelling, not_here};
+use crate::settings::{Pace, Setting, Settings, Spelling, listed, not_here};
 use crate::train::{Holds, Optimizer, Replacement, Rule, Schedule};
 use crate::vectors::Vectors;
 
@@ -84,8 +85,8 @@ pub(super) fn only(codebooks: Vec<Array2<f32>>) -> Result<Array2<f32>> {
     Ok(only)
 }
 
-/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ, RQ and PQ by every
-/// [`Trainer`], AQ and SFVQ by NSVQ and DiVeQ.
+/// How to train a quantizer by gradient (Sections 3.2 and 5 of the thesis): VQ by every
+/// [`Trainer`], RQ and PQ by all but SimVQ, AQ and SFVQ by NSVQ and DiVeQ.
 ///
 /// The vectors are moved and scaled to a mean of 0 and a mean variance of 1 per dimension while they are trained on, so
 /// that a learning rate means the same for all data; codebooks and figures are in the data's own units. Codebooks start
@@ -266,11 +267,17 @@ impl GradientTraining {
         let codewords: usize = layout.sizes.iter().sum();
         let numbers: usize =
             layout.sizes.iter().zip(&layout.columns).map(|(k, columns)| k * columns.len()).sum();
+        let map = if self.trainer.is_linear { d * d } else { 0 };
         // Of each vector of a batch: what the operations between it and the loss hold, and a score of every codeword where
         // all of them have a part in it.
         let scores = if self.trainer.weighs_all { 6 * codewords } else { codewords };
         let batch = self.settings.count(&BATCH) as f64 * (12 * d * layout.sizes.len() + scores) as f64;
-        Ok(Holds { copies: 2.0, beside: 10.0, squares: 0.0, fixed: 4.0 * (10.0 * numbers as f64 + batch) })
+        Ok(Holds {
+            copies: 2.0,
+            beside: 10.0,
+            squares: 0.0,
+            fixed: 4.0 * (10.0 * (numbers + map) as f64 + batch),
+        })
     }
 
     /// The seed of everything random.
@@ -305,10 +312,20 @@ impl GradientTraining {
     fn check(&self) -> Result<()> {
         let kind = self.kind()?;
         self.check_settings()?;
-        if let (Some(why), None) = (kind.by_noise_alone(), &self.trainer.noise) {
+        let by_noise_alone = kind.by_noise_alone();
+        let can = |trainer: &Trainer| {
+            (by_noise_alone.is_none() || trainer.noise.is_some())
+                && (!trainer.is_linear || self.spec.one_codebook().is_some())
+        };
+        if !can(self.trainer) {
+            let those: Vec<&str> =
+                TRAINERS.iter().filter(|trainer| can(trainer)).map(|trainer| trainer.name).collect();
             return Err(Error::input(format!(
-                "{} is trained by nsvq or diveq, not by {}{why}",
-                self.spec, self.trainer.name
+                "{} is trained by {}, not by {}{}",
+                self.spec,
+                listed(&those, "or"),
+                self.trainer.name,
+                by_noise_alone.unwrap_or(", which is for one codebook such as VQ256")
             )));
         }
         let Some(stages) = self.stages() else { return Ok(()) };
@@ -372,12 +389,14 @@ impl GradientTraining {
         self.settings.word(&START_FROM) == Some(settings::KMEANS)
     }
 
-    /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn.
+    /// When codewords are replaced, if they are. A curve has none to spare: its segments would be torn. Those of a linear map
+    /// cannot move alone.
     fn replacement_in_use(&self) -> Option<Replacement> {
         let last = self.settings.given_count(&REPLACE_LAST).map(|last| last as u64);
         let last = last.unwrap_or_else(|| self.all_steps() / 10 * 9);
         let every = Replacement::new(self.settings.count(&REPLACE_EVERY) as u64, last).ok();
-        every?.share(self.settings.number(&REPLACE_SHARE)).ok().filter(|_| self.stages().is_none())
+        let can_move_alone = self.stages().is_none() && !self.trainer.is_linear;
+        every?.share(self.settings.number(&REPLACE_SHARE)).ok().filter(|_| can_move_alone)
     }
 
     fn schedule_in_use(&self) -> Schedule {

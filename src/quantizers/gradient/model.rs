@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, Axis, s};
 
 use super::GradientTraining;
+use super::codewords::Codewords;
 use super::curve;
 use super::joint_noise::JointNoise;
 use super::trainers::Numbers;
@@ -25,7 +26,7 @@ pub(super) struct Model {
     pub input: Var,
     /// Mean squared error per element, (1, 1).
     pub loss: Var,
-    pub codebooks: Vec<Var>,
+    pub codebooks: Vec<Codewords>,
     /// What quantizes: one for each codebook, or one for all.
     pub quantized: Vec<Var>,
 }
@@ -138,8 +139,11 @@ impl Model {
         let mut graph = Graph::new(engine);
         let input = graph.input(batch, d)?;
         let codebooks = start.iter().enumerate();
-        let codebooks = codebooks.map(|(j, start)| graph.parameter(&format!("codebook.{j}"), start.view()));
+        let codebooks = codebooks.map(|(j, start)| {
+            Codewords::new(&mut graph, training.trainer, &format!("codebook.{j}"), start.view())
+        });
         let codebooks = codebooks.collect::<Result<Vec<_>>>()?;
+        let codewords: Vec<Var> = codebooks.iter().map(Codewords::var).collect();
         let settings = training.settings_of_trainer();
         let noise = training.trainer.noise.as_ref().filter(|_| codebooks.len() > 1);
         let direction = noise.map(|noise| (noise.direction)(&settings));
@@ -152,11 +156,11 @@ impl Model {
                 Some(first) => new(first.prepare(engine)?)?.then(training.all_steps() / 2, coder),
                 None => new(coder)?,
             };
-            let inputs: Vec<Var> = std::iter::once(input).chain(codebooks.iter().copied()).collect();
+            let inputs: Vec<Var> = std::iter::once(input).chain(codewords).collect();
             let output = graph.apply(joint, &inputs)?;
             (output, vec![output])
         } else {
-            Self::one_by_one(training, &mut graph, input, layout, &codebooks)?
+            Self::one_by_one(training, &mut graph, input, layout, &codewords)?
         };
         let loss = graph.mse(output, input)?;
         Ok(Self { graph, input, loss, codebooks, quantized })

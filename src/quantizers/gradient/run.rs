@@ -216,7 +216,7 @@ impl GradientRun {
 
     /// Begins the next stage of a curve.
     fn grow(&mut self) -> Result<()> {
-        let corners = self.model.graph.value(self.model.codebooks[0])?.download()?;
+        let corners = self.model.codebooks[0].download(&self.model.graph)?;
         self.set_curve(curve::doubled(&corners))
     }
 
@@ -267,13 +267,14 @@ impl GradientRun {
     fn replace(&mut self, replacement: &crate::train::Replacement, j: usize) -> Result<usize> {
         let Model { graph, codebooks, quantized, .. } = &mut self.model;
         let seed = self.training.seed.wrapping_add((j as u64) << 32);
-        let codebook = graph.value_mut(codebooks[j])?;
+        let codewords = codebooks[j].var();
+        let codebook = graph.value_mut(codewords)?;
         let replaced = replacement.replace(self.step, seed, &mut self.period_use[j], codebook)?;
         if replaced.count > 0 {
             let mut recorder = self.engine.recorder();
             self.optimizer.reset_rows(&mut recorder, j, &replaced.kept)?;
             if let Some(&quantized) = quantized.get(j) {
-                graph.record_reset_rows(&mut recorder, quantized, codebooks[j], &replaced.kept)?;
+                graph.record_reset_rows(&mut recorder, quantized, codewords, &replaced.kept)?;
             }
             recorder.submit()?;
         }
@@ -306,8 +307,8 @@ impl GradientRun {
         let layout = kind.layout(self.data.cols())?;
         let mut codebooks = Vec::new();
         let mut placed = vec![false; self.data.cols()];
-        for (&var, columns) in self.model.codebooks.iter().zip(&layout.columns) {
-            let mut codebook = self.model.graph.value(var)?.download()?;
+        for (codewords, columns) in self.model.codebooks.iter().zip(&layout.columns) {
+            let mut codebook = codewords.download(&self.model.graph)?;
             codebook *= self.units.scale;
             // The mean goes into the first codebook of its dimensions.
             if !placed[columns.start] {

@@ -99,10 +99,14 @@ static OF_GRADIENT: &[&Setting] = &[&LR, &OPTIMIZER, &SCHEDULE, &WARM_UP, &CLIP]
 /// Those that only codewords have which can be replaced.
 pub(super) static OF_REPLACEMENT: &[&Setting] = &[&REPLACE_EVERY, &REPLACE_SHARE, &REPLACE_LAST];
 
-/// What a training by `trainer` can be told.
+/// What a training by `trainer` can be told. A setting of its own stands for that of all of the same name.
 pub(super) fn known_to(trainer: &Trainer) -> Vec<&'static Setting> {
-    let is_of_gradient = |setting: &Setting| OF_GRADIENT.iter().any(|one| one.name == setting.name);
-    let common = ALL.iter().filter(|setting| trainer.follows_gradient || !is_of_gradient(setting));
+    let common = ALL.iter().filter(|setting| {
+        let is_among = |some: &[&Setting]| some.iter().any(|one| one.name == setting.name);
+        !is_among(trainer.settings)
+            && (trainer.follows_gradient || !is_among(OF_GRADIENT))
+            && !(trainer.is_linear && is_among(OF_REPLACEMENT))
+    });
     trainer.settings.iter().chain(common).copied().collect()
 }
 

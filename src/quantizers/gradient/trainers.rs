@@ -1,5 +1,6 @@
 //! The trainers by gradient: estimators, with the settings of each.
 
+use super::settings::LR;
 use crate::error::Result;
 use crate::settings::{DefaultValue, Setting, Settings, Values};
 use crate::train::estimators::displacement::Direction;
@@ -17,12 +18,15 @@ pub struct Trainer {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// What it can be told.
+    /// What it can be told beside what all can, or has a default of its own for.
     pub settings: &'static [&'static Setting],
     /// Whether codewords follow a gradient, and so an optimizer.
     pub follows_gradient: bool,
     /// Whether all codewords have a part in the output of a vector.
     pub(super) weighs_all: bool,
+    /// Whether codewords are those that training starts from times a matrix, of which alone it learns: it is for one codebook
+    /// then, whose codewords move together, so that none has to be replaced.
+    pub(super) is_linear: bool,
     pub(super) estimator: fn(&Numbers<'_>) -> Result<Box<dyn Estimator>>,
     pub(super) noise: Option<ByNoise>,
 }
@@ -60,9 +64,9 @@ impl Numbers<'_> {
 ///
 /// ```
 /// let names: Vec<&str> = wgvq::TRAINERS.iter().map(|trainer| trainer.name).collect();
-/// assert_eq!(names, ["ste", "ema", "soft", "gumbel", "nsvq", "diveq", "rotation"]);
+/// assert_eq!(names, ["ste", "ema", "soft", "gumbel", "nsvq", "diveq", "rotation", "simvq"]);
 /// ```
-pub static TRAINERS: &[&Trainer] = &[&STE, &EMA, &SOFT, &GUMBEL, &NSVQ, &DIVEQ, &ROTATION];
+pub static TRAINERS: &[&Trainer] = &[&STE, &EMA, &SOFT, &GUMBEL, &NSVQ, &DIVEQ, &ROTATION, &SIMVQ];
 
 static STE: Trainer = Trainer {
     name: "ste",
@@ -70,6 +74,7 @@ static STE: Trainer = Trainer {
     settings: &[&COMMITMENT],
     follows_gradient: true,
     weighs_all: false,
+    is_linear: false,
     estimator: |numbers| Ok(Box::new(Ste::new(1.0, numbers.number(&COMMITMENT))?)),
     noise: None,
 };
@@ -80,6 +85,7 @@ static EMA: Trainer = Trainer {
     settings: &[&DECAY, &COMMITMENT],
     follows_gradient: false,
     weighs_all: false,
+    is_linear: false,
     estimator: |numbers| Ok(Box::new(Ema::new(numbers.number(&DECAY), numbers.number(&COMMITMENT))?)),
     noise: None,
 };
@@ -90,6 +96,7 @@ static SOFT: Trainer = Trainer {
     settings: &[&ANNEALED_TAU],
     follows_gradient: true,
     weighs_all: true,
+    is_linear: false,
     // The variance of a vector is d.
     estimator: |numbers| {
         let temperature = numbers.temperature(&ANNEALED_TAU)?;
@@ -104,6 +111,7 @@ static GUMBEL: Trainer = Trainer {
     settings: &[&TAU, &SHARPNESS],
     follows_gradient: true,
     weighs_all: true,
+    is_linear: false,
     estimator: |numbers| {
         let sharpness = numbers.number(&SHARPNESS) / numbers.d as f32;
         Ok(Box::new(Gumbel::new(sharpness, numbers.temperature(&TAU)?, numbers.seed)?))
@@ -117,6 +125,7 @@ static NSVQ: Trainer = Trainer {
     settings: &[],
     follows_gradient: true,
     weighs_all: false,
+    is_linear: false,
     estimator: |numbers| Ok(Box::new(Nsvq::new(numbers.seed))),
     noise: Some(ByNoise {
         direction: |_| Direction::Random,
@@ -130,6 +139,7 @@ static DIVEQ: Trainer = Trainer {
     settings: &[&DEVIATION],
     follows_gradient: true,
     weighs_all: false,
+    is_linear: false,
     estimator: |numbers| Ok(Box::new(Diveq::new(numbers.number(&DEVIATION), numbers.seed)?)),
     noise: Some(ByNoise {
         direction: |settings| Direction::Codeword { deviation: settings.number(&DEVIATION) as f32 },
@@ -143,7 +153,20 @@ static ROTATION: Trainer = Trainer {
     settings: &[&COMMITMENT],
     follows_gradient: true,
     weighs_all: false,
+    is_linear: false,
     estimator: |numbers| Ok(Box::new(Rotation::new(1.0, numbers.number(&COMMITMENT))?)),
+    noise: None,
+};
+
+static SIMVQ: Trainer = Trainer {
+    name: "simvq",
+    title: "straight through to one codebook, of which a linear map is learnt",
+    settings: &[&LR_OF_MAP],
+    follows_gradient: true,
+    weighs_all: false,
+    is_linear: true,
+    // Vectors do not move: they have nothing to be committed to.
+    estimator: |_| Ok(Box::new(Ste::new(1.0, 0.0)?)),
     noise: None,
 };
 
@@ -157,6 +180,10 @@ static TAU: Setting = Setting::new("tau", Values::Temperature, TAU_HELP).by_defa
 
 static DECAY: Setting = Setting::new("decay", Values::NotNegative, "Decay γ of the moving averages, below 1")
     .by_default(DefaultValue::Number(0.99));
+
+/// All entries of the map move together, further the more dimensions there are: at 0.02 the map of 768 loses its way, at 0.05
+/// that of 384.
+static LR_OF_MAP: Setting = LR.by_default(DefaultValue::Number(0.005));
 
 /// That of the VQ-VAE.
 static COMMITMENT: Setting =
@@ -194,6 +221,8 @@ impl Trainer {
     pub const DIVEQ: &'static Self = &DIVEQ;
     /// The rotation trick.
     pub const ROTATION: &'static Self = &ROTATION;
+    /// SimVQ: a linear map of all codewords. From k-means it gains less than trainers that move each codeword.
+    pub const SIMVQ: &'static Self = &SIMVQ;
 
     /// The trainer of that name.
     ///
