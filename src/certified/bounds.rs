@@ -169,6 +169,12 @@ impl DistanceBound {
     }
 }
 
+/// Whether `value` is known to be above `threshold`: not where one of them is no number.
+#[inline(always)]
+pub(crate) fn is_beyond(value: f32, threshold: f32) -> bool {
+    value > threshold
+}
+
 /// What `d` products and their sum can lose below normal numbers.
 fn underflow(d: usize) -> f64 {
     (2 * d + 2) as f64 * TINY

@@ -19,7 +19,7 @@ pub(crate) fn nearest<'a>(
     let mut distances: Vec<(f64, u32)> = distances.zip(candidates.iter().copied()).collect();
     let nearer = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
     let Some(&(least, first)) = distances.iter().min_by(|a, b| nearer(a, b)) else { return 0 };
-    let Some(key) = Key::of(metric) else { return first };
+    let Some(key) = key_of(metric) else { return first };
     let threshold = least + 2.0 * error(metric, x, least, candidates, &codeword);
     distances.retain(|&(distance, _)| distance <= threshold);
     if distances.len() <= 1 || !x.iter().all(|x| x.is_finite()) {
@@ -71,17 +71,15 @@ struct Sum([i64; LIMBS]);
 type Digits = [i64; LIMBS];
 
 /// How a codeword's place in the order is computed.
-struct Key;
+type Key = fn(&[f32], &[f32]) -> Digits;
 
-impl Key {
-    fn of(metric: Metric) -> Option<fn(&[f32], &[f32]) -> Digits> {
-        Some(match metric {
-            Metric::SquaredL2 | Metric::Power(2) => squared_l2,
-            Metric::L1 | Metric::Power(1) => l1,
-            Metric::InnerProduct => inner_product,
-            Metric::Cosine | Metric::Power(_) => return None,
-        })
-    }
+fn key_of(metric: Metric) -> Option<Key> {
+    Some(match metric {
+        Metric::SquaredL2 | Metric::Power(2) => squared_l2,
+        Metric::L1 | Metric::Power(1) => l1,
+        Metric::InnerProduct => inner_product,
+        Metric::Cosine | Metric::Power(_) => return None,
+    })
 }
 
 /// ‖c‖² − 2x·c, which is ‖x − c‖² but for what all codewords share.

@@ -7,6 +7,7 @@ use super::assign_again::assign_again;
 use super::distance::distance;
 use super::prepare_codebook::PackedCodebook;
 use super::tile::Rows;
+use crate::certified::bounds::is_beyond;
 use crate::certified::exact;
 use crate::metrics::Metric;
 
@@ -55,7 +56,7 @@ impl WithSimd for Scan<'_> {
         // Sums of products of any sign say nothing of a share of the distance.
         let threshold = codebook.distance_bound().map_or(f32::INFINITY, |bound| bound.threshold(least));
         // A sum of infinite products is no number, and may be the least.
-        let may_be = |j: u32| !codebook.is_copy(j as usize) && !(distances[j as usize] > threshold);
+        let may_be = |j: u32| !codebook.is_copy(j as usize) && !is_beyond(distances[j as usize], threshold);
         let candidates = (0..k).filter(|&j| may_be(j));
         exact::nearest(metric, row, &candidates.collect::<Vec<u32>>(), |j| codebook.codeword(j))
     }

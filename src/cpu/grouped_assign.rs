@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::distance::distance;
-use crate::certified::bounds::DistanceBound;
+use crate::certified::bounds::{DistanceBound, is_beyond};
 use crate::certified::exact;
 use crate::metrics::Metric;
 
@@ -71,8 +71,8 @@ impl WithSimd for Block<'_> {
                 }
             }
             let threshold = bound.threshold(least);
-            if !(second > threshold) {
-                let candidates = (0..k as u32).filter(|&code| !(apart(code) > threshold));
+            if !is_beyond(second, threshold) {
+                let candidates = (0..k as u32).filter(|&code| !is_beyond(apart(code), threshold));
                 best = exact::nearest(Metric::SquaredL2, x, &candidates.collect::<Vec<u32>>(), codeword);
                 least = apart(best);
             }

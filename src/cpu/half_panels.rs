@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::matrix_unit::{BLOCK, MatrixUnit, PANEL_STEP, STEP, Sums};
 use super::tile::{Epilogue, GROUP, Rows};
 use super::two_least::{FAR, Found};
-use crate::certified::bounds::{HalfBound, LARGEST_SQUARE};
+use crate::certified::bounds::{HalfBound, LARGEST_SQUARE, is_beyond};
 
 /// Codewords and dimensions below which most of a tile would be padding.
 const LEAST_CODEWORDS: usize = 32;
@@ -158,7 +158,7 @@ impl HalfPanels {
     #[inline(always)]
     pub fn threshold(&self, found: &Found, part: f32) -> f32 {
         // Beyond the range scores may be infinite or no numbers.
-        if !(part.max(self.largest_part) < LARGEST_PART) {
+        if !is_beyond(LARGEST_PART, part.max(self.largest_part)) {
             return f32::INFINITY;
         }
         self.bound.threshold(found.least, self.parts[found.nearest as usize], part)

@@ -174,14 +174,14 @@ mod tests {
                 let (tile, pair, j, of_pair) = (at / 512, at % 512 / 32, at % 32 / 2, at % 2);
                 *slot = bf16(c(16 * tile + j, step * STEP + 2 * pair + of_pair));
             }
-            let starts = std::array::from_fn(|j| j as f32 / 2.0);
+            let starts: [f32; BLOCK] = std::array::from_fn(|j| j as f32 / 2.0);
             let mut sums = Sums::zeros();
             unit.tiles().multiply(&rows, &panel, &starts, &mut sums);
             for row in 0..BLOCK {
-                for j in 0..BLOCK {
+                for (j, start) in starts.iter().enumerate() {
                     let products: i32 = (0..d).map(|i| x(row, i) * c(j, i)).sum();
                     let found = sums.0[row / 16 * 2 + j / 16][row % 16][j % 16];
-                    assert_eq!(found, starts[j] + products as f32, "row {row}, codeword {j}");
+                    assert_eq!(found, start + products as f32, "row {row}, codeword {j}");
                 }
             }
         }

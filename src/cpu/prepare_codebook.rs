@@ -12,7 +12,7 @@ use super::tile::{
     Rows, Scaled, SquaredDifference,
 };
 use super::two_least::{FAR, Found, TwoLeast};
-use crate::certified::bounds::{DistanceBound, LARGEST_SQUARE, ScoreBound};
+use crate::certified::bounds::{DistanceBound, LARGEST_SQUARE, ScoreBound, is_beyond};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 
@@ -176,7 +176,7 @@ impl PackedCodebook {
             _ => 0.0,
         };
         // Beyond the range scores may be infinite or no numbers.
-        if !(half_square.max(self.largest_half_square) < LARGEST_SQUARE) {
+        if !is_beyond(LARGEST_SQUARE, half_square.max(self.largest_half_square)) {
             return f32::INFINITY;
         }
         let codeword = self.half_squares.get(found.nearest as usize).copied().unwrap_or(0.0);

@@ -7,6 +7,7 @@
 use pulp::Simd;
 
 use super::tile::{CacheLine, GROUP};
+use crate::certified::bounds::is_beyond;
 
 /// Bits of a score that say which vector it is of.
 const BITS: u32 = 7;
@@ -176,8 +177,8 @@ impl TwoLeast {
         let mut lanes = self.lanes(simd, row, count);
         let mut within = Candidates { numbers: [0; 16], count: 0 };
         // More than the first of a lane are not known; there is padding beyond all thresholds that are.
-        let unknown = |&second: &f32| !(second > threshold);
-        if !(threshold < NONE) || lanes.second.values()[..S::F32_LANES].iter().any(unknown) {
+        let unknown = |&second: &f32| !is_beyond(second, threshold);
+        if !is_beyond(NONE, threshold) || lanes.second.values()[..S::F32_LANES].iter().any(unknown) {
             return None;
         }
         for (&score, &mut number) in

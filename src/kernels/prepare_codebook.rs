@@ -60,12 +60,14 @@ pub struct Codebook {
 
 enum Packed {
     /// Packed on the host; `None` until it is prepared.
-    Cpu(Option<PackedCodebook>),
-    Gpu {
-        panels: Panels,
-        /// The codewords as they are, for squared L2.
-        raw: Option<Panels>,
-    },
+    Cpu(Option<Box<PackedCodebook>>),
+    Gpu(Box<OnGpu>),
+}
+
+struct OnGpu {
+    panels: Panels,
+    /// The codewords as they are, for squared L2.
+    raw: Option<Panels>,
 }
 
 /// Codewords as the tiled core reads them.
@@ -185,7 +187,7 @@ impl Codebook {
     /// What the shaders read.
     pub(super) fn panels(&self) -> &Panels {
         match &self.packed {
-            Packed::Gpu { panels, .. } => panels,
+            Packed::Gpu(own) => &own.panels,
             Packed::Cpu(_) => unreachable!("only shaders ask, and only on a GPU"),
         }
     }
@@ -193,7 +195,7 @@ impl Codebook {
     /// The codewords as they are, where the scores do not always tell which is the nearest.
     pub(super) fn raw_panels(&self) -> Option<&Panels> {
         match &self.packed {
-            Packed::Gpu { raw, .. } => raw.as_ref(),
+            Packed::Gpu(own) => own.raw.as_ref(),
             Packed::Cpu(_) => None,
         }
     }
@@ -204,7 +206,7 @@ impl Packed {
     fn allocate(engine: &Engine, tile: Tile, metric: Metric, (k, d): (usize, usize)) -> Result<Self> {
         let allocate = || Panels::allocate(engine, tile, k, d);
         let raw = (metric == Metric::SquaredL2).then(allocate).transpose()?;
-        Ok(Packed::Gpu { panels: allocate()?, raw })
+        Ok(Packed::Gpu(Box::new(OnGpu { panels: allocate()?, raw })))
     }
 }
 
@@ -237,19 +239,22 @@ impl Recorder<'_> {
                 match packed {
                     // The caller may have put codewords of another shape in place of the old ones.
                     Some(own) if (own.k(), own.d()) == codewords.shape() => own.pack(codewords.host()),
-                    _ => *packed = Some(PackedCodebook::new(*metric, codewords.host(), codewords.cols())?),
+                    _ => {
+                        let own = PackedCodebook::new(*metric, codewords.host(), codewords.cols())?;
+                        *packed = Some(Box::new(own));
+                    }
                 }
                 Ok(())
             }
-            Packed::Gpu { panels: own, .. } => {
+            Packed::Gpu(own) => {
                 let (k, d) = codewords.shape();
-                if own.shape != (k, d) {
+                if own.panels.shape != (k, d) {
                     let tile = Tile::of(&self.gpu().expect("panels are for shaders"), k, d);
                     *packed = Packed::allocate(self.engine(), tile, *metric, (k, d))?;
                 }
-                let Packed::Gpu { panels, raw } = packed else { unreachable!("it is for a GPU") };
-                self.pack_panels(codewords, Form::of(*metric), panels)?;
-                raw.iter_mut().try_for_each(|raw| self.pack_panels(codewords, Form::Raw, raw))
+                let Packed::Gpu(own) = packed else { unreachable!("it is for a GPU") };
+                self.pack_panels(codewords, Form::of(*metric), &mut own.panels)?;
+                own.raw.iter_mut().try_for_each(|raw| self.pack_panels(codewords, Form::Raw, raw))
             }
         }
     }

@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 49] = [
+const KINDS: [(&str, &str); 50] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),

@@ -103,9 +103,9 @@ pub(super) static OF_REPLACEMENT: &[&Setting] = &[&REPLACE_EVERY, &REPLACE_SHARE
 pub(super) fn known_to(trainer: &Trainer) -> Vec<&'static Setting> {
     let common = ALL.iter().filter(|setting| {
         let is_among = |some: &[&Setting]| some.iter().any(|one| one.name == setting.name);
-        !is_among(trainer.settings)
-            && (trainer.follows_gradient || !is_among(OF_GRADIENT))
-            && !(trainer.is_linear && is_among(OF_REPLACEMENT))
+        let has_no = is_among(OF_GRADIENT) && !trainer.follows_gradient
+            || is_among(OF_REPLACEMENT) && trainer.is_linear;
+        !is_among(trainer.settings) && !has_no
     });
     trainer.settings.iter().chain(common).copied().collect()
 }
