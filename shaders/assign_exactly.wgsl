@@ -32,11 +32,11 @@ struct Params {
 
 const NONE: u32 = 0xffffffffu;
 const FAR: f32 = 3.0e38;
-// The largest sum of squares that is trusted: others may have overflowed.
-const LARGEST: f32 = 0x1p+123f;
 
-// A whole number of 640 bits, from the lowest 32 on; negative as in two's complement.
+// A whole number of 640 bits, from the lowest 32 on, and above it START in each: so no sum is negative, and a limb seldom hands
+// anything on. What all have changes no order.
 const LIMBS: u32 = 20u;
+const START: u32 = 0x80000000u;
 alias Whole = array<u32, LIMBS>;
 
 // What invocations show one another.
@@ -49,9 +49,8 @@ fn four(row: u32, code: u32, dimension: u32) -> f32 {
     let dimensions = vec4u(dimension) + vec4u(0u, 1u, 2u, 3u);
     let within = min(dimensions, vec4u(params.d - 1u));
     let a = within + row * params.d;
-    let b = within + code * params.d;
     let v = bitcast<vec4f>(vec4u(x[a.x], x[a.y], x[a.z], x[a.w]));
-    let c = bitcast<vec4f>(vec4u(codebook[b.x], codebook[b.y], codebook[b.z], codebook[b.w]));
+    let c = bitcast<vec4f>(bits_of(code, dimension));
     let difference = select(vec4f(), abs(v - c), dimensions < vec4u(params.d));
     return dot(difference, difference);
 }
@@ -99,7 +98,15 @@ fn add_limb(sum: ptr<function, Whole>, i: u32, part: u32, carry: u32, less: bool
     return u32(added < part) + u32(added + carry < carry);
 }
 
-// sum += a b, or sum -= 2 a b. Written without a loop but for carries: llvmpipe allows 65,535 iterations in all.
+// Hands a carry on from limb `first`.
+fn carry_on(sum: ptr<function, Whole>, first: u32, handed: u32, less: bool) {
+    var carry = handed;
+    for (var i = first; carry > 0u && i < LIMBS; i++) {
+        carry = add_limb(sum, i, 0u, carry, less);
+    }
+}
+
+// sum += a b, or sum -= 2 a b. There is a loop for what the upper limbs hand on alone: llvmpipe allows 65,535 iterations in all.
 fn add_product(sum: ptr<function, Whole>, a: u32, b: u32, twice_less: bool) {
     let product = wide_product(mantissa(a), mantissa(b));
     let place = exponent(a) + exponent(b) + u32(twice_less);
@@ -111,18 +118,29 @@ fn add_product(sum: ptr<function, Whole>, a: u32, b: u32, twice_less: bool) {
     var carry = add_limb(sum, first, product.x << shift, 0u, less);
     carry = add_limb(sum, first + 1u, (product.y << shift) | over.x, carry, less);
     carry = add_limb(sum, first + 2u, over.y, carry, less);
-    for (var i = first + 3u; carry > 0u && i < LIMBS; i++) {
-        carry = add_limb(sum, i, 0u, carry, less);
+    if carry > 0u {
+        carry_on(sum, first + 3u, carry, less);
     }
+}
+
+// Adds what dimension i is to the place of a codeword.
+fn add_dimension(sum: ptr<function, Whole>, row: u32, code: u32, i: u32) {
+    let c = codebook[code * params.d + i];
+    add_product(sum, c, c, false);
+    add_product(sum, x[row * params.d + i], c, true);
 }
 
 // ||c||^2 - 2 x . c.
 fn place_of(row: u32, code: u32) -> Whole {
-    var sum = Whole();
-    for (var i = 0u; i < params.d; i++) {
-        let c = codebook[code * params.d + i];
-        add_product(&sum, c, c, false);
-        add_product(&sum, x[row * params.d + i], c, true);
+    var sum = Whole(
+        START, START, START, START, START, START, START, START, START, START,
+        START, START, START, START, START, START, START, START, START, START,
+    );
+    for (var i = 0u; i < params.d; i += 2u) {
+        add_dimension(&sum, row, code, i);
+        if i + 1u < params.d {
+            add_dimension(&sum, row, code, i + 1u);
+        }
     }
     return sum;
 }
@@ -132,26 +150,26 @@ fn precedes(place: Whole, code: u32, other: Whole, other_code: u32) -> bool {
     if code == NONE || other_code == NONE {
         return code < other_code;
     }
-    // The sign decides first.
-    let sign = 0x80000000u;
     var i = LIMBS - 1u;
-    var a = place[i] ^ sign;
-    var b = other[i] ^ sign;
-    while a == b && i > 0u {
+    while place[i] == other[i] && i > 0u {
         i -= 1u;
-        a = place[i];
-        b = other[i];
     }
-    return select(a < b, code < other_code, a == b);
+    return place[i] < other[i] || (place[i] == other[i] && code < other_code);
+}
+
+// Four dimensions of a codeword; one past the last is the last.
+fn bits_of(code: u32, dimension: u32) -> vec4u {
+    let at = min(vec4u(dimension) + vec4u(0u, 1u, 2u, 3u), vec4u(params.d - 1u)) + code * params.d;
+    return vec4u(codebook[at.x], codebook[at.y], codebook[at.z], codebook[at.w]);
 }
 
 // Whether two codewords have the same bits.
 fn same(a: u32, b: u32) -> bool {
     var i = 0u;
-    while i < params.d && codebook[a * params.d + i] == codebook[b * params.d + i] {
-        i++;
+    while i < params.d && all(bits_of(a, i) == bits_of(b, i)) {
+        i += 4u;
     }
-    return i == params.d;
+    return i >= params.d;
 }
 
 // The least value of the workgroup; a barrier has to come before the next call.

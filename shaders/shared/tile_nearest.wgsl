@@ -1,8 +1,5 @@
 // What assign and assign_again do with finished tiles: keep the lowest score of each row, and the lowest of the others.
 
-// The largest sum of squares that is trusted: beyond it scores may be infinite or no numbers.
-const LARGEST: f32 = 0x1p+123f;
-
 alias State = Lowest;
 
 fn begin(row: u32) -> State {

@@ -4,8 +4,8 @@
 //! can lead is known, so it can tell which codewords may be the nearest. A search therefore looks up to three times:
 //!
 //! 1. at cheap scores of all codewords. Where one is ahead by more than rounding can hide, it is the nearest. Where a few are
-//!    not told apart, they are compared [exactly](exact). The rows of which more must be known go on a list;
-//! 2. at sums of differences, for the rows on the list. Their rounding is a share of the distance itself, however far the
+//!    not told apart, they are compared [exactly](exact). Rows of which more must be known are left open;
+//! 2. at sums of differences, for rows that are open. Their rounding is a share of the distance itself, however far the
 //!    data lie from the origin or from one another. What they leave are true near ties;
 //! 3. at each codeword that is left, [exactly](exact).
 //!

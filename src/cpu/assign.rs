@@ -57,9 +57,9 @@ pub(crate) fn assign_parts(
     let assign_group = |scratch: &mut Scratch, values: &[f32], codes: &mut [u32], distances: &mut [f32]| {
         for (j, codebook) in codebooks.iter().enumerate() {
             let rows = Rows { values, ..part(j) };
-            let half = codebook.half();
+            let half = codebook.lowest().half();
             let half_parts = [const { Cell::new(0.0) }; GROUP];
-            codebook.begin(&mut scratch.least);
+            codebook.lowest().begin(&mut scratch.least);
             let mut nearest = Nearest {
                 codebook,
                 half: half.map(|half| (half, &half_parts)),
@@ -79,7 +79,10 @@ pub(crate) fn assign_parts(
                     scratch: &mut scratch.half,
                     epilogue: &mut nearest,
                 }),
-                None => codebook.lowest_scores(rows, &mut scratch.lines, &mut nearest),
+                None => {
+                    let starts = codebook.lowest().starts();
+                    codebook.score_from(starts, rows, &mut scratch.lines, &mut nearest);
+                }
             }
         }
     };
@@ -112,17 +115,37 @@ pub(crate) fn assign_parts(
     }
 }
 
-/// The nearest to `row` of several codewords, and its distance: by their distances, and exactly where those do not tell.
+/// The codeword nearest to row `r` of a group, `row`, and its distance, if the `least` scores tell: the one of the least score, or
+/// the nearest of a few. `half` is what the scores are from, if not from the codebook in f32, and the row's part of their bound.
 #[inline(always)]
-pub(super) fn compare<S: Simd>(
+pub(super) fn settle<S: Simd>(
     simd: S,
     codebook: &PackedCodebook,
-    row: &[f32],
-    candidates: &[u32],
-) -> (u32, f32) {
+    half: Option<(&HalfPanels, f32)>,
+    (r, row): (usize, &[f32]),
+    least: &mut TwoLeast,
+) -> Option<(u32, f32)> {
+    let lowest = codebook.lowest();
+    let padded = half.map_or(lowest.padded(), |(half, _)| half.padded());
+    let found = least.found(simd, r, padded);
+    let apart = distance(simd, codebook.metric(), row, codebook.codeword(found.nearest));
+    let threshold = match half {
+        Some((half, part)) => half.threshold(&found, part),
+        None => lowest.threshold(row, &found, apart),
+    };
+    if found.is_alone_within(threshold) {
+        return Some((found.nearest, apart));
+    }
+    let candidates = least.within(simd, r, padded, &found, threshold)?;
+    Some(compare(simd, codebook, row, candidates.numbers()))
+}
+
+/// The nearest to `row` of several codewords, and its distance: by their distances, and exactly where those do not tell.
+#[inline(always)]
+fn compare<S: Simd>(simd: S, codebook: &PackedCodebook, row: &[f32], candidates: &[u32]) -> (u32, f32) {
     let metric = codebook.metric();
     let apart = |j: u32| distance(simd, metric, row, codebook.codeword(j));
-    if let Some(bound) = codebook.distance_bound() {
+    if let Some(bound) = codebook.lowest().distance_bound() {
         let (mut least, mut second, mut nearest) = (f32::INFINITY, f32::INFINITY, 0);
         for &j in candidates {
             let apart = apart(j);
@@ -204,27 +227,15 @@ impl Epilogue for Nearest<'_> {
     fn finish<S: Simd>(&mut self, simd: S) {
         let codes = self.codes[self.part..].iter_mut().step_by(self.parts);
         let outputs = codes.zip(self.distances.iter_mut());
-        let (codebook, metric) = (self.codebook, self.codebook.metric());
-        let padded = self.half.map_or(codebook.padded(), |(half, _)| half.padded());
         for (r, (row, (code, out))) in self.rows.iter().zip(outputs).enumerate() {
-            let found = self.least.found(simd, r, padded);
-            let nearest = found.nearest;
-            let mut apart = distance(simd, metric, row, codebook.codeword(nearest));
-            let threshold = match self.half {
-                Some((half, parts)) => half.threshold(&found, parts[r].get()),
-                None => codebook.threshold(row, &found, apart),
-            };
-            *code = nearest;
-            if !found.is_alone_within(threshold) {
-                (*code, apart) = match self.least.within(simd, r, padded, &found, threshold) {
-                    Some(candidates) => compare(simd, codebook, row, candidates.numbers()),
-                    None => {
-                        self.open.store(true, Relaxed);
-                        self.half.inspect(|(half, _)| half.count_open());
-                        (UNDECIDED, 0.0)
-                    }
-                };
+            let half = self.half.map(|(half, parts)| (half, parts[r].get()));
+            let settled = settle(simd, self.codebook, half, (r, row), self.least);
+            if settled.is_none() {
+                self.open.store(true, Relaxed);
+                half.inspect(|(half, _)| half.count_open());
             }
+            let apart;
+            (*code, apart) = settled.unwrap_or((UNDECIDED, 0.0));
             *out = if self.part > 0 { *out + apart } else { apart };
         }
     }
@@ -276,7 +287,8 @@ mod tests {
             for metric in METRICS {
                 let want: Vec<u32> = x.chunks_exact(d).flat_map(|x| nearest(metric, x, &c)).collect();
                 for arch in archs() {
-                    let (codes, _) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &x);
+                    let (codes, _) =
+                        run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &x);
                     let wrong = codes.iter().zip(&want).filter(|(code, want)| code != want).count();
                     assert_eq!(wrong, 0, "{metric:?} {arch:?}: {name}");
                 }
@@ -292,7 +304,7 @@ mod tests {
             let mirrored = |c: &[f32]| c.iter().map(|c| -c).collect::<Vec<f32>>();
             let c = [farther.clone(), nearer.clone(), mirrored(&farther), mirrored(&nearer)].concat();
             let want = nearest(Metric::SquaredL2, &x, &c);
-            assert_eq!(run(&PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap(), &x).0, want);
+            assert_eq!(run(&PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap().for_assign(), &x).0, want);
         }
     }
 
@@ -303,7 +315,8 @@ mod tests {
             for (metric, arch) in
                 METRICS.into_iter().flat_map(|metric| archs().map(move |arch| (metric, arch)))
             {
-                let (codes, distances) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &x);
+                let (codes, distances) =
+                    run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &x);
                 check(metric, &x, &c, d, &codes, &distances).unwrap();
             }
         }
@@ -314,7 +327,7 @@ mod tests {
         let (d, k) = (16, 33);
         let (x, c) = (uniform(3, d), uniform(4, k * d));
         for metric in METRICS {
-            let (codes, distances) = run(&PackedCodebook::new(metric, &c, d).unwrap(), &x);
+            let (codes, distances) = run(&PackedCodebook::new(metric, &c, d).unwrap().for_assign(), &x);
             let second = oracle::ranking(metric, &x, &c)[1];
             assert!(check(metric, &x, &c, d, &[second], &distances).is_err());
             assert!(check(metric, &x, &c, d, &codes, &[distances[0] * 1.001]).is_err());
@@ -326,7 +339,8 @@ mod tests {
         let (n, d, k) = (200, 32, 64);
         let far = |seed, len| uniform(seed, len).iter().map(|x| 1e4 + x).collect::<Vec<f32>>();
         let (x, c) = (far(5, n * d), far(6, k * d));
-        let (codes, distances) = run(&PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap(), &x);
+        let (codes, distances) =
+            run(&PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap().for_assign(), &x);
         check(Metric::SquaredL2, &x, &c, d, &codes, &distances).unwrap();
 
         // The check can tell: scores that are not centred lose their digits and miss.
@@ -350,7 +364,8 @@ mod tests {
             // By their inner products vectors need not be nearest to themselves.
             for metric in METRICS.into_iter().filter(|&metric| metric != Metric::InnerProduct) {
                 for arch in archs() {
-                    let (codes, _) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &few);
+                    let (codes, _) =
+                        run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &few);
                     assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6], "{metric:?} {arch:?} k {k}");
                 }
             }
@@ -359,13 +374,14 @@ mod tests {
         let c = oracle::integers_of_mean_zero(12, 200, 3);
         let x: Vec<f32> = uniform(13, 100 * 3).iter().map(|x| (x * 3.0).round()).collect();
         for metric in [Metric::SquaredL2, Metric::L1, Metric::Power(3), Metric::InnerProduct] {
-            let (codes, _) = run(&PackedCodebook::new(metric, &c, 3).unwrap(), &x);
+            let (codes, _) = run(&PackedCodebook::new(metric, &c, 3).unwrap().for_assign(), &x);
             for (x, &code) in x.chunks_exact(3).zip(&codes) {
                 assert_eq!(code, oracle::ranking(metric, x, &c)[0], "{metric:?} {x:?}");
             }
         }
         // The zero vector is as far from every direction.
-        let (codes, distances) = run(&PackedCodebook::new(Metric::Cosine, &few, d).unwrap(), &[0.0; 5]);
+        let (codes, distances) =
+            run(&PackedCodebook::new(Metric::Cosine, &few, d).unwrap().for_assign(), &[0.0; 5]);
         assert_eq!((codes[0], distances[0]), (0, 1.0));
     }
 
@@ -374,7 +390,7 @@ mod tests {
         let (n, d, k) = (500, 21, 75);
         let (x, c) = (uniform(14, n * d), uniform(15, k * d));
         for metric in METRICS {
-            let codebook = PackedCodebook::new(metric, &c, d).unwrap();
+            let codebook = PackedCodebook::new(metric, &c, d).unwrap().for_assign();
             let (codes, distances) = run(&codebook, &x);
             for batch in [1, 5, 12, 97] {
                 let parts: Vec<_> = x.chunks(batch * d).map(|x| run(&codebook, x)).collect();
@@ -388,7 +404,8 @@ mod tests {
                 assert_eq!((&codes, oracle::bits(&distances)), (&other_codes, oracle::bits(&others)));
             }
             for arch in oracle::fused_archs() {
-                let (other_codes, others) = run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap(), &x);
+                let (other_codes, others) =
+                    run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &x);
                 assert_eq!(
                     (&codes, oracle::bits(&distances)),
                     (&other_codes, oracle::bits(&others)),
@@ -400,13 +417,15 @@ mod tests {
 
     #[test]
     fn numbers_beyond_the_range_of_squares_still_get_a_code() {
-        let (codes, _) =
-            run(&PackedCodebook::new(Metric::SquaredL2, &[3e38, -3e38], 1).unwrap(), &[3e38, -3e38]);
+        let (codes, _) = run(
+            &PackedCodebook::new(Metric::SquaredL2, &[3e38, -3e38], 1).unwrap().for_assign(),
+            &[3e38, -3e38],
+        );
         assert!(codes.iter().all(|&code| code < 2));
         // The cosine needs no squares of theirs.
         let c = [1e38, 0.0, 0.0, 1e-38];
         let (codes, distances) =
-            run(&PackedCodebook::new(Metric::Cosine, &c, 2).unwrap(), &[1e-38, 0.0, 0.0, 3e38]);
+            run(&PackedCodebook::new(Metric::Cosine, &c, 2).unwrap().for_assign(), &[1e-38, 0.0, 0.0, 3e38]);
         assert_eq!((codes, distances), (vec![0, 1], vec![0.0, 0.0]));
     }
 

@@ -3,8 +3,7 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::assign::compare;
-use super::distance::distance;
+use super::assign::settle;
 use super::prepare_codebook::PackedCodebook;
 use super::tile::{CacheLine, Epilogue, GROUP, Rows};
 use super::two_least::TwoLeast;
@@ -23,8 +22,10 @@ pub(super) fn assign_again(
             values.clear();
             open.iter().for_each(|&(&number, _)| values.extend_from_slice(x.row(number)));
             let rows = Rows::whole(values, codebook.d());
-            codebook.begin(least);
-            codebook.lowest_scores(rows, scratch, &mut Undecided { codebook, rows, open, least });
+            let lowest = codebook.lowest();
+            lowest.begin(least);
+            let mut undecided = Undecided { codebook, rows, open, least };
+            codebook.score_from(lowest.starts(), rows, scratch, &mut undecided);
         },
     );
 }
@@ -53,17 +54,7 @@ impl Epilogue for Undecided<'_, '_> {
     #[inline(always)]
     fn finish<S: Simd>(&mut self, simd: S) {
         for (r, (row, (_, code))) in self.rows.iter().zip(self.open.iter_mut()).enumerate() {
-            let codebook = self.codebook;
-            let found = self.least.found(simd, r, codebook.padded());
-            let apart = distance(simd, codebook.metric(), row, codebook.codeword(found.nearest));
-            let threshold = codebook.threshold(row, &found, apart);
-            **code = match found.is_alone_within(threshold) {
-                true => Some(found.nearest),
-                false => self
-                    .least
-                    .within(simd, r, codebook.padded(), &found, threshold)
-                    .map(|candidates| compare(simd, codebook, row, candidates.numbers()).0),
-            };
+            **code = settle(simd, self.codebook, None, (r, row), self.least).map(|(nearest, _)| nearest);
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn assign_exactly(x: Rows<'_>, numbers: &[usize], codebook: &PackedCo
     let mut codes = vec![None; numbers.len()];
     if codebook.metric() == Metric::SquaredL2 {
         // Scores in f32 where those before were not.
-        if codebook.has_half() {
+        if codebook.lowest().has_half() {
             assign_again(x, numbers, codebook, &mut codes);
         }
         if codes.iter().filter(|code| code.is_none()).count() > FEW {
@@ -48,15 +48,17 @@ impl WithSimd for Scan<'_> {
         let Self { row, codebook, distances } = self;
         let (metric, k) = (codebook.metric(), codebook.k() as u32);
         distances.clear();
-        distances.extend((0..k).map(|j| match codebook.is_copy(j as usize) {
+        distances.extend((0..k).map(|j| match codebook.lowest().is_copy(j as usize) {
             true => f32::INFINITY,
             false => distance(simd, metric, row, codebook.codeword(j)),
         }));
         let least = distances.iter().copied().fold(f32::INFINITY, f32::min);
         // Sums of products of any sign say nothing of a share of the distance.
-        let threshold = codebook.distance_bound().map_or(f32::INFINITY, |bound| bound.threshold(least));
+        let threshold =
+            codebook.lowest().distance_bound().map_or(f32::INFINITY, |bound| bound.threshold(least));
         // A sum of infinite products is no number, and may be the least.
-        let may_be = |j: u32| !codebook.is_copy(j as usize) && !is_beyond(distances[j as usize], threshold);
+        let may_be =
+            |j: u32| !codebook.lowest().is_copy(j as usize) && !is_beyond(distances[j as usize], threshold);
         let candidates = (0..k).filter(|&j| may_be(j));
         exact::nearest(metric, row, &candidates.collect::<Vec<u32>>(), |j| codebook.codeword(j))
     }

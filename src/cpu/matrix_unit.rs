@@ -137,14 +137,14 @@ impl Tiles {
 }
 
 /// Whether the processor has tiles and their products in bf16.
+#[allow(unused_unsafe)] // newer compilers ask for no unsafe here, the oldest that is supported does
 fn has_instructions() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     const BF16: u32 = 1 << 22;
     const TILES: u32 = 1 << 24;
-    if __cpuid(0).eax < 7 {
-        return false;
-    }
-    __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
+    // SAFETY: every processor of this architecture has the instruction, which tells of the processor alone.
+    let (highest, features) = unsafe { (__cpuid(0).eax, __cpuid_count(7, 0).edx) };
+    highest >= 7 && features & (BF16 | TILES) == BF16 | TILES
 }
 
 /// Asks the system for leave to use the tiles, for all threads.

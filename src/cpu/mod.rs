@@ -35,6 +35,7 @@ mod least;
 pub(crate) mod leech24;
 mod lengths;
 pub(crate) mod local_search;
+mod lowest_scores;
 pub(crate) mod lut_build;
 pub(crate) mod lut_scan;
 pub(crate) mod math;

@@ -1,23 +1,16 @@
 //! A codebook made ready for the CPU's searches.
 
-use std::cmp::Ordering::Equal;
-
 use pulp::{Arch, Simd, WithSimd};
 
 use super::codebook_mean::codebook_mean;
 use super::distance::{distance, squared_norm};
-use super::half_panels::HalfPanels;
+use super::lowest_scores::LowestScores;
 use super::tile::{
     AbsoluteDifference, AsIs, CacheLine, Epilogue, Negated, NegatedAbout, Panels, PowerDifference, Product,
     Rows, Scaled, SquaredDifference,
 };
-use super::two_least::{FAR, Found, TwoLeast};
-use crate::certified::bounds::{DistanceBound, LARGEST_SQUARE, ScoreBound, is_beyond};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
-
-/// Numbers of a cache line.
-const LINE: usize = 16;
 
 /// Codewords packed for scoring: the codeword with the least score is the nearest one.
 ///
@@ -28,7 +21,6 @@ const LINE: usize = 16;
 /// - cosine: `−x̂·ĉ` for the unit vectors;
 /// - inner product: `−x·c`, the distance itself.
 ///
-/// For [`assign`](super::assign::assign) the sums can begin lower, by what rounding may add to them.
 pub(crate) struct PackedCodebook {
     metric: Metric,
     d: usize,
@@ -37,18 +29,8 @@ pub(crate) struct PackedCodebook {
     /// The codewords' mean for squared L2, else unused.
     mean: Vec<f32>,
     panels: Panels,
-    /// What computed scores say, where they are not distances.
-    bound: Option<ScoreBound>,
-    /// What computed distances say.
-    distances: DistanceBound,
-    /// ½‖c'‖² of each codeword, rounded, where its score has such a bound, or nothing.
-    half_squares: Vec<f32>,
-    /// Where the sums begin so that they are no more than the score: the panels' starts less the codeword's part of the bound,
-    /// and far above for padding and copies of earlier codewords, which are nearest to nothing.
-    lowest_starts: Vec<CacheLine>,
-    largest_half_square: f32,
-    /// The codewords in 16 bits, where that saves time.
-    half: Option<HalfPanels>,
+    /// What `assign` needs, if it is for that.
+    lowest: Option<LowestScores>,
 }
 
 impl PackedCodebook {
@@ -81,26 +63,8 @@ impl PackedCodebook {
         }
         // Overwritten at once: this is the room for them.
         let panels = Panels::new(arch, k, d, |_, _| f32::INFINITY);
-        let bound = match metric {
-            Metric::SquaredL2 => Some(ScoreBound::squared_l2(d)),
-            Metric::InnerProduct => Some(ScoreBound::inner_product(d)),
-            Metric::Cosine => Some(ScoreBound::cosine(d)),
-            Metric::L1 | Metric::Power(_) => None,
-        };
-        let mut packed = Self {
-            metric,
-            d,
-            k,
-            codewords: Vec::new(),
-            mean: Vec::new(),
-            panels,
-            bound,
-            distances: DistanceBound::new(d, metric.power()),
-            half_squares: Vec::new(),
-            lowest_starts: Vec::new(),
-            largest_half_square: 0.0,
-            half: None,
-        };
+        let (own, mean) = (Vec::new(), Vec::new());
+        let mut packed = Self { metric, d, k, codewords: own, mean, panels, lowest: None };
         packed.pack(codewords);
         Ok(packed)
     }
@@ -130,87 +94,28 @@ impl PackedCodebook {
                 0.0
             }),
         }
-        self.lower_starts();
-    }
-
-    /// Makes the starts that are lower by what rounding may add.
-    fn lower_starts(&mut self) {
-        let Self { d, k, metric, bound, .. } = *self;
-        let squares: Vec<f64> = self.codewords.chunks_exact(d).map(squared_norm).collect();
-        let starts: &[f32] = bytemuck::cast_slice(self.panels.starts());
-        self.half_squares = match metric {
-            Metric::SquaredL2 => starts[..k].to_vec(),
-            Metric::InnerProduct => squares.iter().map(|square| (0.5 * square) as f32).collect(),
-            _ => Vec::new(),
-        };
-        self.largest_half_square = self.half_squares.iter().copied().fold(0.0, f32::max);
-        self.lowest_starts = self.panels.starts().to_vec();
-        let lowest = bytemuck::cast_slice_mut::<_, f32>(&mut self.lowest_starts);
-        for (lowest, half_square) in lowest.iter_mut().zip(&self.half_squares) {
-            *lowest -= bound.map_or(0.0, |bound| bound.codeword) * half_square;
+        if self.lowest.is_some() {
+            self.lowest = Some(self.lowest_scores());
         }
-        lowest[k..].fill(FAR);
-        for copy in copies(&self.codewords, d, &squares) {
-            lowest[copy as usize] = FAR;
-        }
-        let widest = self.panels.lanes() == LINE;
-        self.half = match metric {
-            Metric::SquaredL2 if widest => HalfPanels::new(&self.codewords, &self.mean, lowest),
-            _ => None,
-        };
     }
 
-    /// Whether codeword `j` is a copy of an earlier one.
-    pub(super) fn is_copy(&self, j: usize) -> bool {
-        self.lowest_starts[j / LINE].values()[j % LINE] == FAR
+    /// The same with what `assign` needs, which takes time that other searches need not spend.
+    pub(crate) fn for_assign(mut self) -> Self {
+        self.lowest = Some(self.lowest_scores());
+        self
     }
 
-    /// The scores that may be of a codeword nearest to `row`, at most, where `found` are the least ones and the codeword that is
-    /// nearest by them is at that `distance`; infinity where nothing can be said.
+    fn lowest_scores(&self) -> LowestScores {
+        LowestScores::new(self.metric, &self.codewords, &self.mean, &self.panels)
+    }
+
+    /// What `assign` needs.
+    ///
+    /// # Panics
+    /// If the codebook was not prepared [for it](Self::for_assign): a fault of the caller's.
     #[inline(always)]
-    pub(super) fn threshold(&self, row: &[f32], found: &Found, distance: f32) -> f32 {
-        let Some(bound) = self.bound else { return self.distances.threshold(found.least) };
-        let half_square = match self.metric {
-            Metric::SquaredL2 => bound.half_square_of_row(distance, found.least),
-            Metric::InnerProduct => 0.5 * squared_norm(row) as f32,
-            _ => 0.0,
-        };
-        // Beyond the range scores may be infinite or no numbers.
-        if !is_beyond(LARGEST_SQUARE, half_square.max(self.largest_half_square)) {
-            return f32::INFINITY;
-        }
-        let codeword = self.half_squares.get(found.nearest as usize).copied().unwrap_or(0.0);
-        bound.threshold(found.least, codeword, half_square)
-    }
-
-    /// The codewords in 16 bits, where that saves time.
-    pub(super) fn half(&self) -> Option<&HalfPanels> {
-        self.half.as_ref().filter(|half| half.pays())
-    }
-
-    /// Whether a first look may have been in 16 bits.
-    pub(super) fn has_half(&self) -> bool {
-        self.half.is_some()
-    }
-
-    /// What computed distances say, if their rounding is a share of them.
-    #[inline(always)]
-    pub(super) fn distance_bound(&self) -> Option<DistanceBound> {
-        let is_share = !matches!(self.metric, Metric::InnerProduct | Metric::Cosine);
-        is_share.then_some(self.distances)
-    }
-
-    /// Begins the search for the least scores of a group of rows.
-    pub(super) fn begin(&self, least: &mut TwoLeast) {
-        // Panels in 16 bits are as wide at least.
-        let count = self.half.as_ref().map_or(0, HalfPanels::padded).max(self.padded());
-        least.begin(count, self.panels.lanes());
-    }
-
-    /// Codewords with the padding.
-    #[inline(always)]
-    pub(super) fn padded(&self) -> usize {
-        LINE * self.lowest_starts.len()
+    pub(super) fn lowest(&self) -> &LowestScores {
+        self.lowest.as_ref().expect("the codebook is prepared for assign")
     }
 
     pub(crate) fn metric(&self) -> Metric {
@@ -258,19 +163,9 @@ impl PackedCodebook {
         self.score_from(self.panels.starts(), rows, scratch, epilogue);
     }
 
-    /// Scores a group of rows for every codeword, each lower by the codeword's part of its bound.
+    /// [`score`](Self::score) with sums that begin at these `starts`.
     #[inline]
-    pub(super) fn lowest_scores<E: Epilogue>(
-        &self,
-        rows: Rows<'_>,
-        scratch: &mut Vec<CacheLine>,
-        epilogue: &mut E,
-    ) {
-        self.score_from(&self.lowest_starts, rows, scratch, epilogue);
-    }
-
-    #[inline]
-    fn score_from<E: Epilogue>(
+    pub(super) fn score_from<E: Epilogue>(
         &self,
         starts: &[CacheLine],
         rows: Rows<'_>,
@@ -280,24 +175,25 @@ impl PackedCodebook {
         let panels = &self.panels;
         match self.metric {
             Metric::SquaredL2 => {
-                panels.run_from(starts, Product, rows, NegatedAbout(&self.mean), scratch, epilogue)
+                panels.run(starts, Product, rows, NegatedAbout(&self.mean), scratch, epilogue)
             }
             Metric::Cosine => {
                 let scales: Vec<f64> = rows.iter().map(|x| -inverse_norm(x)).collect();
-                panels.run_from(starts, Product, rows, Scaled(&scales), scratch, epilogue);
+                panels.run(starts, Product, rows, Scaled(&scales), scratch, epilogue);
             }
-            Metric::InnerProduct => panels.run_from(starts, Product, rows, Negated, scratch, epilogue),
+            Metric::InnerProduct => panels.run(starts, Product, rows, Negated, scratch, epilogue),
             Metric::L1 | Metric::Power(1) => {
-                panels.run_from(starts, AbsoluteDifference, rows, AsIs, scratch, epilogue)
+                panels.run(starts, AbsoluteDifference, rows, AsIs, scratch, epilogue)
             }
-            Metric::Power(2) => panels.run_from(starts, SquaredDifference, rows, AsIs, scratch, epilogue),
-            Metric::Power(m) => panels.run_from(starts, PowerDifference(m), rows, AsIs, scratch, epilogue),
+            Metric::Power(2) => panels.run(starts, SquaredDifference, rows, AsIs, scratch, epilogue),
+            Metric::Power(m) => panels.run(starts, PowerDifference(m), rows, AsIs, scratch, epilogue),
         }
     }
 
     /// The same codewords to be scored by their differences, whose rounding is a share of the distance.
     pub(super) fn by_differences(&self) -> Self {
-        Self::for_arch(self.arch(), Metric::Power(2), &self.codewords, self.d).expect("it was packed before")
+        let same = Self::for_arch(self.arch(), Metric::Power(2), &self.codewords, self.d);
+        same.expect("it was packed before").for_assign()
     }
 }
 
@@ -314,21 +210,6 @@ impl WithSimd for Distance<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         distance(simd, self.metric, self.row, self.codeword)
     }
-}
-
-/// The numbers of those of the `codewords`, of these squared norms, that are copies of earlier ones.
-fn copies(codewords: &[f32], d: usize, squares: &[f64]) -> Vec<u32> {
-    // −0 is 0.
-    let values = |j: u32| codewords[j as usize * d..][..d].iter().map(|c| c + 0.0);
-    let by_values = |&a: &u32, &b: &u32| {
-        let norms = squares[a as usize].total_cmp(&squares[b as usize]);
-        norms.then_with(|| {
-            values(a).zip(values(b)).map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne()).unwrap_or(Equal)
-        })
-    };
-    let mut order: Vec<u32> = (0..squares.len() as u32).collect();
-    order.sort_unstable_by(|a, b| by_values(a, b).then(a.cmp(b)));
-    order.windows(2).filter(|pair| by_values(&pair[0], &pair[1]).is_eq()).map(|pair| pair[1]).collect()
 }
 
 /// `1/‖x‖`, and 0 for the zero vector, whose cosine with everything is 0.

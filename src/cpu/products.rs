@@ -17,7 +17,8 @@ pub(crate) fn products(x: &[f32], c: &[f32], d: usize, out: &mut [f32]) {
     x.par_chunks(GROUP * d).zip(out.par_chunks_mut(GROUP * k)).for_each_init(
         Vec::new,
         |scratch, (rows, out)| {
-            panels.run(Product, Rows::whole(rows, d), AsIs, scratch, &mut Store::all(out, k))
+            let rows = Rows::whole(rows, d);
+            panels.run(panels.starts(), Product, rows, AsIs, scratch, &mut Store::all(out, k))
         },
     );
 }

@@ -265,6 +265,11 @@ impl Panels {
         self.arch
     }
 
+    /// Dimensions of a codeword.
+    pub(crate) fn d(&self) -> usize {
+        self.d
+    }
+
     /// Numbers of a vector register.
     pub(crate) fn lanes(&self) -> usize {
         self.arch.dispatch(Lanes)
@@ -275,26 +280,12 @@ impl Panels {
         &self.starts
     }
 
-    /// Runs the tiles of `rows`, at most [`GROUP`] of them.
+    /// Runs the tiles of `rows`, at most [`GROUP`] of them, with sums that begin at the `starts`: [those that were
+    /// packed](Self::starts), or others.
     ///
-    /// `prepare` says what the terms shall see in place of a row. `scratch` is for this function alone; giving it again saves an allocation.
+    /// `prepare` says what the terms shall see in place of a row. `scratch` is for this function alone; giving it again saves an
+    /// allocation.
     pub(crate) fn run<T, P, E>(
-        &self,
-        term: T,
-        rows: Rows<'_>,
-        prepare: P,
-        scratch: &mut Vec<CacheLine>,
-        epilogue: &mut E,
-    ) where
-        T: Term,
-        P: Prepare,
-        E: Epilogue,
-    {
-        self.run_from(&self.starts, term, rows, prepare, scratch, epilogue);
-    }
-
-    /// [`run`](Self::run) with sums that begin at these `starts`, one for each codeword, padding included.
-    pub(crate) fn run_from<T, P, E>(
         &self,
         starts: &[CacheLine],
         term: T,

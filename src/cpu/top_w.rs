@@ -137,7 +137,7 @@ mod tests {
             for (metric, arch) in
                 METRICS.into_iter().flat_map(|metric| archs().map(move |arch| (metric, arch)))
             {
-                let codebook = PackedCodebook::for_arch(arch, metric, &c, d).unwrap();
+                let codebook = PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign();
                 for w in [1, 2, 5, k].into_iter().filter(|&w| w <= k) {
                     let (codes, distances) = run(&codebook, &x, w);
                     for ((x, codes), distances) in
@@ -160,7 +160,7 @@ mod tests {
         let c = oracle::integers_of_mean_zero(7, k, d);
         let x: Vec<f32> = uniform(8, 40 * d).iter().map(|x| (x * 3.0).round()).collect();
         for metric in [Metric::SquaredL2, Metric::L1, Metric::Power(3)] {
-            let (codes, _) = run(&PackedCodebook::new(metric, &c, d).unwrap(), &x, 33);
+            let (codes, _) = run(&PackedCodebook::new(metric, &c, d).unwrap().for_assign(), &x, 33);
             for (x, codes) in x.chunks_exact(d).zip(codes.chunks(33)) {
                 assert_eq!(codes, &oracle::ranking(metric, x, &c)[..33], "{metric:?} {x:?}");
             }
@@ -172,7 +172,7 @@ mod tests {
         let (n, d, k, w) = (200, 24, 70, 9);
         let (x, c) = (uniform(9, n * d), uniform(10, k * d));
         for metric in METRICS {
-            let codebook = PackedCodebook::new(metric, &c, d).unwrap();
+            let codebook = PackedCodebook::new(metric, &c, d).unwrap().for_assign();
             let (codes, distances) = run(&codebook, &x, w);
             let (mut nearest, mut least) = (vec![0; n], vec![0.0; n]);
             assign(&x, &codebook, &mut nearest, &mut least).unwrap();

@@ -45,8 +45,8 @@ fn variant(tile: Tile) -> Variant {
 
 /// How many rows a workgroup takes: as many as keep its loops within what a software driver does of them.
 fn rows_per_workgroup(tile: Tile, k: usize, d: usize) -> usize {
-    // Two passes over the distances; and where all are as near, each codeword is compared with another, and placed: a dimension
-    // is an iteration of each, and some carry. The sets that lead farthest took 3d, and some for what the lanes share.
+    // Two passes over the distances; and where all are as near, each codeword is compared with another, and placed. Six for
+    // a dimension is what llvmpipe was seen to count at most.
     let own = k.div_ceil(threads(tile));
     let iterations = own * (2 * (d.div_ceil(16) + 1) + 6 * d) + 200;
     (SOFTWARE_ITERATIONS / iterations).clamp(1, MOST_ROWS)

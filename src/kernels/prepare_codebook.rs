@@ -241,7 +241,7 @@ impl Recorder<'_> {
                     Some(own) if (own.k(), own.d()) == codewords.shape() => own.pack(codewords.host()),
                     _ => {
                         let own = PackedCodebook::new(*metric, codewords.host(), codewords.cols())?;
-                        *packed = Some(Box::new(own));
+                        *packed = Some(Box::new(own.for_assign()));
                     }
                 }
                 Ok(())
