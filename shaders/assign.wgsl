@@ -2,14 +2,13 @@
 //
 //   codes[i]     = argmin_j score(x_i, c_j)     (n) u32; the score per metric is in shared/tile_score.wgsl
 //   distances[i] = distance(x_i, c_codes[i])    (n) f32; from the original vectors, shared/tile_distance.wgsl
-//   open[e]      = a bit for each of eight rows: whether it has OPEN in its code; shared/open_rows.wgsl has which rows
+//   left         = the rows that assign_again has to look at (shared/left_rows.wgsl)
 //
 // x (n, d) and codebook (k, d) are row-major. panels, half_norms and mean come from prepare_codebook.
 // Grid: one workgroup per WORKGROUP_ROWS rows (shared/tile_direct.wgsl or shared/tile_staged.wgsl).
 // Ties: the lowest index, across codeword slots, tiles and lanes.
-// Numbers: where another codeword may be as near as the one of the lowest score, for all that rounding can hide, the code of
-// a squared L2 has OPEN: assign_again and assign_exactly look at that row once more. src/certified/bounds.rs has the proof. By
-// the other metrics, of two codewords closer than the rounding of their scores, either may win. The result for a row depends
+// Numbers: where another codeword may be as near as the one of the lowest score, for all that rounding can hide, a row
+// is left, by squared L2, to assign_again. src/certified/bounds.rs has the proof. By the other metrics, of two codewords closer than the rounding of their scores, either may win. The result for a row depends
 // on that row and the codebook alone. Where every score overflows, code 0.
 
 struct Params {
@@ -30,7 +29,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> mean: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
-@group(0) @binding(8) var<storage, read_write> open: array<u32>;
+@group(0) @binding(8) var<storage, read_write> left: LeftRows;
 
 // Twice the largest share of a result by which an operation rounds it.
 const ROUNDED: f32 = 0x1p-23f;
@@ -52,8 +51,8 @@ fn may_be_others(least: vec4f, others: vec4f, half_norm: vec4f, distance: vec4f)
     let row = (1.0 + 4.0 * params.row_share) * max(0.5 * distance - least, vec4f()) + rounded;
     let apart = 2.0 * (params.codeword_share * half_norm + params.row_share * row + params.constant);
     let threshold = least + (apart + ROUNDED * (abs(least) + apart));
-    // What is no number is open too.
-    return !((others > threshold) & (max(row, half_norm) < vec4f(LARGEST)));
+    // What is no number may be anything.
+    return !((others > threshold) & (max(row, half_norm) < vec4f(TRUSTED)));
 }
 
 fn finish(state: ptr<function, State>, row: u32) {
@@ -65,16 +64,14 @@ fn finish(state: ptr<function, State>, row: u32) {
     if lane == 0u {
         let low = may_be_others(found.score[0], others[0], half_norms_of(found.low), apart[0]);
         let high = may_be_others(found.score[1], others[1], half_norms_of(found.high), apart[1]);
-        var bits = 0u;
-        bits |= write(row, found.low.x, apart[0].x, low.x);
-        bits |= write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y) << 1u;
-        bits |= write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z) << 2u;
-        bits |= write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w) << 3u;
-        bits |= write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x) << 4u;
-        bits |= write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y) << 5u;
-        bits |= write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z) << 6u;
-        bits |= write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w) << 7u;
-        open[entry_of(row)] = bits;
+        write(row, found.low.x, apart[0].x, low.x);
+        write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y);
+        write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z);
+        write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w);
+        write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x);
+        write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y);
+        write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z);
+        write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w);
     }
 }
 
@@ -82,14 +79,14 @@ fn half_norms_of(code: vec4u) -> vec4f {
     return vec4f(half_norms[code.x], half_norms[code.y], half_norms[code.z], half_norms[code.w]);
 }
 
-// Whether the row is left open.
-fn write(row: u32, code: u32, distance: f32, is_open: bool) -> u32 {
-    if row >= params.n {
-        return 0u;
+fn write(row: u32, code: u32, distance: f32, may_be_another: bool) {
+    if row < params.n {
+        codes[row] = code;
+        distances[row] = distance;
+        if may_be_another {
+            leave(row, WORKGROUP_ROWS);
+        }
     }
-    codes[row] = code | select(0u, OPEN, is_open);
-    distances[row] = distance;
-    return u32(is_open);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

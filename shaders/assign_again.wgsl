@@ -1,12 +1,13 @@
-// assign_again: the second look of assign, at blocks of rows of which many are open: by sums of differences.
+// assign_again: the second look of assign, at the rows that its scores left: by sums of differences.
 //
-//   codes[i], distances[i]    as assign has them, without OPEN where the sums decide; unchanged where it is not set
+//   codes[i], distances[i]    as assign has them, for the rows that are listed
+//   left                      = the rows that assign_exactly has to look at (shared/left_rows.wgsl)
 //
-// x (n, d) and codebook (k, d) are row-major. panels and half_norms come from prepare_codebook in the form RAW, open from
-// assign, whose workgroups are the same (shared/open_rows.wgsl).
-// Grid: one workgroup per WORKGROUP_ROWS rows; those with less than an eighth of their rows open return at once.
+// x (n, d) and codebook (k, d) are row-major. panels and half_norms come from prepare_codebook in the form RAW, listed from
+// assign (shared/listed_rows.wgsl).
+// Grid: one workgroup per WORKGROUP_ROWS rows of the list.
 // Numbers: the rounding of a sum of squared differences is a share of it, however far the data lie from the origin or from one
-// another. A row where another codeword may be as near stays open. src/certified/bounds.rs has the proof.
+// another. A row where another codeword may be as near is left. src/certified/bounds.rs has the proof.
 
 struct Params {
     n: u32,
@@ -15,6 +16,8 @@ struct Params {
     // Up to factor times the lowest sum, and what is lost below normal numbers, a sum may be that of a nearest codeword.
     factor: f32,
     underflow: f32,
+    // Rows that a workgroup of assign_exactly takes.
+    exact_rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,9 +25,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> codebook: array<f32>;
 @group(0) @binding(3) var<storage, read> panels: array<vec4f>;
 @group(0) @binding(4) var<storage, read> half_norms: array<f32>;
-@group(0) @binding(5) var<storage, read> open: array<u32>;
+@group(0) @binding(5) var<storage, read> listed: ListedRows;
 @group(0) @binding(6) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
+@group(0) @binding(8) var<storage, read_write> left: LeftRows;
 
 // Nothing is taken about a mean.
 const mean = array<vec4f, 1>(vec4f());
@@ -36,7 +40,7 @@ fn start(half_norm: f32) -> f32 {
 // Whether all other codewords are farther, for all that rounding can hide.
 fn is_nearest(least: vec4f, others: vec4f) -> vec4<bool> {
     let threshold = params.factor * least + params.underflow;
-    return (others > threshold) & (threshold < vec4f(LARGEST));
+    return (others > threshold) & (threshold < vec4f(TRUSTED));
 }
 
 fn finish(state: ptr<function, State>, row: u32) {
@@ -59,10 +63,14 @@ fn finish(state: ptr<function, State>, row: u32) {
     }
 }
 
-fn write(row: u32, code: u32, distance: f32, decided: bool) {
-    if row < params.n && decided && (codes[row] & OPEN) != 0u {
+fn write(slot: u32, code: u32, distance: f32, is_nearest: bool) {
+    if slot < listed.count {
+        let row = row_in(slot);
         codes[row] = code;
         distances[row] = distance;
+        if !is_nearest {
+            leave(row, params.exact_rows);
+        }
     }
 }
 
@@ -72,13 +80,5 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let number = linear_workgroup(workgroup, grid);
-    var opened = 0u;
-    for (var entry = 0u; entry < ENTRIES && number * WORKGROUP_ROWS < params.n; entry++) {
-        opened += countOneBits(open[number * ENTRIES + entry]);
-    }
-    if opened < WORKGROUP_ROWS / 8u {
-        return;
-    }
-    run_tiles(number, local);
+    run_tiles(linear_workgroup(workgroup, grid), local);
 }

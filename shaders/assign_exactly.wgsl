@@ -1,13 +1,13 @@
-// assign_exactly: the third look of assign, at each row that is still open: by its distances, and those that they do not tell
-// apart in whole numbers.
+// assign_exactly: the third look of assign, at the rows that assign_again left: by their distances, and codewords that those do
+// not tell apart in whole numbers.
 //
-//   codes[i]        = the lowest of the codewords nearest to x_i, without rounding, where codes[i] has OPEN
+//   codes[i]        = the lowest of the codewords nearest to x_i, without rounding, for the rows that are listed
 //   distances[i]    = distance(x_i, c_codes[i]) for those, summed as in assign
 //
-// x (n, d) and codebook (k, d) are row-major, and read as the bits of f32: a device may take a denormal value for 0. open comes
-// from assign (shared/open_rows.wgsl).
+// x (n, d) and codebook (k, d) are row-major, and read as the bits of f32: a device may take a denormal value for 0. listed
+// comes from assign_again (shared/listed_rows.wgsl).
 // The host prepends the sizes of assign's workgroups, and `const THREADS: u32`, the invocations here.
-// Grid: one workgroup per params.bits bits of open, which it takes one after the other.
+// Grid: one workgroup per params.rows rows of the list, which it takes one after the other.
 // Numbers: every f32 is a whole number of 2^-149, so ||c||^2 - 2 x . c, which orders codewords as their distances from x do, is
 // one of 2^-298, of a few hundred bits. src/certified/exact.rs does the same.
 
@@ -18,15 +18,14 @@ struct Params {
     // As for assign_again.
     factor: f32,
     underflow: f32,
-    // Bits of open in all, and of a workgroup.
-    all_bits: u32,
-    bits: u32,
+    // Rows of a workgroup.
+    rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read> codebook: array<u32>;
-@group(0) @binding(3) var<storage, read> open: array<u32>;
+@group(0) @binding(3) var<storage, read> listed: ListedRows;
 @group(0) @binding(4) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> distances: array<f32>;
 
@@ -191,29 +190,23 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let first = linear_workgroup(workgroup, grid) * params.bits;
-    for (var at = first; at < min(first + params.bits, params.all_bits); at++) {
-        // A loop, as barriers are within: one turn for an open row, none for others.
-        let turns = (open[at / 8u] >> (at % 8u)) & 1u;
-        for (var turn = 0u; turn < turns; turn++) {
-            decide(row_of(at / 8u, at % 8u), local);
-        }
+    let first = linear_workgroup(workgroup, grid) * params.rows;
+    for (var slot = first; slot < min(first + params.rows, row_count()); slot++) {
+        decide(row_in(slot), local);
     }
 }
 
-// Finds the nearest codeword of a row, unless assign_again has.
 fn decide(row: u32, local: u32) {
-    let is_open = (codes[row] & OPEN) != 0u;
     var own = FAR;
-    for (var code = local; is_open && code < params.k; code += THREADS) {
+    for (var code = local; code < params.k; code += THREADS) {
         own = min(own, distance_of(row, code));
     }
     let threshold = params.factor * least_of_all(local, own) + params.underflow;
     var best = NONE;
     var place = Whole();
-    for (var code = local; is_open && code < params.k; code += THREADS) {
+    for (var code = local; code < params.k; code += THREADS) {
         // What is no number may be anything.
-        let may_be = threshold >= LARGEST || !(distance_of(row, code) > threshold);
+        let may_be = threshold >= TRUSTED || !(distance_of(row, code) > threshold);
         if may_be && (best == NONE || !same(best, code)) {
             let found = place_of(row, code);
             if precedes(found, code, place, best) {
@@ -234,7 +227,7 @@ fn decide(row: u32, local: u32) {
             place = places[local];
         }
     }
-    if local == 0u && is_open {
+    if local == 0u {
         best = min(best, params.k - 1u);
         codes[row] = best;
         distances[row] = distance_in_parts(row, best);

@@ -95,7 +95,7 @@ struct Along {
 }
 
 fn along_terms(row: u32, segment: u32, quad: u32) -> vec2f {
-    let v = within_row(x_quad(min(row, params.n - 1u), quad), quad);
+    let v = within_row(x_quad(row_in(row), quad), quad);
     let start = within_row(codeword_quad(segment, quad), quad);
     let direction = within_row(codeword_quad(segment + 1u, quad), quad) - start;
     return vec2f(dot(v - start, direction), dot(direction, direction));
@@ -124,7 +124,7 @@ fn along(row: u32, low: vec4u, high: vec4u) -> Along {
 }
 
 fn miss_term(row: u32, segment: u32, t: f32, quad: u32) -> f32 {
-    let v = within_row(x_quad(min(row, params.n - 1u), quad), quad);
+    let v = within_row(x_quad(row_in(row), quad), quad);
     let start = within_row(codeword_quad(segment, quad), quad);
     let direction = within_row(codeword_quad(segment + 1u, quad), quad) - start;
     let miss = v - start - t * direction;

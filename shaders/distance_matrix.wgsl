@@ -56,7 +56,7 @@ fn begin(row: u32) -> State {
 
 // What four dimensions add to the squared length of the row in `slot`.
 fn norm_terms(row: u32, slot: u32, quad: u32) -> f32 {
-    let v = within_row(x_quad(min(row + slot * ROW_STRIDE, params.n - 1u), quad), quad);
+    let v = within_row(x_quad(row_in(row + slot * ROW_STRIDE), quad), quad);
     return dot(v, v);
 }
 

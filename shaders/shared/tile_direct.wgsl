@@ -35,19 +35,24 @@ fn read_high(other: u32) -> vec4u {
 }
 
 fn load_row(row: u32, quad: u32, about: vec4f) -> vec4f {
-    return within_row(x_quad(min(row, params.n - 1u), quad) - about, quad);
+    return within_row(x_quad(row, quad) - about, quad);
 }
 
-fn load_rows(row: u32, quad: u32, about: vec4f) -> Eight {
+// The rows of four slots.
+fn rows_in(slot: u32) -> vec4u {
+    return vec4u(row_in(slot), row_in(slot + 1u), row_in(slot + 2u), row_in(slot + 3u));
+}
+
+fn load_rows(low: vec4u, high: vec4u, quad: u32, about: vec4f) -> Eight {
     return Eight(
-        load_row(row, quad, about),
-        load_row(row + 1u, quad, about),
-        load_row(row + 2u, quad, about),
-        load_row(row + 3u, quad, about),
-        load_row(row + 4u, quad, about),
-        load_row(row + 5u, quad, about),
-        load_row(row + 6u, quad, about),
-        load_row(row + 7u, quad, about),
+        load_row(low.x, quad, about),
+        load_row(low.y, quad, about),
+        load_row(low.z, quad, about),
+        load_row(low.w, quad, about),
+        load_row(high.x, quad, about),
+        load_row(high.y, quad, about),
+        load_row(high.z, quad, about),
+        load_row(high.w, quad, about),
     );
 }
 
@@ -59,11 +64,12 @@ fn load_codewords(at: u32) -> Eight {
 }
 
 fn run_tiles(workgroup: u32, local: u32) {
-    if workgroup * WORKGROUP_ROWS >= params.n {
+    if workgroup * WORKGROUP_ROWS >= row_count() {
         return;
     }
     let row = workgroup * WORKGROUP_ROWS + local * 16u;
     let quads = padded_quads();
+    let rows = array<vec4u, 4>(rows_in(row), rows_in(row + 4u), rows_in(row + 8u), rows_in(row + 12u));
     var upper = begin(row);
     var lower = begin(row + 8u);
     var at = 0u;
@@ -77,10 +83,10 @@ fn run_tiles(workgroup: u32, local: u32) {
             let right = load_codewords(at + 8u);
             at += PANEL;
             let about = centre(quad);
-            let upper_rows = load_rows(row, quad, about);
+            let upper_rows = load_rows(rows[0], rows[1], quad, about);
             upper_left = tile_add(upper_left, upper_rows, left);
             upper_right = tile_add(upper_right, upper_rows, right);
-            let lower_rows = load_rows(row + 8u, quad, about);
+            let lower_rows = load_rows(rows[2], rows[3], quad, about);
             lower_left = tile_add(lower_left, lower_rows, left);
             lower_right = tile_add(lower_right, lower_rows, right);
         }

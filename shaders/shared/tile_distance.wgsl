@@ -12,7 +12,7 @@ fn codeword_quad(code: u32, quad: u32) -> vec4f {
 
 // What four dimensions add: to the distance, or for the cosine to x . c, |x|^2 and |c|^2.
 fn terms(row: u32, code: u32, quad: u32) -> vec3f {
-    let v = within_row(x_quad(min(row, params.n - 1u), quad), quad);
+    let v = within_row(x_quad(row_in(row), quad), quad);
     let c = within_row(codeword_quad(code, quad), quad);
     if METRIC == COSINE {
         return vec3f(dot(v, c), dot(v, v), dot(c, c));

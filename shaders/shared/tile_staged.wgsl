@@ -13,8 +13,8 @@
 //   fn begin(row: u32) -> State
 //   fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32)    a finished tile, k ascending
 //   fn finish(state: ptr<function, State>, row: u32)
-// All invocations of a workgroup call them together: they may use barriers. Row slot i is row
-// `row + ROW_STRIDE i`, which may lie past n; codeword slot j is `k + lane + CODEWORD_STRIDE j`, which may lie past k.
+// All invocations of a workgroup call them together: they may use barriers. Row slot i is
+// `row + ROW_STRIDE i`, which may lie past the rows there are (shared/every_row.wgsl); codeword slot j is `k + lane + CODEWORD_STRIDE j`, which may lie past k.
 
 // WORKGROUP_ROWS (rows of x per workgroup), ROW_STRIDE (from one row slot to the next), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
 // per step of the main loop) and LANES (invocations that share the same rows: an invocation's lane is its number among
@@ -71,7 +71,7 @@ fn staged(at: u32) -> Eight {
 }
 
 fn run_tiles(workgroup: u32, local: u32) {
-    if workgroup * WORKGROUP_ROWS >= params.n {
+    if workgroup * WORKGROUP_ROWS >= row_count() {
         return;
     }
     // Squares of 4 x 4, of which two make a patch of 4 x 8.
@@ -83,7 +83,7 @@ fn run_tiles(workgroup: u32, local: u32) {
     let steps = (params.k + PANEL - 1u) / PANEL * quads / DEPTH;
 
     // This invocation stages one quad of one row, and one of one codeword: panels hold them in staging order.
-    let load_row = min(workgroup * WORKGROUP_ROWS + local / DEPTH, params.n - 1u);
+    let load_row = row_in(workgroup * WORKGROUP_ROWS + local / DEPTH);
     let load_quad = local % DEPTH;
     let slot = load_quad * WORKGROUP_ROWS + local / DEPTH;
     var next_x = x_quad(load_row, load_quad);

@@ -24,6 +24,8 @@ const DOWNLOAD_CHUNK: u64 = 8 << 20;
 
 const STORAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+/// Of what has the grid of a dispatch in it.
+const LIST: wgpu::BufferUsages = STORAGE.union(wgpu::BufferUsages::INDIRECT);
 const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM.union(wgpu::BufferUsages::COPY_DST);
 const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
@@ -138,8 +140,17 @@ impl Gpu {
 
     /// A storage buffer of at least `bytes`, in whole words.
     pub fn allocate(&self, bytes: u64) -> Result<Slab> {
+        self.allocate_for(bytes, STORAGE)
+    }
+
+    /// The same for a list of rows, which may also have the grid of a dispatch.
+    pub fn allocate_list(&self, bytes: u64) -> Result<Slab> {
+        self.allocate_for(bytes, LIST)
+    }
+
+    fn allocate_for(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<Slab> {
         let size = bytes.next_multiple_of(4).max(4);
-        let buffer = self.take(size, STORAGE)?;
+        let buffer = self.take(size, usage)?;
         let slab = Slab { buffer: Arc::new(Memory::new(Source::Pooled(buffer))), offset: 0, size };
         if self.checked {
             let poison = vec![<u32 as super::Element>::POISON; slab.buffer.size() as usize / 4];

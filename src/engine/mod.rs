@@ -15,6 +15,7 @@ mod matrix;
 mod pipelines;
 mod pool;
 mod recorder;
+mod row_list;
 pub(crate) mod shader;
 mod timing;
 mod upload;
@@ -29,6 +30,7 @@ pub use element::{Convert, Element, Word};
 pub use matrix::{Download, Matrix};
 pub use recorder::Recorder;
 pub(crate) use recorder::expect_shape;
+pub(crate) use row_list::RowList;
 pub use timing::KernelTime;
 
 use crate::error::{Context, Error, Result};

@@ -70,7 +70,8 @@ impl Pipelines {
                 // Places and columns are, because the host compares all shapes before it records. Indices that are read
                 // from a matrix (codes, row numbers, offsets) are, because the kernel that reads them skips or clamps what
                 // is out of range if a public method can bring it there; the others get them from kernels of ours alone:
-                // `grouped_assign`, `beam_step` and `local_search` (codes of the step before), `lut_scan` (codes checked on
+                // `grouped_assign`, `beam_step` and `local_search` (codes of the step before), `assign_again` and `assign_exactly`
+                // (rows that the look before has left), `lut_scan` (codes checked on
                 // the host). Those kernels write no other index than a counter of a loop over what is there, or 0, or
                 // one that they clamp: whatever a comparison makes of a NaN or a denormal, the choice is one there is.
                 // The tests run the same text with the checks on, and `selftest/bounds.rs` compares the results.

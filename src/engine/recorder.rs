@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::gpu::{Gpu, Memory, Slab, scoped};
+use super::row_list::{HEAD, RowList};
 use super::shader::{Params, Shader, Variant};
 use super::timing::{KernelTime, Timer};
 use super::{Backend, Element, Engine, Matrix, grid};
@@ -54,6 +55,13 @@ impl Target<'_> {
             Target::Cpu => unreachable!("the CPU backend has no encoder"),
         }
     }
+}
+
+/// How many workgroups a dispatch has.
+enum Grid {
+    Of([u32; 3]),
+    /// As the head of this list of rows says.
+    Listed(Slab),
 }
 
 /// Parameters of many dispatches, written in one go before the submission.
@@ -263,6 +271,42 @@ impl<'encoder> Recorder<'encoder> {
         workgroups: u64,
     ) -> Result<()> {
         let gpu = self.gpu().expect("dispatches are for GPUs");
+        let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
+        self.append(&gpu, shader, variant, params, bindings, Grid::Of(groups))
+    }
+
+    /// Appends a dispatch over the rows of `list`, with as many workgroups as the kernel that left them has asked for.
+    pub(crate) fn dispatch_listed<P: Params>(
+        &mut self,
+        shader: &Shader,
+        variant: &Variant,
+        params: &P,
+        bindings: &[Slab],
+        list: &RowList,
+    ) -> Result<()> {
+        let gpu = self.gpu().expect("dispatches are for GPUs");
+        self.append(&gpu, shader, variant, params, bindings, Grid::Listed(list.slab()))
+    }
+
+    /// A list without rows yet, and room for `rows` of them.
+    pub(crate) fn row_list(&mut self, rows: usize) -> Result<RowList> {
+        let gpu = self.gpu().expect("lists of rows are for GPUs");
+        let list = RowList::allocate(&gpu, rows)?;
+        let slab = list.slab();
+        self.encoder().clear_buffer(&slab.buffer, slab.offset, Some((HEAD * size_of::<u32>()) as u64));
+        self.kept.push(slab.buffer);
+        Ok(list)
+    }
+
+    fn append<P: Params>(
+        &mut self,
+        gpu: &Gpu,
+        shader: &Shader,
+        variant: &Variant,
+        params: &P,
+        bindings: &[Slab],
+        grid: Grid,
+    ) -> Result<()> {
         debug_assert_eq!(bindings.len(), shader.reads.len() + shader.writes.len(), "{}", shader.stem);
         let (reads, writes) = bindings.split_at(shader.reads.len());
         let both = |write: &Slab| reads.iter().any(|read| **read.buffer == **write.buffer);
@@ -273,9 +317,8 @@ impl<'encoder> Recorder<'encoder> {
             )));
         }
         writes.iter().for_each(|write| write.buffer.set_computed(true));
-        let groups = grid::fold(workgroups, gpu.limits.max_compute_workgroups_per_dimension)?;
         let compiled = gpu.pipelines.get(&gpu.device, shader, variant)?;
-        let (arena, offset) = self.store_params(&gpu, bytemuck::bytes_of(params))?;
+        let (arena, offset) = self.store_params(gpu, bytemuck::bytes_of(params))?;
         let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &arena,
             offset,
@@ -304,7 +347,10 @@ impl<'encoder> Recorder<'encoder> {
             });
             pass.set_pipeline(&compiled.pipeline);
             pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+            match &grid {
+                Grid::Of([x, y, z]) => pass.dispatch_workgroups(*x, *y, *z),
+                Grid::Listed(list) => pass.dispatch_workgroups_indirect(&list.buffer, list.offset),
+            }
             if !gpu.owned {
                 // What is wrong with a dispatch shows when its pass ends.
                 self.pass = None;

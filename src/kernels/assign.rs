@@ -7,9 +7,8 @@ use super::tile;
 use crate::certified::bounds::ScoreBound;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, shader_params};
-use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::engine::{Matrix, Recorder, RowList, expect_shape, grid};
 use crate::error::Result;
-use crate::metrics::Metric;
 use crate::ops::Op;
 
 pub(crate) static SHADER: Shader = Shader {
@@ -17,27 +16,29 @@ pub(crate) static SHADER: Shader = Shader {
     source: &[
         super::GRID,
         tile::REGISTERS,
+        tile::EVERY_ROW,
         tile::METRIC,
         tile::SCORE,
         tile::DISTANCE,
         tile::LOWEST,
-        tile::OPEN_ROWS,
+        tile::TRUSTED,
+        tile::LEFT_ROWS,
         tile::NEAREST,
         include_str!("../../shaders/assign.wgsl"),
     ],
     reads: &["x", "codebook", "panels", "half_norms", "mean"],
-    writes: &["codes", "distances", "open"],
+    writes: &["codes", "distances", "left"],
     params: Params::FIELDS,
     variants: tile::variants,
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, codeword_share: f32, row_share: f32, constant: f32 });
 
-/// Rows of which some are open: `open` has a bit for each.
-pub(super) struct OpenRows<'a> {
+/// The rows of a window of `x` that a look has left to the next one.
+pub(super) struct LeftRows<'a> {
     pub x: &'a Matrix<f32>,
     pub window: Range<usize>,
-    pub open: &'a Matrix<u32>,
+    pub list: RowList,
 }
 
 impl Recorder<'_> {
@@ -75,12 +76,12 @@ impl Recorder<'_> {
         let panels = codebook.panels();
         let tile = panels.tile;
         let variant = tile::variant(tile, d, codebook.metric(), "");
-        let most = tile::rows_per_dispatch(&gpu, k, d);
+        let most = tile::rows_per_dispatch(&gpu, k, d).min(RowList::most_rows(&gpu) / 256 * 256);
         let bound = ScoreBound::squared_l2_on_gpu(d);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {
             let workgroups = window.len().div_ceil(tile.rows as usize);
-            let open = self.engine().uninitialized::<u32>(workgroups * tile.entries(), 1)?;
+            let left = self.row_list(window.len())?;
             let params = Params {
                 n: window.len() as u32,
                 d: d as u32,
@@ -97,13 +98,13 @@ impl Recorder<'_> {
                 panels.mean.whole("the mean")?,
                 codes.slice(window.clone()),
                 distances.slice(window.clone()),
-                open.whole("the open rows")?,
+                left.slab(),
             ];
             self.dispatch(&SHADER, &variant, &params, &bindings, workgroups as u64)?;
-            if codebook.metric() == Metric::SquaredL2 {
-                let rows = OpenRows { x, window, open: &open };
-                self.assign_again(&rows, codebook, codes, distances)?;
-                self.assign_exactly(&rows, codebook, codes, distances)?;
+            if let Some(raw) = codebook.raw_panels() {
+                let left =
+                    self.assign_again(LeftRows { x, window, list: left }, codebook, raw, codes, distances)?;
+                self.assign_exactly(&left, codebook, codes, distances)?;
             }
         }
         Ok(())

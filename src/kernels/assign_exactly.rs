@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::assign::OpenRows;
+use super::assign::LeftRows;
 use super::prepare_codebook::Codebook;
 use super::tile::{self, SOFTWARE_ITERATIONS, Tile};
 use crate::certified::bounds::DistanceBound;
@@ -14,24 +14,25 @@ pub(crate) static SHADER: Shader = Shader {
     stem: "assign_exactly",
     source: &[
         super::GRID,
-        tile::OPEN_ROWS,
+        tile::TRUSTED,
+        tile::LISTED_ROWS,
         include_str!("../../shaders/shared/wide_product.wgsl"),
         include_str!("../../shaders/assign_exactly.wgsl"),
     ],
-    reads: &["x", "codebook", "open"],
+    reads: &["x", "codebook", "listed"],
     writes: &["codes", "distances"],
     params: Params::FIELDS,
     variants: || Tile::ALL.map(variant).to_vec(),
 };
 
-shader_params!(Params { n: u32, d: u32, k: u32, factor: f32, underflow: f32, all_bits: u32, bits: u32 });
+shader_params!(Params { n: u32, d: u32, k: u32, factor: f32, underflow: f32, rows: u32 });
 
 /// Invocations that share a row: to start many takes a software driver longer than a row does.
 const THREADS: usize = 256;
 const THREADS_OF_SOFTWARE: usize = 32;
 
-/// Rows that a workgroup takes at most, most of which are not open.
-const MOST_ROWS: usize = 64;
+/// Rows that a workgroup takes at most: as there are few, a GPU has room for a workgroup of each.
+const MOST_ROWS: usize = 4;
 
 fn threads(tile: Tile) -> usize {
     if tile.is_staged() { THREADS } else { THREADS_OF_SOFTWARE }
@@ -44,7 +45,7 @@ fn variant(tile: Tile) -> Variant {
 }
 
 /// How many rows a workgroup takes: as many as keep its loops within what a software driver does of them.
-fn rows_per_workgroup(tile: Tile, k: usize, d: usize) -> usize {
+pub(super) fn rows_per_workgroup(tile: Tile, k: usize, d: usize) -> usize {
     // Two passes over the distances; and where all are as near, each codeword is compared with another, and placed. Six for
     // a dimension is what llvmpipe was seen to count at most.
     let own = k.div_ceil(threads(tile));
@@ -53,10 +54,10 @@ fn rows_per_workgroup(tile: Tile, k: usize, d: usize) -> usize {
 }
 
 impl Recorder<'_> {
-    /// Decides the rows that are open.
+    /// Decides the rows.
     pub(super) fn assign_exactly(
         &mut self,
-        rows: &OpenRows<'_>,
+        rows: &LeftRows<'_>,
         codebook: &Codebook,
         codes: &mut Matrix<u32>,
         distances: &mut Matrix<f32>,
@@ -70,17 +71,15 @@ impl Recorder<'_> {
             k: k as u32,
             factor: bound.factor,
             underflow: bound.underflow,
-            all_bits: 8 * rows.open.rows() as u32,
-            bits: rows_per_workgroup(tile, k, d) as u32,
+            rows: rows_per_workgroup(tile, k, d) as u32,
         };
         let bindings = [
             rows.x.slice(rows.window.clone()),
             codebook.codewords().whole("the codebook")?,
-            rows.open.whole("the open rows")?,
+            rows.list.slab(),
             codes.slice(rows.window.clone()),
             distances.slice(rows.window.clone()),
         ];
-        let workgroups = params.all_bits.div_ceil(params.bits);
-        self.dispatch(&SHADER, &variant(tile), &params, &bindings, u64::from(workgroups))
+        self.dispatch_listed(&SHADER, &variant(tile), &params, &bindings, &rows.list)
     }
 }

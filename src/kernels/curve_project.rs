@@ -16,6 +16,7 @@ pub(crate) static SHADER: Shader = Shader {
     source: &[
         super::GRID,
         tile::REGISTERS,
+        tile::EVERY_ROW,
         tile::METRIC,
         tile::SCORE,
         tile::DISTANCE,

@@ -10,7 +10,13 @@ use crate::metrics::Metric;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "distance_matrix",
-    source: &[super::GRID, tile::REGISTERS, tile::METRIC, include_str!("../../shaders/distance_matrix.wgsl")],
+    source: &[
+        super::GRID,
+        tile::REGISTERS,
+        tile::EVERY_ROW,
+        tile::METRIC,
+        include_str!("../../shaders/distance_matrix.wgsl"),
+    ],
     reads: &["x", "panels"],
     writes: &["distances"],
     params: Params::FIELDS,

@@ -13,6 +13,7 @@ pub(crate) static SHADER: Shader = Shader {
     source: &[
         super::GRID,
         tile::REGISTERS,
+        tile::EVERY_ROW,
         tile::METRIC,
         tile::SCORE,
         include_str!("../../shaders/products.wgsl"),

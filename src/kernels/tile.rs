@@ -16,7 +16,12 @@ pub(super) const SCORE: &str = include_str!("../../shaders/shared/tile_score.wgs
 pub(super) const DISTANCE: &str = include_str!("../../shaders/shared/tile_distance.wgsl");
 pub(super) const LOWEST: &str = include_str!("../../shaders/shared/tile_lowest.wgsl");
 
-pub(super) const OPEN_ROWS: &str = include_str!("../../shaders/shared/open_rows.wgsl");
+/// Which rows a kernel takes, and which it leaves to the next look.
+pub(super) const EVERY_ROW: &str = include_str!("../../shaders/shared/every_row.wgsl");
+pub(super) const LISTED_ROWS: &str = include_str!("../../shaders/shared/listed_rows.wgsl");
+pub(super) const LEFT_ROWS: &str = include_str!("../../shaders/shared/left_rows.wgsl");
+
+pub(super) const TRUSTED: &str = include_str!("../../shaders/shared/trusted.wgsl");
 pub(super) const NEAREST: &str = include_str!("../../shaders/shared/tile_nearest.wgsl");
 
 const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
@@ -115,11 +120,6 @@ impl Tile {
         format!(
             "const WORKGROUP_ROWS = {rows}u;\nconst PANEL = {panel}u;\nconst LANES = {lanes}u;\nconst DEPTH = {depth}u;\nconst ROW_STRIDE = {stride}u;\n"
         )
-    }
-
-    /// Entries of eight rows each that the rows of a workgroup are, as in `shaders/shared/open_rows.wgsl`.
-    pub fn entries(self) -> usize {
-        self.rows as usize / 8
     }
 
     fn pieces(self, d: usize) -> &'static [&'static str] {
