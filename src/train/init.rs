@@ -1,6 +1,6 @@
 //! Where the codewords of k-means start.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, Axis};
 
 use super::evolution::{Evolution, evolve};
 use super::training::Training;
@@ -14,8 +14,9 @@ use crate::rng::Rng;
 /// Where the codewords of [`KMeans`](super::KMeans) start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Init {
-    /// k-means++ up to 256 codewords; beyond that random vectors, because k-means++ would take longer than all the
-    /// iterations after it. Ask for it where there are few vectors per codeword: there it still gains some per cent.
+    /// k-means++ up to 256 codewords, among 64 random vectors per codeword; beyond that random vectors, because k-means++ would
+    /// take longer than all the iterations after it. Ask for it where there are few vectors per codeword: there it still gains
+    /// some per cent.
     #[default]
     Auto,
     /// Different vectors, each equally likely (Forgy's way).
@@ -34,10 +35,17 @@ pub enum Init {
 
 /// The largest k for which [`Init::Auto`] takes k-means++.
 const AUTO_PLUS_PLUS: usize = 256;
+/// The vectors per codeword that it then chooses among: with more it takes longer, and the error does not fall.
+const AUTO_SAMPLE: usize = 64;
 
 /// Rounds of k-means‖, and vectors drawn per round and codeword: the paper's r = 5 and l = 2k.
 const ROUNDS: u64 = 5;
 const OVERSAMPLING: f64 = 2.0;
+
+/// Streams of a seed, so that no two uses draw the same numbers.
+const RANDOM: u64 = 0;
+const PARALLEL: u64 = 1;
+const SAMPLE: u64 = 2;
 
 /// The first codewords, (k, d), on the device.
 pub(super) fn start(
@@ -49,7 +57,14 @@ pub(super) fn start(
 ) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     match init {
-        Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, metric, seed),
+        Init::Auto if k <= AUTO_PLUS_PLUS => {
+            let (n, most) = (data.x.rows(), AUTO_SAMPLE * k);
+            if n <= most {
+                return plus_plus(data, k, metric, seed);
+            }
+            let sample = data.subset(&Rng::new(seed, SAMPLE).distinct(most, n))?;
+            plus_plus(&sample, k, metric, seed)
+        }
         Init::Auto | Init::Random => random(data, k, seed),
         Init::PlusPlus => plus_plus(data, k, metric, seed),
         Init::Parallel => parallel(data, k, metric, seed),
@@ -69,7 +84,7 @@ pub(super) fn start(
 }
 
 fn random(data: &Training, k: usize, seed: u64) -> Result<Matrix<f32>> {
-    pick(&data.x, &Rng::new(seed, 0).distinct(k, data.x.rows()))
+    pick(&data.x, &Rng::new(seed, RANDOM).distinct(k, data.x.rows()))
 }
 
 /// The rows of those numbers, one below another.
@@ -101,10 +116,15 @@ fn plus_plus(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Mat
         recorder.gather(&data.x, &rows, &mut drawn)?;
         recorder.submit()?;
         let drawn = drawn.download()?;
-        let best = if step == 0 { 0 } else { costs.best(data, &drawn, &nearest)? };
-        let chosen = drawn.slice(s![best..best + 1, ..]);
-        codebook.row_mut(step).assign(&chosen.row(0));
-        nearest = distances_to(data, chosen, metric, (step > 0).then_some(&nearest))?;
+        let best = if step == 0 {
+            let mut recorder = engine.recorder();
+            recorder.distance_matrix(&data.x, &Codebook::new(engine, drawn.view(), metric)?, &mut nearest)?;
+            recorder.submit()?;
+            0
+        } else {
+            costs.best(data, &drawn, &mut nearest)?
+        };
+        codebook.row_mut(step).assign(&drawn.row(best));
     }
     engine.upload(codebook.view())
 }
@@ -129,13 +149,13 @@ impl Costs {
     }
 
     /// The candidate that leaves the smallest total, each vector counting its distance to the nearest
-    /// codeword, candidate included.
-    fn best(&mut self, data: &Training, drawn: &Array2<f32>, nearest: &Matrix<f32>) -> Result<usize> {
+    /// codeword, candidate included; `nearest` becomes those distances.
+    fn best(&mut self, data: &Training, drawn: &Array2<f32>, nearest: &mut Matrix<f32>) -> Result<usize> {
         let engine = data.x.engine();
         let candidates = Codebook::new(engine, drawn.view(), self.metric)?;
         let mut recorder = engine.recorder();
         recorder.distance_matrix(&data.x, &candidates, &mut self.distances)?;
-        recorder.update(Op::Min, &mut self.distances, nearest)?;
+        recorder.update(Op::Min, &mut self.distances, &*nearest)?;
         let mut means = engine.zeros(1, drawn.nrows())?;
         let mut mass = engine.uninitialized(1, 1)?;
         let weights = data.weights.as_ref();
@@ -150,27 +170,12 @@ impl Costs {
         recorder.submit()?;
         let means = means.download()?;
         let lowest = means.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
-        Ok(lowest.map_or(0, |(candidate, _)| candidate))
+        let best = lowest.map_or(0, |(candidate, _)| candidate);
+        let mut recorder = engine.recorder();
+        recorder.copy_columns(&self.distances, best..best + 1, nearest, 0)?;
+        recorder.submit()?;
+        Ok(best)
     }
-}
-
-/// The distances to `chosen` (1, d), or to the codewords before it where those are nearer.
-fn distances_to(
-    data: &Training,
-    chosen: ArrayView2<f32>,
-    metric: Metric,
-    before: Option<&Matrix<f32>>,
-) -> Result<Matrix<f32>> {
-    let engine = data.x.engine();
-    let codeword = Codebook::new(engine, chosen, metric)?;
-    let mut nearest = engine.uninitialized(data.x.rows(), 1)?;
-    let mut recorder = engine.recorder();
-    recorder.distance_matrix(&data.x, &codeword, &mut nearest)?;
-    if let Some(before) = before {
-        recorder.update(Op::Min, &mut nearest, before)?;
-    }
-    recorder.submit()?;
-    Ok(nearest)
 }
 
 impl Training {
@@ -210,7 +215,7 @@ fn parallel(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matr
     let n = data.x.rows();
     let weights = data.weights.as_ref().map(Matrix::download).transpose()?;
     let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| f64::from(weights[[row, 0]]));
-    let mut rng = Rng::new(seed, 1);
+    let mut rng = Rng::new(seed, PARALLEL);
     let first = random(data, 1, seed)?.download()?;
     let mut drawn = first;
     let mut codes = engine.uninitialized::<u32>(n, 1)?;
