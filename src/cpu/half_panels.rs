@@ -1,4 +1,4 @@
-//! A codebook in 16-bit floats for the matrix unit: scores for the first look of `assign`, at a fraction of the time.
+//! A codebook in 16-bit floats for what the processor multiplies those with: scores for the first look of `assign`, at a fraction of the time.
 //!
 //! Vectors and codewords are centred and rounded to bf16, which has eight binary digits and the range of f32. Products of two
 //! are exact in f32, where they are added up. What the rounding of a vector and of a codeword moves a score by is measured,
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::matrix_unit::{BLOCK, MatrixUnit, PANEL_STEP, STEP, Sums};
+use super::half_unit::{BLOCK, HalfUnit, PANEL_STEP, STEP, Sums};
 use super::tile::{Epilogue, GROUP, Rows};
 use super::two_least::{FAR, Found};
 use crate::certified::bounds::{HalfBound, LARGEST_SQUARE, is_beyond};
@@ -22,7 +22,7 @@ const LEAST_DIMENSIONS: usize = 24;
 
 /// Codewords of squared L2, centred, in bf16.
 pub(super) struct HalfPanels {
-    unit: MatrixUnit,
+    unit: HalfUnit,
     /// Dimensions in whole steps.
     dimensions: usize,
     bound: HalfBound,
@@ -58,14 +58,17 @@ impl Default for Scratch {
 }
 
 impl HalfPanels {
-    /// Packs the `codewords` (k, d) about their `mean`, if there is a matrix unit and it pays. `lowest_starts` are those in f32,
-    /// which are [`FAR`] for copies of earlier codewords.
+    /// Packs the `codewords` (k, d) about their `mean`, if the processor has a unit for them and it pays. `lowest_starts` are
+    /// those in f32, which are [`FAR`] for copies of earlier codewords.
     pub fn new(codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Option<Self> {
-        let (d, unit) = (mean.len(), MatrixUnit::get()?);
+        let pays = codewords.len() / mean.len() >= LEAST_CODEWORDS && mean.len() >= LEAST_DIMENSIONS;
+        let unit = HalfUnit::fastest().filter(|_| pays)?;
+        Some(Self::pack(unit, codewords, mean, lowest_starts))
+    }
+
+    fn pack(unit: HalfUnit, codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Self {
+        let d = mean.len();
         let k = codewords.len() / d;
-        if k < LEAST_CODEWORDS || d < LEAST_DIMENSIONS {
-            return None;
-        }
         let dimensions = d.next_multiple_of(STEP);
         let count = k.div_ceil(BLOCK);
         let mut packed = Self {
@@ -98,7 +101,7 @@ impl HalfPanels {
             }
         });
         packed.largest_part = packed.parts.iter().copied().fold(0.0, f32::max);
-        Some(packed)
+        packed
     }
 
     /// Scores a group of `rows` for every codeword, each lower by the codeword's part of the bound, and writes the rows' parts.
@@ -120,12 +123,12 @@ impl HalfPanels {
             let [square, lost] = round(&self.mean, row, halves);
             part.set(self.bound.part(square, lost));
         }
-        let tiles = self.unit.tiles();
+        let ready = self.unit.ready();
         let panels = self.codewords.chunks_exact(dimensions * BLOCK).zip(&self.starts);
         for (p, (panel, starts)) in panels.enumerate() {
             for (b, rows) in halves.chunks_exact(dimensions * BLOCK).enumerate() {
-                tiles.multiply(rows, panel, starts, sums);
-                let [upper, lower] = sums.0.as_chunks::<2>().0 else { unreachable!("four tiles") };
+                ready.multiply(rows, panel, starts, sums);
+                let [upper, lower] = sums.0.as_chunks::<2>().0 else { unreachable!("four quarters") };
                 for (i, [left, right]) in [upper, lower].into_iter().enumerate() {
                     for (r, (left, right)) in left.iter().zip(right).enumerate() {
                         let (left, right) = (S::as_simd_f32s(left).0, S::as_simd_f32s(right).0);
@@ -134,7 +137,7 @@ impl HalfPanels {
                 }
             }
         }
-        drop(tiles);
+        drop(ready);
         epilogue.finish(simd);
     }
 
@@ -181,7 +184,7 @@ fn round(a: &[f32], b: &[f32], halves: &mut [u16]) -> [f32; 2] {
         for i in 0..16 {
             let bits = values[i].to_bits();
             let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;
-            // The matrix unit takes what is no normal number for zero.
+            // What is no normal number counts as zero in the products.
             let kept = if bits & 0x7f80_0000 == 0 { 0 } else { rounded };
             let lost = values[i] - f32::from_bits(kept);
             squares[i] += values[i] * values[i];
@@ -239,9 +242,9 @@ mod tests {
     }
 
     /// How far the scores of `x` and `c` are from the true ones about their centre, over the bound: the largest of all.
-    fn largest_share(x: &[f32], c: &[f32], d: usize) -> Option<f64> {
+    fn largest_share(unit: HalfUnit, x: &[f32], c: &[f32], d: usize) -> f64 {
         let (mean, k) = (codebook_mean(c, d), c.len() / d);
-        let panels = HalfPanels::new(c, &mean, &vec![0.0; k])?;
+        let panels = HalfPanels::pack(unit, c, &mean, &vec![0.0; k]);
         let parts = [const { Cell::new(0.0) }; GROUP];
         let mut store = Store { scores: vec![f32::NAN; x.len() / d * k], k };
         Arch::new().dispatch(Run(&panels, Rows::whole(x, d), &parts, &mut store));
@@ -257,25 +260,25 @@ mod tests {
                 largest = largest.max((score - terms.sum::<f64>()).abs() / bound);
             }
         }
-        Some(largest)
+        largest
     }
 
     #[test]
     fn no_score_is_beyond_its_bound_and_half_the_bound_would_not_do() {
-        if MatrixUnit::get().is_none() {
-            return eprintln!("skipped: no matrix unit");
-        }
-        for (n, d, k) in [(1, 24, 32), (50, 33, 70), (96, 128, 100), (7, 500, 33)] {
-            for scale in [1.0, 1e-15, 1e15] {
-                let values = |seed, len| uniform(seed, len).iter().map(|x| scale * x).collect::<Vec<f32>>();
-                let share = largest_share(&values(1, n * d), &values(2, k * d), d).unwrap();
-                assert!(share <= 1.0, "n {n}, d {d}, k {k}, {scale}: {share}");
-            }
-        }
         // Half way between two numbers of 16 bits, all rounded the same way; their mean is zero.
         let half_way = |sign: f32| vec![sign * (1.0 + 1.0 / 256.0); 128];
         let c: Vec<f32> = (0..32).flat_map(|j| half_way(if j % 2 == 0 { 1.0 } else { -1.0 })).collect();
-        let share = largest_share(&half_way(1.0), &c, 128).unwrap();
-        assert!((0.5..=1.0).contains(&share), "{share}");
+        for unit in HalfUnit::all() {
+            for (n, d, k) in [(1, 24, 32), (50, 33, 70), (96, 128, 100), (7, 500, 33)] {
+                for scale in [1.0, 1e-15, 1e15] {
+                    let values =
+                        |seed, len| uniform(seed, len).iter().map(|x| scale * x).collect::<Vec<f32>>();
+                    let share = largest_share(unit, &values(1, n * d), &values(2, k * d), d);
+                    assert!(share <= 1.0, "{unit:?}: n {n}, d {d}, k {k}, {scale}: {share}");
+                }
+            }
+            let share = largest_share(unit, &half_way(1.0), &c, 128);
+            assert!((0.5..=1.0).contains(&share), "{unit:?}: {share}");
+        }
     }
 }

@@ -8,17 +8,10 @@ use std::arch::asm;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// Rows and columns of a block of sums: two tiles each way.
-pub(super) const BLOCK: usize = 32;
-
-/// Dimensions of a step.
-pub(super) const STEP: usize = 32;
+use super::half_unit::{BLOCK, PANEL_STEP, STEP, Sums};
 
 /// Bytes of a tile.
 const TILE: usize = 1024;
-
-/// Numbers of a step of a panel of [`BLOCK`] codewords: two tiles.
-pub(super) const PANEL_STEP: usize = 2 * TILE / 2;
 
 /// That the processor has a matrix unit, and the system lets this process use it.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +35,6 @@ static SHAPES: Shapes = Shapes {
     bytes_per_row: [64, 64, 64, 64, 64, 64, 64, 64, 0, 0, 0, 0, 0, 0, 0, 0],
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
-
-/// The sums of a block: `[tile: upper left, upper right, lower left, lower right][row][codeword]`.
-#[derive(Clone)]
-#[repr(C, align(64))]
-pub(super) struct Sums(pub [[[f32; 16]; 16]; 4]);
-
-impl Sums {
-    pub fn zeros() -> Box<Self> {
-        Box::new(Self([[[0.0; 16]; 16]; 4]))
-    }
-}
 
 impl MatrixUnit {
     /// The matrix unit, if there is one.
@@ -82,15 +64,13 @@ impl Drop for Tiles {
 }
 
 impl Tiles {
-    /// Writes `starts[j] + Σ_i rows[r][i]·panel[j][i]` for [`BLOCK`] rows and codewords to `sums`.
-    ///
-    /// `rows` are `BLOCK` rows in bf16 of a whole number of [`STEP`]s; `panel` has for each step the pairs of dimensions of its
-    /// first 16 codewords and those of the others, `[pair][codeword][of the pair]`.
+    /// [`Ready::multiply`](super::half_unit::Ready::multiply), which says what the lengths are.
     #[inline(always)]
     pub fn multiply(&self, rows: &[u16], panel: &[u16], starts: &[f32; BLOCK], sums: &mut Sums) {
+        const { assert!(BLOCK == 32 && size_of::<Sums>() == 4 * TILE && 2 * PANEL_STEP == 2 * TILE) }
         let dimensions = rows.len() / BLOCK;
         let steps = dimensions / STEP;
-        assert!(steps > 0 && rows.len() == BLOCK * steps * STEP && panel.len() == steps * PANEL_STEP);
+        assert!(steps > 0 && panel.len() == steps * PANEL_STEP);
         // SAFETY: that there are `Tiles` says that the processor has the instructions, that they are allowed, and that tiles have
         // 16 rows of 64 bytes. The loads read, from `rows`, `steps` times 64 bytes of 2 × 16 rows that are 2·dimensions bytes
         // apart; from `panel` 2 tiles for each step; from `starts` 16 times the same 2 × 64 bytes; all of which the assertion
@@ -153,37 +133,4 @@ fn allowed() -> bool {
     const TILE_DATA: libc::c_long = 18;
     // SAFETY: the call takes two numbers and touches no memory of ours; a system that does not know it says so.
     unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_block_of_products_is_that_of_the_definition() {
-        let Some(unit) = MatrixUnit::get() else { return eprintln!("skipped: no matrix unit") };
-        let bf16 = |value: i32| ((value as f32).to_bits() >> 16) as u16;
-        for steps in [1, 3] {
-            let d = steps * STEP;
-            let x = |row: usize, i: usize| (row * 7 + i * 3) as i32 % 17 - 8;
-            let c = |j: usize, i: usize| (j * 5 + i * 11) as i32 % 13 - 6;
-            let rows: Vec<u16> = (0..BLOCK * d).map(|at| bf16(x(at / d, at % d))).collect();
-            let mut panel = vec![0; steps * PANEL_STEP];
-            for (at, slot) in panel.iter_mut().enumerate() {
-                let (step, at) = (at / PANEL_STEP, at % PANEL_STEP);
-                let (tile, pair, j, of_pair) = (at / 512, at % 512 / 32, at % 32 / 2, at % 2);
-                *slot = bf16(c(16 * tile + j, step * STEP + 2 * pair + of_pair));
-            }
-            let starts: [f32; BLOCK] = std::array::from_fn(|j| j as f32 / 2.0);
-            let mut sums = Sums::zeros();
-            unit.tiles().multiply(&rows, &panel, &starts, &mut sums);
-            for row in 0..BLOCK {
-                for (j, start) in starts.iter().enumerate() {
-                    let products: i32 = (0..d).map(|i| x(row, i) * c(j, i)).sum();
-                    let found = sums.0[row / 16 * 2 + j / 16][row % 16][j % 16];
-                    assert_eq!(found, start + products as f32, "row {row}, codeword {j}");
-                }
-            }
-        }
-    }
 }

@@ -26,7 +26,13 @@ pub(crate) mod fill;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
+// Where no unit is known, what is behind one is never reached.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 mod half_panels;
+#[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
+mod half_unit;
+#[cfg(target_arch = "x86_64")]
+mod half_vectors;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;
 pub(crate) mod lattice_decode;
@@ -40,9 +46,6 @@ pub(crate) mod lut_build;
 pub(crate) mod lut_scan;
 pub(crate) mod math;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod matrix_unit;
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-#[path = "no_matrix_unit.rs"]
 mod matrix_unit;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
