@@ -130,9 +130,77 @@ fn draw(place: Place, rng: &mut Rng, (n, k, d): (usize, usize, usize)) -> (Array
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::certified::exact;
+    use crate::engine::Engine;
     use crate::metrics::Metric;
+    use crate::rng::Rng;
+    use crate::selftest::{Check, assign_exactly};
+
+    /// Heaps of codewords and of vectors: the heaps lie about a point `offset` from the origin, `spread` from one another, and
+    /// within a heap the vectors are `spacing` times that apart. Every so many codewords are copies but for a last bit.
+    #[derive(Clone, Debug)]
+    struct Drawn {
+        shape: (usize, usize, usize),
+        heaps: usize,
+        copies: usize,
+        offset: f32,
+        spread: f32,
+        spacing: f32,
+        seed: u64,
+    }
+
+    impl Drawn {
+        fn any() -> impl Strategy<Value = Self> {
+            let power =
+                |exponents: std::ops::Range<i32>| exponents.prop_map(|exponent| 10_f32.powi(exponent));
+            let shape = (1..40_usize, 1..150_usize, 1..70_usize);
+            (shape, 1..6_usize, 2..9_usize, power(-10..8), power(-42..18), power(-9..1), any::<u64>())
+                .prop_map(|(shape, heaps, copies, offset, spread, spacing, seed)| Self {
+                    shape,
+                    heaps,
+                    copies,
+                    offset: offset * spread,
+                    spread,
+                    spacing,
+                    seed,
+                })
+        }
+
+        fn set(&self) -> Set {
+            let Self { shape: (n, k, d), heaps, copies, offset, spread, spacing, seed } = *self;
+            let mut rng = Rng::new(seed, 18);
+            let centers = Array2::from_shape_simple_fn((heaps, d), || offset + spread * rng.normal());
+            let mut rows = |rows| {
+                Array2::from_shape_fn((rows, d), |(row, i)| {
+                    centers[[row % heaps, i]] + spread * spacing * rng.normal()
+                })
+            };
+            let (x, mut codewords) = (rows(n), rows(k));
+            for j in (copies..k).step_by(copies) {
+                let mut copy = codewords.row(j / 2).to_owned();
+                copy[d / 2] = if j % 2 == 0 { copy[d / 2].next_up() } else { copy[d / 2] };
+                codewords.row_mut(j).assign(&copy);
+            }
+            Set { name: format!("{self:?}"), x, codewords }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn every_device_finds_the_nearest_of_what_is_drawn(drawn in Drawn::any()) {
+            for engine in [Some(Engine::cpu()), crate::test_gpu()].into_iter().flatten() {
+                let mut check = Check::new(&engine, "assign");
+                assign_exactly::compare(&mut check, &drawn.set())?;
+                let (_, failures) = check.into_findings();
+                prop_assert!(failures.is_empty(), "{}: {failures:#?}", engine.name());
+            }
+        }
+    }
 
     #[test]
     fn plain_scores_are_misled_by_most_sets() {
