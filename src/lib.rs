@@ -57,9 +57,10 @@ pub mod settings;
 pub mod train;
 mod vectors;
 
+pub use cpu::first_look::Looks;
 pub use engine::{
-    Convert, Core, DeviceInfo, Download, Element, Engine, EngineBuilder, KernelTime, Matrix, Recorder, Word,
-    devices,
+    Convert, Core, DeviceInfo, Download, Element, Engine, EngineBuilder, KernelTime, Matrix, Precision,
+    Recorder, Word, devices,
 };
 pub use error::{Context, Error, ErrorKind, Result};
 pub use kernels::Codebook;

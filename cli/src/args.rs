@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use wgvq::io::Claims;
 use wgvq::metrics::Metric;
 use wgvq::search::MOST_NEIGHBOURS;
-use wgvq::{Context, Core, Engine, Error, Result};
+use wgvq::{Context, Core, Engine, Error, Precision, Result};
 
 use crate::bench::Bench;
 use crate::completions::Completions;
@@ -87,6 +87,9 @@ pub struct Common {
     /// Device: auto, cpu, gpu, gpu:N or gpu:NAME
     #[arg(long, global = true, default_value = "auto", env = "WGVQ_DEVICE")]
     pub device: String,
+    /// What scores are computed with: auto (what is fastest), f32, bf16 or f16; codes are the same
+    #[arg(long, global = true, default_value_t)]
+    pub precision: Precision,
     /// Seed of everything random
     #[arg(long, global = true, default_value_t = 0)]
     pub seed: u64,
@@ -138,9 +141,12 @@ impl Common {
     pub fn engine_with(&self, core: Option<Core>) -> Result<Engine> {
         // An empty WGVQ_DEVICE is as good as none.
         let device = if self.device.is_empty() { "auto" } else { &self.device };
-        let builder = Engine::builder().device(device);
+        let builder = Engine::builder().device(device).precision(self.precision);
         let builder = core.into_iter().fold(builder, wgvq::EngineBuilder::core);
-        let engine = builder.build().context(|| "--device")?;
+        let engine = builder.build().context(|| match self.precision {
+            Precision::Auto => format!("--device {device}"),
+            precision => format!("--device {device} --precision {precision}"),
+        })?;
         if self.device == "auto" {
             log::info!("running on {}: {}", engine.name(), engine.reason());
         }

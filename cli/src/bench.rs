@@ -110,6 +110,8 @@ struct Record {
     /// Bytes of vectors per second.
     gbs_median: f64,
     share_of_copy: Option<f64>,
+    /// Vectors that `assign` looked at again as a share of all, where it is known.
+    looked_again: Option<f64>,
     /// Where the time goes, by the device's own clock, if it has one: one run of what is recorded.
     kernels: Vec<KernelTime>,
 }
@@ -128,7 +130,7 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
         say!("{}: {}", engine.name(), engine.reason());
         say!("copy {:.1} GB/s, multiply-add {:.1} GFLOP/s\n", peaks.copy_gbs, peaks.multiply_add_gflops);
         say!(
-            "{:<9} {:>8} {:>5} {:>6} {:>11} {:>9} {:>7} {:>8} {:>7} {:>12}",
+            "{:<9} {:>8} {:>5} {:>6} {:>11} {:>9} {:>7} {:>8} {:>7} {:>12} {:>8}",
             "",
             "n",
             "d",
@@ -138,7 +140,8 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
             "of peak",
             "GB/s",
             "of copy",
-            "vectors/s"
+            "vectors/s",
+            "again"
         );
     }
     let mut records = Vec::new();
@@ -152,6 +155,9 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
             }
             records.push(record);
         }
+    }
+    if !common.json && records.iter().any(|record| record.share_of_multiply_add.is_some_and(|s| s > 1.0)) {
+        say!("\nOver 100 % of peak: the peak is that of f32, and scores were computed in bf16.");
     }
     if common.json {
         let info = engine.adapter_info();
@@ -201,6 +207,7 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
     let x = random(engine, n, d, 1)?;
     let codewords = random(engine, k, d, 2)?.download()?;
     let mut kernels = Vec::new();
+    let before = engine.looks();
     let seconds = match name {
         Measurement::Assign => {
             let codebook = Codebook::new(engine, codewords.view(), Metric::SquaredL2)?;
@@ -258,10 +265,12 @@ fn measure(engine: &Engine, name: Measurement, shape: Shape, repeat: usize, peak
     let computes = !matches!(name, Measurement::Upload | Measurement::Readback);
     let gflops = computes.then(|| 2.0 * (n * d) as f64 * k as f64 / median / 1e9);
     let gbs = 4.0 * (n * d) as f64 / median / 1e9;
+    let looks = engine.looks().zip(before).map(|(after, before)| after.since(before));
     Ok(Record {
         name,
         shape,
         seconds,
+        looked_again: looks.filter(|looks| looks.vectors > 0).map(|looks| looks.share()),
         median_seconds: median,
         gflops_median: gflops,
         share_of_multiply_add: gflops.map(|gflops| gflops / peaks.multiply_add_gflops),
@@ -342,13 +351,14 @@ impl fmt::Display for Record {
         let Shape { n, d, k } = self.shape;
         write!(
             f,
-            "{name:<9} {n:>8} {d:>5} {k:>6} {:>11.3} {:>9} {:>7} {:>8.2} {:>7} {:>12.0}",
+            "{name:<9} {n:>8} {d:>5} {k:>6} {:>11.3} {:>9} {:>7} {:>8.2} {:>7} {:>12.0} {:>8}",
             1e3 * self.median_seconds,
             self.gflops_median.map_or_else(String::new, |gflops| format!("{gflops:.1}")),
             share(self.share_of_multiply_add),
             self.gbs_median,
             share(self.share_of_copy),
-            self.vectors_per_second
+            self.vectors_per_second,
+            self.looked_again.map_or_else(String::new, |share| format!("{:.2} %", 100.0 * share))
         )
     }
 }

@@ -115,8 +115,29 @@ pub(crate) fn assign_parts(
     }
 }
 
-/// The codeword nearest to row `r` of a group, `row`, and its distance, if the `least` scores tell: the one of the least score, or
-/// the nearest of a few. `half` is what the scores are from, if not from the codebook in f32, and the row's part of their bound.
+/// What the `least` scores of a row tell.
+pub(super) enum Told {
+    /// The nearest codeword and its distance.
+    Nearest(u32, f32),
+    /// The same, but only by comparing a few codewords.
+    OfAFew(u32, f32),
+    /// Nothing.
+    Nothing,
+}
+
+impl Told {
+    /// The nearest codeword and its distance, if they are told.
+    #[inline(always)]
+    pub(super) fn nearest(self) -> Option<(u32, f32)> {
+        match self {
+            Self::Nearest(code, distance) | Self::OfAFew(code, distance) => Some((code, distance)),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// What the `least` scores tell of row `r` of a group, `row`: the codeword of the least score is the nearest, or the nearest
+/// is one of a few. `half` is what the scores are from, if not from the codebook in f32, and the row's part of their bound.
 #[inline(always)]
 pub(super) fn settle<S: Simd>(
     simd: S,
@@ -124,7 +145,7 @@ pub(super) fn settle<S: Simd>(
     half: Option<(&HalfPanels, f32)>,
     (r, row): (usize, &[f32]),
     least: &mut TwoLeast,
-) -> Option<(u32, f32)> {
+) -> Told {
     let lowest = codebook.lowest();
     let padded = half.map_or(lowest.padded(), |(half, _)| half.padded());
     let found = least.found(simd, r, padded);
@@ -134,10 +155,11 @@ pub(super) fn settle<S: Simd>(
         None => lowest.threshold(row, &found, apart),
     };
     if found.is_alone_within(threshold) {
-        return Some((found.nearest, apart));
+        return Told::Nearest(found.nearest, apart);
     }
-    let candidates = least.within(simd, r, padded, &found, threshold)?;
-    Some(compare(simd, codebook, row, candidates.numbers()))
+    let Some(candidates) = least.within(simd, r, padded, &found, threshold) else { return Told::Nothing };
+    let (nearest, apart) = compare(simd, codebook, row, candidates.numbers());
+    Told::OfAFew(nearest, apart)
 }
 
 /// The nearest to `row` of several codewords, and its distance: by their distances, and exactly where those do not tell.
@@ -227,17 +249,20 @@ impl Epilogue for Nearest<'_> {
     fn finish<S: Simd>(&mut self, simd: S) {
         let codes = self.codes[self.part..].iter_mut().step_by(self.parts);
         let outputs = codes.zip(self.distances.iter_mut());
+        let mut again = 0;
         for (r, (row, (code, out))) in self.rows.iter().zip(outputs).enumerate() {
             let half = self.half.map(|(half, parts)| (half, parts[r].get()));
-            let settled = settle(simd, self.codebook, half, (r, row), self.least);
-            if settled.is_none() {
+            let told = settle(simd, self.codebook, half, (r, row), self.least);
+            again += usize::from(!matches!(told, Told::Nearest(..)));
+            if matches!(told, Told::Nothing) {
                 self.open.store(true, Relaxed);
                 half.inspect(|(half, _)| half.count_open());
             }
             let apart;
-            (*code, apart) = settled.unwrap_or((UNDECIDED, 0.0));
+            (*code, apart) = told.nearest().unwrap_or((UNDECIDED, 0.0));
             *out = if self.part > 0 { *out + apart } else { apart };
         }
+        self.codebook.lowest().first_look().count(self.rows.len(), again);
     }
 }
 
@@ -320,6 +345,20 @@ mod tests {
                 check(metric, &x, &c, d, &codes, &distances).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn vectors_that_scores_do_not_decide_are_counted() {
+        let codebook =
+            PackedCodebook::new(Metric::SquaredL2, &[-1.0, 0.0, 1.0, 0.0], 2).unwrap().for_assign();
+        let looks = |x: &[f32]| {
+            let before = codebook.lowest().first_look().looks();
+            run(&codebook, x);
+            codebook.lowest().first_look().looks().since(before)
+        };
+        // As near to both, and near to one.
+        assert_eq!((looks(&[0.0, 0.0, 0.0, 7.0]).vectors, looks(&[0.0, 0.0, 0.0, 7.0]).again), (2, 2));
+        assert_eq!(looks(&[0.0, 3.0, 0.9, 3.0, -0.9, 0.0]).share(), 1.0 / 3.0);
     }
 
     #[test]

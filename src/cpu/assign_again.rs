@@ -54,7 +54,8 @@ impl Epilogue for Undecided<'_, '_> {
     #[inline(always)]
     fn finish<S: Simd>(&mut self, simd: S) {
         for (r, (row, (_, code))) in self.rows.iter().zip(self.open.iter_mut()).enumerate() {
-            **code = settle(simd, self.codebook, None, (r, row), self.least).map(|(nearest, _)| nearest);
+            let told = settle(simd, self.codebook, None, (r, row), self.least);
+            **code = told.nearest().map(|(nearest, _)| nearest);
         }
     }
 }

@@ -58,17 +58,14 @@ impl Default for Scratch {
 }
 
 impl HalfPanels {
-    /// Packs the `codewords` (k, d) about their `mean`, if the processor has a unit for them and it pays. `lowest_starts` are
-    /// those in f32, which are [`FAR`] for copies of earlier codewords.
-    pub fn new(codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Option<Self> {
-        let pays = codewords.len() / mean.len() >= LEAST_CODEWORDS && mean.len() >= LEAST_DIMENSIONS;
-        let unit = HalfUnit::fastest().filter(|_| pays)?;
-        Some(Self::pack(unit, codewords, mean, lowest_starts))
-    }
-
-    fn pack(unit: HalfUnit, codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Self {
+    /// Packs the `codewords` (k, d) about their `mean` for `unit`, if that pays. `lowest_starts` are those in f32, which are
+    /// [`FAR`] for copies of earlier codewords.
+    pub fn new(unit: HalfUnit, codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Option<Self> {
         let d = mean.len();
         let k = codewords.len() / d;
+        if k < LEAST_CODEWORDS || d < LEAST_DIMENSIONS {
+            return None;
+        }
         let dimensions = d.next_multiple_of(STEP);
         let count = k.div_ceil(BLOCK);
         let mut packed = Self {
@@ -101,7 +98,7 @@ impl HalfPanels {
             }
         });
         packed.largest_part = packed.parts.iter().copied().fold(0.0, f32::max);
-        packed
+        Some(packed)
     }
 
     /// Scores a group of `rows` for every codeword, each lower by the codeword's part of the bound, and writes the rows' parts.
@@ -244,7 +241,7 @@ mod tests {
     /// How far the scores of `x` and `c` are from the true ones about their centre, over the bound: the largest of all.
     fn largest_share(unit: HalfUnit, x: &[f32], c: &[f32], d: usize) -> f64 {
         let (mean, k) = (codebook_mean(c, d), c.len() / d);
-        let panels = HalfPanels::pack(unit, c, &mean, &vec![0.0; k]);
+        let panels = HalfPanels::new(unit, c, &mean, &vec![0.0; k]).expect("it is large enough");
         let parts = [const { Cell::new(0.0) }; GROUP];
         let mut store = Store { scores: vec![f32::NAN; x.len() / d * k], k };
         Arch::new().dispatch(Run(&panels, Rows::whole(x, d), &parts, &mut store));

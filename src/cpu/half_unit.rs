@@ -20,7 +20,7 @@ pub(super) const PANEL_STEP: usize = BLOCK * STEP;
 /// The sums of a block: `[quarter: upper left, upper right, lower left, lower right][row][codeword]`.
 #[derive(Clone)]
 #[repr(C, align(64))]
-pub(super) struct Sums(pub [[[f32; 16]; 16]; 4]);
+pub(crate) struct Sums(pub [[[f32; 16]; 16]; 4]);
 
 impl Sums {
     pub fn zeros() -> Box<Self> {
@@ -30,7 +30,7 @@ impl Sums {
 
 /// What multiplies.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum HalfUnit {
+pub(crate) enum HalfUnit {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     Matrix(MatrixUnit),
     #[cfg(target_arch = "x86_64")]
@@ -75,7 +75,7 @@ impl HalfUnit {
 }
 
 /// That this thread can multiply.
-pub(super) enum Ready {
+pub(crate) enum Ready {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     Matrix(Tiles),
     #[cfg(target_arch = "x86_64")]

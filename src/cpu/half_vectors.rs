@@ -15,7 +15,7 @@ const ROWS: usize = 8;
 
 /// That the processor has the instructions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HalfVectors {
+pub(crate) struct HalfVectors {
     are_faster: bool,
 }
 

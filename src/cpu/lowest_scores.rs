@@ -3,6 +3,7 @@
 use std::cmp::Ordering::Equal;
 
 use super::distance::squared_norm;
+use super::first_look::FirstLook;
 use super::half_panels::HalfPanels;
 use super::tile::{CacheLine, Panels};
 use super::two_least::{FAR, Found, TwoLeast};
@@ -29,11 +30,18 @@ pub(super) struct LowestScores {
     largest_half_square: f32,
     /// The codewords in 16 bits, where that saves time.
     half: Option<HalfPanels>,
+    first_look: FirstLook,
 }
 
 impl LowestScores {
     /// Of the `codewords` (k, d) about their `mean`, which `panels` have packed.
-    pub fn new(metric: Metric, codewords: &[f32], mean: &[f32], panels: &Panels) -> Self {
+    pub fn new(
+        metric: Metric,
+        codewords: &[f32],
+        mean: &[f32],
+        panels: &Panels,
+        first_look: FirstLook,
+    ) -> Self {
         let d = panels.d();
         let squares: Vec<f64> = codewords.chunks_exact(d).map(squared_norm).collect();
         let half_squares: Vec<f32> = match metric {
@@ -58,12 +66,19 @@ impl LowestScores {
         }
         let lanes = panels.lanes();
         let half = match metric {
-            Metric::SquaredL2 if lanes == LINE => HalfPanels::new(codewords, mean, lowest),
+            Metric::SquaredL2 if lanes == LINE => {
+                first_look.unit.and_then(|unit| HalfPanels::new(unit, codewords, mean, lowest))
+            }
             _ => None,
         };
         let largest_half_square = half_squares.iter().copied().fold(0.0, f32::max);
         let distances = DistanceBound::new(d, metric.power());
-        Self { metric, starts, lanes, bound, distances, half_squares, largest_half_square, half }
+        Self { metric, starts, lanes, bound, distances, half_squares, largest_half_square, half, first_look }
+    }
+
+    /// How the first look is done.
+    pub fn first_look(&self) -> &FirstLook {
+        &self.first_look
     }
 
     /// Where the sums begin.

@@ -15,7 +15,7 @@ const TILE: usize = 1024;
 
 /// That the processor has a matrix unit, and the system lets this process use it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct MatrixUnit(());
+pub(crate) struct MatrixUnit(());
 
 /// How the tiles are shaped, as the processor reads it.
 #[repr(C, align(64))]
@@ -54,7 +54,7 @@ impl MatrixUnit {
 }
 
 /// That the tiles of this thread have their shapes.
-pub(super) struct Tiles(PhantomData<*const ()>);
+pub(crate) struct Tiles(PhantomData<*const ()>);
 
 impl Drop for Tiles {
     fn drop(&mut self) {

@@ -23,6 +23,7 @@ pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
 pub(crate) mod fill;
+pub(crate) mod first_look;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
@@ -30,7 +31,7 @@ pub(crate) mod grouped_assign;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 mod half_panels;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
-mod half_unit;
+pub(crate) mod half_unit;
 #[cfg(target_arch = "x86_64")]
 mod half_vectors;
 pub(crate) mod histogram;

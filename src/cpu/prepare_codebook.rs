@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::codebook_mean::codebook_mean;
 use super::distance::{distance, squared_norm};
+use super::first_look::FirstLook;
 use super::lowest_scores::LowestScores;
 use super::tile::{
     AbsoluteDifference, AsIs, CacheLine, Epilogue, Negated, NegatedAbout, Panels, PowerDifference, Product,
@@ -94,19 +95,25 @@ impl PackedCodebook {
                 0.0
             }),
         }
-        if self.lowest.is_some() {
-            self.lowest = Some(self.lowest_scores());
+        if let Some(lowest) = &self.lowest {
+            self.lowest = Some(self.lowest_scores(lowest.first_look().clone()));
         }
     }
 
     /// The same with what `assign` needs, which takes time that other searches need not spend.
-    pub(crate) fn for_assign(mut self) -> Self {
-        self.lowest = Some(self.lowest_scores());
+    pub(crate) fn for_assign_by(mut self, first_look: FirstLook) -> Self {
+        self.lowest = Some(self.lowest_scores(first_look));
         self
     }
 
-    fn lowest_scores(&self) -> LowestScores {
-        LowestScores::new(self.metric, &self.codewords, &self.mean, &self.panels)
+    /// [`for_assign_by`](Self::for_assign_by) what is fastest.
+    #[cfg(test)]
+    pub(crate) fn for_assign(self) -> Self {
+        self.for_assign_by(FirstLook::by(super::half_unit::HalfUnit::fastest()))
+    }
+
+    fn lowest_scores(&self, first_look: FirstLook) -> LowestScores {
+        LowestScores::new(self.metric, &self.codewords, &self.mean, &self.panels, first_look)
     }
 
     /// What `assign` needs.
@@ -193,7 +200,7 @@ impl PackedCodebook {
     /// The same codewords to be scored by their differences, whose rounding is a share of the distance.
     pub(super) fn by_differences(&self) -> Self {
         let same = Self::for_arch(self.arch(), Metric::Power(2), &self.codewords, self.d);
-        same.expect("it was packed before").for_assign()
+        same.expect("it was packed before").for_assign_by(FirstLook::default())
     }
 }
 

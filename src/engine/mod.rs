@@ -14,6 +14,7 @@ mod host_pool;
 mod matrix;
 mod pipelines;
 mod pool;
+mod precision;
 mod recorder;
 mod row_list;
 pub(crate) mod shader;
@@ -28,11 +29,14 @@ pub use adapters::{DeviceInfo, devices};
 pub use core::Core;
 pub use element::{Convert, Element, Word};
 pub use matrix::{Download, Matrix};
+pub use precision::Precision;
 pub use recorder::Recorder;
 pub(crate) use recorder::expect_shape;
 pub(crate) use row_list::RowList;
 pub use timing::KernelTime;
 
+use crate::cpu::first_look::{FirstLook, Looks};
+use crate::cpu::half_unit::HalfUnit;
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
 use host_pool::HostPool;
@@ -65,6 +69,20 @@ pub(crate) struct Cpu {
     /// Poison fresh matrices, as on a checked GPU.
     pub checked: bool,
     pub pool: Arc<HostPool>,
+    pub first_look: FirstLook,
+}
+
+impl Drop for Cpu {
+    fn drop(&mut self) {
+        let looks = self.first_look.looks();
+        if looks.vectors > 0 {
+            let percent = 100.0 * looks.share();
+            log::info!(
+                "assign looked again at {percent:.2} % of {} vectors, of each part and stage one",
+                looks.vectors
+            );
+        }
+    }
 }
 
 impl Engine {
@@ -81,7 +99,7 @@ impl Engine {
 
     /// The CPU backend.
     pub fn cpu() -> Self {
-        EngineBuilder::new().cpu("asked for")
+        EngineBuilder::new().cpu_by(HalfUnit::fastest(), "asked for")
     }
 
     /// The device of that name: `auto`, `cpu`, `gpu` (the best adapter, a software one if there is no other),
@@ -160,6 +178,23 @@ impl Engine {
     /// Whether kernels run as shaders on a software rasteriser.
     pub fn is_software(&self) -> bool {
         matches!(&self.inner.backend, Backend::Gpu(gpu) if gpu.is_software())
+    }
+
+    /// How often [`assign`](Recorder::assign) looked at a vector again so far; `None` on a GPU, of which it is not read back.
+    ///
+    /// ```
+    /// assert_eq!(wgvq::Engine::cpu().looks().map(|looks| looks.vectors), Some(0));
+    /// ```
+    pub fn looks(&self) -> Option<Looks> {
+        self.first_look().map(FirstLook::looks)
+    }
+
+    /// How the first look of `assign` is done on the CPU.
+    pub(crate) fn first_look(&self) -> Option<&FirstLook> {
+        match &self.inner.backend {
+            Backend::Cpu(cpu) => Some(&cpu.first_look),
+            Backend::Gpu(_) => None,
+        }
     }
 
     /// What wgpu says of the adapter; `None` on the CPU backend.
@@ -325,6 +360,7 @@ pub struct EngineBuilder {
     device: String,
     checked: bool,
     core: Option<Core>,
+    precision: Precision,
     max_binding: u64,
 }
 
@@ -334,6 +370,7 @@ impl EngineBuilder {
             device: "auto".into(),
             checked: cfg!(debug_assertions) || std::env::var_os("WGVQ_CHECKED").is_some(),
             core: None,
+            precision: Precision::Auto,
             max_binding: u64::MAX,
         }
     }
@@ -357,6 +394,12 @@ impl EngineBuilder {
         self
     }
 
+    /// What numbers the scores of `assign` are computed with, in place of the engine's own choice.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Bindings of at most that many bytes, where the device allows more. Larger matrices are cut into
     /// shards, which changes no result.
     pub fn max_binding(mut self, bytes: u64) -> Self {
@@ -370,27 +413,48 @@ impl EngineBuilder {
     /// As [`Engine::open`].
     pub fn build(self) -> Result<Engine> {
         if self.device == "cpu" {
-            return Ok(self.cpu("asked for"));
+            return self.cpu("asked for");
         }
         if self.device == "auto" {
-            return Ok(match adapters::best_real() {
+            return match adapters::best_real() {
                 Ok((adapter, reason)) => match self.gpu(adapter, &reason) {
-                    Ok(engine) => engine,
+                    Ok(engine) => Ok(engine),
                     Err(error) => self.cpu(&format!("the GPU does not open: {error}")),
                 },
                 Err(reason) => self.cpu(&reason),
-            });
+            };
         }
         let adapter = adapters::find(&self.device)?;
         self.gpu(adapter, "asked for").context(|| format!("device {}", self.device))
     }
 
-    fn cpu(&self, reason: &str) -> Engine {
-        let backend = Backend::Cpu(Cpu { checked: self.checked, pool: Arc::default() });
+    fn cpu(&self, reason: &str) -> Result<Engine> {
+        let unit = match self.precision {
+            Precision::Auto => HalfUnit::fastest(),
+            Precision::F32 => None,
+            Precision::Bf16 | Precision::F16 => {
+                let unit = HalfUnit::all().next();
+                let offered = [Precision::F32, Precision::Bf16];
+                let offered = &offered[..1 + usize::from(unit.is_some())];
+                if !offered.contains(&self.precision) {
+                    return Err(self.precision.refused("cpu", offered));
+                }
+                unit
+            }
+        };
+        Ok(self.cpu_by(unit, reason))
+    }
+
+    fn cpu_by(&self, unit: Option<HalfUnit>, reason: &str) -> Engine {
+        let first_look = FirstLook::by(unit);
+        let backend = Backend::Cpu(Cpu { checked: self.checked, pool: Arc::default(), first_look });
         Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into() }) }
     }
 
     fn gpu(&self, adapter: wgpu::Adapter, reason: &str) -> Result<Engine> {
+        if !matches!(self.precision, Precision::Auto | Precision::F32) {
+            return Err(self.precision.refused(&adapter.get_info().name, &[Precision::F32]));
+        }
         let mut descriptor = adapters::wanted(&adapter);
         let most = &mut descriptor.required_limits.max_storage_buffer_binding_size;
         *most = (*most).min(self.max_binding);

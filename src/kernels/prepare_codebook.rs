@@ -241,7 +241,8 @@ impl Recorder<'_> {
                     Some(own) if (own.k(), own.d()) == codewords.shape() => own.pack(codewords.host()),
                     _ => {
                         let own = PackedCodebook::new(*metric, codewords.host(), codewords.cols())?;
-                        *packed = Some(Box::new(own.for_assign()));
+                        let first_look = self.engine().first_look().cloned().unwrap_or_default();
+                        *packed = Some(Box::new(own.for_assign_by(first_look)));
                     }
                 }
                 Ok(())
