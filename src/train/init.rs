@@ -14,7 +14,7 @@ use crate::rng::Rng;
 /// Where the codewords of [`KMeans`](super::KMeans) start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Init {
-    /// k-means++ up to 256 codewords, among 64 random vectors per codeword; beyond that random vectors, because k-means++ would
+    /// k-means++ up to 256 codewords, among 16 random vectors per codeword; beyond that random vectors, because k-means++ would
     /// take longer than all the iterations after it. Ask for it where there are few vectors per codeword: there it still gains
     /// some per cent.
     #[default]
@@ -36,7 +36,7 @@ pub enum Init {
 /// The largest k for which [`Init::Auto`] takes k-means++.
 const AUTO_PLUS_PLUS: usize = 256;
 /// The vectors per codeword that it then chooses among: with more it takes longer, and the error does not fall.
-const AUTO_SAMPLE: usize = 64;
+const AUTO_SAMPLE: usize = 16;
 
 /// Rounds of k-means‖, and vectors drawn per round and codeword: the paper's r = 5 and l = 2k.
 const ROUNDS: u64 = 5;
