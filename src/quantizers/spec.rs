@@ -374,19 +374,15 @@ impl Piece<'_> {
 
     /// `count`, if it is in the range.
     pub fn within(&self, what: &str, count: usize, range: RangeInclusive<usize>) -> Result<usize> {
-        match range.contains(&count) {
-            true => Ok(count),
-            false => Err(self.out_of_range(what, range.start(), range.end())),
+        if range.contains(&count) {
+            return Ok(count);
         }
-    }
-
-    /// The error for a number that is not from `least` to `most`.
-    pub fn out_of_range(&self, what: &str, least: impl fmt::Display, most: impl fmt::Display) -> Error {
-        Error::input(format!(
+        let (least, most) = range.into_inner();
+        Err(Error::input(format!(
             "{}: the {what} must be {least} to {most}, such as in {}",
             self.text,
             self.example()
-        ))
+        )))
     }
 
     /// The example of the kind that is written most like this piece.

@@ -47,7 +47,8 @@ fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
     let bits = bits.map(|bits| piece.bits(whole(bits).ok_or_else(|| piece.incomplete())?)).transpose()?;
     let number = |scale: &str| match scale.parse::<f32>() {
         Ok(number) if number > 0.0 && number.is_normal() => Ok(number),
-        _ => Err(piece.out_of_range("scale", "1.2e-38", "3.4e38")),
+        Ok(_) => Err(Error::input(format!("{text}: the scale must be 1.2e-38 to 3.4e38, such as in E8:0.5"))),
+        Err(_) => Err(piece.incomplete()),
     };
     Ok(Spec::new(LatticeSpec { lattice, bits, scale: scale.map(number).transpose()? }))
 }
