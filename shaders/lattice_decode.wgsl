@@ -1,7 +1,7 @@
 // lattice_decode: the lattice points that codes stand for
 //
 // codes (n, columns); decoded (n, d), columns = d rounded up to a multiple of the lattice's dimension.
-// grid (columns, 6): offset, step, 1 / step, low, high, least code. decoded = offset + step * q, where q is the code
+// grid (columns, 6), as lattice_round.wgsl has it. decoded = offset + step * q, where q is the code
 // plus the least code with its implied bits behind: those that follow from the other coordinates of the block, as
 // lattice_round.wgsl has it; of An times k + 1, plus what is implied. One invocation per block.
 

@@ -1,7 +1,8 @@
 // lattice_round: the nearest point of a scaled lattice to each block of each vector, and its codes
 //
 // x, nearest (n, d); codes (n, columns), columns = d rounded up to a multiple of the lattice's dimension: what is
-// missing of the last block is 0. grid (columns, 6): offset, step, 1 / step, low, high, least code.
+// missing of the last block is 0. grid (columns, 6): offset, step, 1 / step (of An 1 / (k(k+1) steps), of its last 1 / (n
+// steps)), low, high, least code.
 // A value is first clamped to low .. high, then counted in steps from the offset; a lattice point has whole steps q:
 //   Z        any q
 //   An       q_k = p_1 + ... + p_k - k p_(k+1), in steps of 1/sqrt(2k(k+1)), of integers p_1 ... p_(n+1) whose sum is 0;
@@ -13,8 +14,11 @@
 // coordinates of the block; of An the quotient of q_k and k + 1), less the least code.
 //
 // One invocation per block: Conway and Sloane, "Fast quantizing and decoding algorithms for lattice quantizers and
-// codes", 1982. Of points equally near any may be taken. The steps of a value are rounded twice, so points whose distances
-// differ by less than that may be exchanged.
+// codes", 1982. The steps of a value are rounded twice, so points whose distances differ by less than that may be exchanged.
+// Of points equally near every device takes the same: a coordinate in the middle goes to the even number; where one of several
+// equally far off has to give way, that is the first (of An the last); of the two cosets of E8 the even one comes first, of
+// Leech24 the even points and the first word. So nothing may be rounded otherwise on another device: `rounded` is for
+// products that are added to.
 
 struct Params {
     n: u32,
@@ -58,7 +62,13 @@ fn main(
     }
 }
 
-// Coordinate i of the block, in steps.
+// A product that is rounded before it is added to: none here is so large, but a compiler cannot know, and a product in a
+// clamp cannot become a fused multiply-add.
+fn rounded(product: f32) -> f32 {
+    return clamp(product, -16777216.0, 16777216.0);
+}
+
+// Coordinate i of the block, in steps; of An over k(k+1), the last over n.
 fn place(i: u32) -> f32 {
     let column = first + i;
     if column >= params.d {
@@ -66,7 +76,7 @@ fn place(i: u32) -> f32 {
     }
     let at = 6u * column;
     let value = clamp(x[vector * params.d + column], grid[at + 3u], grid[at + 4u]);
-    return (value - grid[at]) * grid[at + 2u];
+    return rounded((value - grid[at]) * grid[at + 2u]);
 }
 
 // Coordinate i of the nearest point is q steps, of which so many low bits are implied.
@@ -82,11 +92,6 @@ fn put_quotient(i: u32, q: i32, z: i32) {
     if column < params.d {
         nearest[vector * params.d + column] = grid[at] + grid[at + 1u] * f32(q);
     }
-}
-
-// The nearest number to `steps` that is m more than a multiple of 2.
-fn round_to_parity(steps: f32, m: f32) -> f32 {
-    return m + 2.0 * round((steps - m) * 0.5);
 }
 
 // An: the coordinates in n + 1 dimensions are rounded, and those that are farthest off to the right side moved by one, so that
@@ -145,16 +150,16 @@ fn last_turn(count: u32, unit: f32) -> Last {
 
 fn round_a() {
     let n = params.dim;
-    // The sum of all steps / (k (k + 1)) that lie behind; the last steps are n + 1 times as long.
+    // The sum of all places that lie behind.
     var behind = 0.0;
     var excess = 0;
     for (var left = n + 1u; left > 0u; left--) {
         let k = left - 1u;
         var own = 0.0;
         if k > 0u {
-            own = place(k - 1u) / f32(select(k * (k + 1u), k, k == n));
+            own = place(k - 1u);
         }
-        let y = behind - f32(k) * own;
+        let y = behind - rounded(f32(k) * own);
         behind += own;
         keep_y(k, y);
         excess += i32(round(y));
@@ -211,45 +216,47 @@ fn round_d() {
     }
 }
 
-// What the nearest point of one coset of 2 D8 costs, and the coordinate that goes the other way, 8 if none does.
-struct Coset {
-    cost: f32,
-    worst: u32,
-}
-
-fn try_coset(m: f32) -> Coset {
-    var sum = 0;
-    var found = Coset(0.0, 0u);
+// The nearest even numbers are the point of 2 D8 if the sum of their halves is even; otherwise the one that is farthest off
+// goes the other way. The odd ones are on the other side of each coordinate: that is as far from them as it is near the even
+// ones, so the two cosets are told apart by sums.
+fn round_e8() {
+    var halves = 0;
+    var below = 0;
+    var sum = 0.0;
+    var farthest = 0u;
+    var nearest_one = 0u;
     var greatest = -1.0;
+    var least = 2.0;
     for (var i = 0u; i < 8u; i++) {
         let steps = place(i);
-        let q = round_to_parity(steps, m);
-        sum ^= i32(q - m) / 2;
-        let off = abs(steps - q);
-        found.cost += off * off;
+        let half = round(steps * 0.5);
+        let off = abs(steps - 2.0 * half);
+        halves ^= i32(half);
+        below ^= select(0, 1, steps < 2.0 * half);
+        sum += off;
         if off > greatest {
             greatest = off;
-            found.worst = i;
+            farthest = i;
+        }
+        if off < least {
+            least = off;
+            nearest_one = i;
         }
     }
-    if (sum & 1) == 0 {
-        found.worst = 8u;
-    } else {
-        found.cost += 4.0 - 4.0 * greatest;
-    }
-    return found;
-}
-
-fn round_e8() {
-    let even = try_coset(0.0);
-    let odd_ones = try_coset(1.0);
-    let take_odd = odd_ones.cost < even.cost;
-    let m = select(0.0, 1.0, take_odd);
-    let worst = select(even.worst, odd_ones.worst, take_odd);
+    let even_turns = (halves & 1) == 1;
+    let odd_turns = ((halves ^ below) & 1) == 1;
+    // Half of what the squares come to, less those of the even numbers.
+    let even = select(0.0, 2.0 - 2.0 * greatest, even_turns);
+    let odd = 4.0 - sum + select(0.0, 2.0 * least, odd_turns);
+    let take_odd = odd < even;
+    let turned = select(select(8u, farthest, even_turns), select(8u, nearest_one, odd_turns), take_odd);
     for (var i = 0u; i < 8u; i++) {
         let steps = place(i);
-        var q = round_to_parity(steps, m);
-        if i == worst {
+        var q = 2.0 * round(steps * 0.5);
+        if take_odd {
+            q += select(-1.0, 1.0, steps >= q);
+        }
+        if i == turned {
             q += select(-2.0, 2.0, steps >= q);
         }
         put(i, i32(q), select(0u, 1u, i > 0u) + select(0u, 1u, i == 7u));

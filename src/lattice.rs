@@ -24,7 +24,7 @@ pub enum Lattice {
 }
 
 /// The most dimensions of an `An` or a `Dn`.
-const MOST_DIMENSIONS: usize = 4096;
+pub(crate) const MOST_DIMENSIONS: usize = 4096;
 
 impl Lattice {
     /// The lattice that a spec calls so: `Z`, `A2`, `D4` (any `An` or `Dn` of 2 to 4096), `E8` or `Leech24`.
@@ -65,6 +65,16 @@ impl Lattice {
             (Lattice::A(_), i) => (0.5 / ((i + 1) * (i + 2)) as f64).sqrt(),
             (Lattice::E8, _) => 0.5,
             (Lattice::Leech24, _) => 0.125_f64.sqrt(),
+        }
+    }
+
+    /// How many steps of a coordinate are one of what `lattice_round` counts in: of An's coordinate k the places of k and of
+    /// those before it, in n + 1 dimensions, are sums of steps over k(k + 1), or over n of the longer steps of the last.
+    pub(crate) fn steps_in_a_place(&self, coordinate: usize) -> usize {
+        match (self, coordinate) {
+            (Lattice::A(n), i) if i + 1 == *n => *n,
+            (Lattice::A(_), i) => (i + 1) * (i + 2),
+            _ => 1,
         }
     }
 
@@ -167,7 +177,8 @@ pub(crate) mod golay {
 pub(crate) struct Grid {
     pub lattice: Lattice,
     pub d: usize,
-    /// A row for each code of a vector: offset, step, 1 / step, low, high and the least code.
+    /// A row for each code of a vector: offset, step, 1 / step (over [`Lattice::steps_in_a_place`]), low, high and the least
+    /// code.
     pub table: Array2<f32>,
     /// How many codes each coordinate has.
     pub sizes: Vec<usize>,
@@ -208,7 +219,8 @@ impl Grid {
             }
             let code = |steps: f64| (steps as i32).div_euclid(lattice.modulus(coordinate));
             let (first, last) = (code(least.ceil()), code(most.floor()));
-            row.assign(&ndarray::aview1(&[offset, step, 1.0 / step, low, high, first as f32]));
+            let inverse = 1.0 / (f64::from(step) * lattice.steps_in_a_place(coordinate) as f64);
+            row.assign(&ndarray::aview1(&[offset, step, inverse as f32, low, high, first as f32]));
             sizes.push((last - first + 1) as usize);
         }
         Ok(Self { lattice, d, table, sizes })

@@ -108,7 +108,7 @@ impl FromStr for Metric {
             ("ip", _) => Ok(Metric::InnerProduct),
             (_, Some(m)) => Ok(Metric::Power(m)),
             _ => Err(Error::input(format!(
-                "must be l2, l1, cosine, ip, or m:P with P 1 to {}, such as m:3",
+                "must be l2, l1, cosine, ip, or m:P with P a whole number of 1 to {}, such as m:3",
                 Self::MOST_POWER
             ))),
         }

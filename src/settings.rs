@@ -214,7 +214,7 @@ impl fmt::Display for Values {
                 Start::MOST_WEIGHT,
             ),
             Values::Metric => {
-                write!(f, "l2, l1, or m:P with P 1 to {}, such as m:3", Metric::MOST_POWER)
+                write!(f, "l2, l1, or m:P with P a whole number of 1 to {}, such as m:3", Metric::MOST_POWER)
             }
             Values::Switch => f.write_str("true or false"),
             Values::Choice(words) => f.write_str(&listed(words, "or")),

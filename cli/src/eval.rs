@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use wgvq::coding::{Method, Writer};
-use wgvq::metrics::Aqe;
-use wgvq::ndarray::Axis;
+use wgvq::metrics::{Aqe, Metric};
+use wgvq::ndarray::{ArrayView2, Axis};
 use wgvq::settings::Spelling;
 use wgvq::{
     Batching, Codes, Context, EncodedBatch, Engine, Error, Evaluation, Model, Quantizer, Result, Vectors,
@@ -34,7 +34,7 @@ pub struct Eval {
     #[arg(long, value_name = "CODES.npy", conflicts_with = ENCODE_SETTINGS)]
     pub codes: Option<PathBuf>,
     /// The norms whose mean of the errors is reported as aqe, by their orders
-    #[arg(long, value_name = "ORDERS", value_delimiter = ',', default_values_t = Aqe::ORDERS)]
+    #[arg(long, value_name = "ORDERS", value_delimiter = ',', value_parser = parse_order, default_values_t = Aqe::ORDERS)]
     pub norms: Vec<u32>,
     /// Exit with status 1 if the mean squared error is above this
     #[arg(long, value_parser = parse_threshold)]
@@ -46,6 +46,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let model = wgvq::load_as(&command.model, &command.settings.0, Spelling::Flag)?;
     let data = io::open_all(&command.data.data)?;
     let engine = common.engine()?;
+    let mut norms = Norms { aqe, distance: MeanDistance::of(&*model.quantizer)? };
     let start = Instant::now();
     // What the codes would take range-coded, and take in their file.
     let mut coded = Writer::measure(codes::header(&model, &engine, Method::Range))?;
@@ -54,15 +55,18 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
         Some(path) => {
             let codes = CodesFile::open(path, &model)?;
             stored = Some(codes.stored_bits());
-            judge_codes(&model, &engine, &data, &codes, aqe, &mut coded, common)?
+            judge_codes(&model, &engine, &data, &codes, &mut norms, &mut coded, common)?
         }
-        None => judge_by(&*model.quantizer, &engine, &data, common, common.memory(), aqe, |batch| {
+        None => judge_by(&*model.quantizer, &engine, &data, common, common.memory(), &mut norms, |batch| {
             coded.append(batch.codes.view())
         })?,
     };
+    let distance = norms.distance;
     let coded = coded.finish()?;
     let seconds = start.elapsed().as_secs_f64();
     Figures::new(&engine, &*model.quantizer, &found, LossOf::Given, seconds)
+        .with("metric", distance.as_ref().map(|distance| distance.metric.to_string()))
+        .with("mean_distance", distance.as_ref().and_then(MeanDistance::mean))
         .with("range_coded_bits", coded.bits_per_vector())
         .with("stored_bits_per_vector", stored)
         .print(common)?;
@@ -88,7 +92,8 @@ pub fn judge(
     memory: u64,
     sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<Evaluation> {
-    judge_by(quantizer, engine, data, common, memory, Aqe::new(Vec::new())?, sink)
+    let mut none = Norms { aqe: Aqe::new(Vec::new())?, distance: None };
+    judge_by(quantizer, engine, data, common, memory, &mut none, sink)
 }
 
 /// Values that are decoded at a time.
@@ -97,21 +102,60 @@ const DECODED: usize = 1 << 16;
 /// Bytes that this takes: codes and values, on the host and on the device, and as much that is kept for the next use.
 pub const BESIDE: u64 = 2 * 4 * 4 * DECODED as u64;
 
-/// Encodes the data in batches that stay within `memory`, adds up what is lost, also by the norms of `aqe`, for which the
-/// codes are decoded, and passes each batch on to `sink`.
+/// What is added up of errors besides their squares.
+#[derive(Default)]
+pub struct Norms {
+    aqe: Aqe,
+    distance: Option<MeanDistance>,
+}
+
+impl Norms {
+    fn is_empty(&self) -> bool {
+        self.aqe.is_empty() && self.distance.is_none()
+    }
+}
+
+/// The mean distance by the metric of a codebook that was trained by another than the squared distance.
+struct MeanDistance {
+    metric: Metric,
+    sum: f64,
+    rows: usize,
+}
+
+impl MeanDistance {
+    fn of(quantizer: &dyn Quantizer) -> Result<Option<Self>> {
+        let settings = quantizer.settings();
+        let metric = settings.get("metric").and_then(|metric| metric.as_str()).map(str::parse).transpose()?;
+        Ok(metric.map(|metric| Self { metric, sum: 0.0, rows: 0 }))
+    }
+
+    /// Adds the rows of `x` and what they decode to.
+    fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
+        let pairs = x.outer_iter().zip(decoded.outer_iter());
+        self.sum += pairs.map(|(x, decoded)| self.metric.distance(x, decoded)).sum::<f64>();
+        self.rows += x.nrows();
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.rows > 0).then(|| self.sum / self.rows as f64)
+    }
+}
+
+/// Encodes the data in batches that stay within `memory`, adds up what is lost, also by `norms`, for which the codes are
+/// decoded, and passes each batch on to `sink`.
 pub fn judge_by(
     quantizer: &dyn Quantizer,
     engine: &Engine,
     data: &dyn Vectors,
     common: &Common,
     memory: u64,
-    aqe: Aqe,
+    norms: &mut Norms,
     mut sink: impl FnMut(&EncodedBatch) -> Result<()> + Send,
 ) -> Result<Evaluation> {
     let coder = quantizer.prepare(engine)?;
-    let decoder = if aqe.is_empty() { None } else { Some(quantizer.encoder(engine)?) };
+    let decoder = if norms.is_empty() { None } else { Some(quantizer.encoder(engine)?) };
     let mut found = Evaluation::new(&*coder);
-    found.aqe = aqe;
+    found.aqe = norms.aqe.clone();
     let mut progress = Progress::new(common, "encode", "vectors", data.len());
     // What is decoded lies beside the batches.
     let memory = if decoder.is_some() { memory.saturating_sub(BESIDE) } else { memory };
@@ -124,7 +168,11 @@ pub fn judge_by(
             let parts = batch.x.axis_chunks_iter(Axis(0), rows);
             for (x, codes) in parts.zip(batch.codes.axis_chunks_iter(Axis(0), rows)) {
                 let codes = Codes::new(codes.to_owned(), coder.codebook_sizes())?;
-                found.aqe.add(x, decoder.decode(&codes)?.view());
+                let decoded = decoder.decode(&codes)?;
+                found.aqe.add(x, decoded.view());
+                if let Some(distance) = &mut norms.distance {
+                    distance.add(x, decoded.view());
+                }
             }
         }
         progress.add(batch.rows.len(), String::new());
@@ -143,7 +191,7 @@ fn judge_codes(
     engine: &Engine,
     data: &dyn Vectors,
     codes: &CodesFile,
-    aqe: Aqe,
+    norms: &mut Norms,
     coded: &mut Writer,
     common: &Common,
 ) -> Result<Evaluation> {
@@ -163,7 +211,7 @@ fn judge_codes(
     }
     let coder = model.quantizer.prepare(engine)?;
     let mut found = Evaluation::new(&*coder);
-    found.aqe = aqe;
+    found.aqe = norms.aqe.clone();
     let mut progress = Progress::new(common, "eval", "vectors", data.len());
     let batching = Batching::within(common.memory(), &*coder, engine);
     let read = |rows| codes.read(rows);
@@ -171,10 +219,18 @@ fn judge_codes(
         let x = data.read_rows(rows.clone())?;
         progress.add(rows.len(), String::new());
         found.add_decoded(x.view(), codes, decoded);
+        if let Some(distance) = &mut norms.distance {
+            distance.add(x.view(), decoded);
+        }
         coded.append(codes)
     })?;
     progress.finish();
     Ok(found)
+}
+
+fn parse_order(text: &str) -> Result<u32> {
+    let order = text.parse().ok().filter(|order| (1..=Aqe::MOST).contains(order));
+    order.ok_or_else(|| Error::input(format!("must be whole numbers of 1 to {}, such as 1,2", Aqe::MOST)))
 }
 
 fn parse_threshold(text: &str) -> Result<f64> {

@@ -181,9 +181,13 @@ impl Figures {
         };
         row("bits per vector", format!("{:.2}{smaller}", self.bits_per_vector));
         row("entropy", format!("{:.3} bits", self.entropy_bits));
-        let join = |values: Vec<String>| values.join(" ");
-        row("perplexity", join(self.perplexity.iter().map(|p| format!("{p:.1}")).collect()));
-        row("dead codewords", join(self.dead.iter().map(usize::to_string).collect()));
+        row("perplexity", each_or_range(&self.perplexity, |p| format!("{p:.1}")));
+        let dead = each_or_range(&self.dead, usize::to_string);
+        let total = match self.dead.len() {
+            0..=MOST_SHOWN => String::new(),
+            _ => format!(", {} in all", self.dead.iter().sum::<usize>()),
+        };
+        row("dead codewords", dead + &total);
         if let Some(iterations) = self.iterations {
             row("iterations", iterations.to_string());
         }
@@ -195,6 +199,20 @@ impl Figures {
         row("device", self.device.clone());
         rows
     }
+}
+
+/// Codebooks whose figures are shown one by one, at most.
+const MOST_SHOWN: usize = 8;
+
+/// All `values`, one per codebook, or of many the lowest, the median and the highest.
+fn each_or_range<T: Copy + PartialOrd>(values: &[T], shown: impl Fn(&T) -> String) -> String {
+    if values.len() <= MOST_SHOWN {
+        return values.iter().map(shown).collect::<Vec<_>>().join(" ");
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    let [lowest, median, highest] = [0, sorted.len() / 2, sorted.len() - 1].map(|at| shown(&sorted[at]));
+    format!("{lowest} to {highest}, median {median}, of {} codebooks", sorted.len())
 }
 
 /// A value as people read it: measurements have three digits behind the point.
@@ -218,4 +236,16 @@ pub fn print_json(document: &impl Serialize) -> Result<()> {
         .map_err(|error| wgvq::Error::input(format!("the report is no JSON: {error}")))?;
     say!("{text}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_codebooks_take_one_short_line() {
+        assert_eq!(each_or_range(&[3, 1, 2], usize::to_string), "3 1 2");
+        let many: Vec<usize> = (0..129).rev().collect();
+        assert_eq!(each_or_range(&many, usize::to_string), "0 to 128, median 64, of 129 codebooks");
+    }
 }

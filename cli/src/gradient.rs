@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wgvq::io::{self, Claims};
-use wgvq::metrics::Aqe;
 use wgvq::settings::Spelling;
 use wgvq::{Context, Engine, Error, ErrorKind, GradientRun, Result, Spec, Trainer, TrainingWindow, Vectors};
 
 use crate::args::Common;
+use crate::eval::Norms;
 use crate::figures::{Figures, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
 use crate::run_log::Log;
 use crate::train::Train;
-use crate::{Verdict, eval, interrupt};
+use crate::{Verdict, eval, interrupt, mixture};
 
 pub fn run(
     command: &Train,
@@ -25,7 +25,7 @@ pub fn run(
     trainer: &'static Trainer,
     spec: Spec,
 ) -> Result<Verdict> {
-    refuse_other_settings(command)?;
+    refuse_other_settings(command, trainer, &spec)?;
     let options = &command.gradient;
     let beam = command.settings.0.get("beam").and_then(Value::as_u64).map(|beam| beam as usize);
     let training = options.training(spec, trainer, beam, common.seed);
@@ -107,8 +107,15 @@ fn write_model(
 ) -> Result<()> {
     let quantizer = run.quantizer()?;
     let seconds = begin.elapsed().as_secs_f64();
-    let found =
-        eval::judge_by(&*quantizer, engine, data, common, common.memory(), Aqe::default(), |_| Ok(()))?;
+    let found = eval::judge_by(
+        &*quantizer,
+        engine,
+        data,
+        common,
+        common.memory(),
+        &mut Norms::default(),
+        |_| Ok(()),
+    )?;
     let of = LossOf::after_training(run.vectors(), data.len());
     let mut record = describe(command, common, engine.name(), run);
     record["mse"] = json!(found.distortion.mse());
@@ -121,15 +128,21 @@ fn write_model(
 }
 
 /// Fails for a setting of another trainer.
-fn refuse_other_settings(command: &Train) -> Result<()> {
+fn refuse_other_settings(command: &Train, trainer: &Trainer, spec: &Spec) -> Result<()> {
+    let is_mixture = |name: &str| spec.one_codebook().is_some() && !mixture::KMEANS_ALONE.contains(&name);
     let others = [
-        (command.weights.is_some(), "--weights".to_string()),
-        (command.start.is_some(), "--start".to_string()),
-        (command.covariance.is_some(), "--covariance".to_string()),
+        (command.covariance.is_some(), "--covariance".to_string(), "em"),
+        (command.weights.is_some(), "--weights".to_string(), "kmeans"),
+        (command.start.is_some(), "--start".to_string(), "kmeans"),
     ];
-    let given = command.settings.0.keys().map(|name| (name != "beam", Spelling::Flag.of(name)));
-    match others.into_iter().chain(given).find(|(is_other, _)| *is_other) {
-        Some((_, name)) => Err(Error::input(format!("{name} is for other trainers; leave it out"))),
+    let settings = command.settings.0.keys().map(|name| {
+        let owners = if is_mixture(name) { "kmeans or em" } else { "kmeans" };
+        (name != "beam", Spelling::Flag.of(name), owners)
+    });
+    match others.into_iter().chain(settings).find(|(is_other, ..)| *is_other) {
+        Some((_, name, owners)) => {
+            Err(Error::input(format!("{name} is for --trainer {owners}; leave it out with {}", trainer.name)))
+        }
         None => Ok(()),
     }
 }

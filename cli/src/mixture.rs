@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use serde_json::json;
-use wgvq::metrics::Aqe;
 use wgvq::settings::Spelling;
 use wgvq::train::{Covariance, Ended, GaussianMixture};
 use wgvq::{Error, Result, Training, Vectors, Vq};
 
 use crate::args::Common;
+use crate::eval::Norms;
 use crate::figures::{Figures, LossOf};
 use crate::memory::Sample;
 use crate::progress::Progress;
@@ -18,6 +18,9 @@ use crate::{Verdict, eval};
 
 /// Iterations, unless said otherwise.
 const ITERATIONS: usize = 100;
+
+/// Settings of k-means that a mixture does not have.
+pub const KMEANS_ALONE: [&str; 4] = ["spherical", "metric", "mini_batch", "restarts"];
 
 /// Iterations of the k-means that it starts from.
 const START: usize = 5;
@@ -48,14 +51,12 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
         )));
     };
     let options = &command.settings.0;
-    for (given, name) in [
-        (command.weights.is_some(), "--weights"),
-        (command.start.is_some(), "--start"),
-        (options.contains_key("spherical"), "--spherical"),
-        (options.contains_key("metric"), "--metric"),
-        (options.contains_key("mini_batch"), "--mini-batch"),
-        (options.contains_key("restarts"), "--restarts"),
-    ] {
+    let files = [
+        (command.weights.is_some(), "--weights".to_string()),
+        (command.start.is_some(), "--start".to_string()),
+    ];
+    let settings = KMEANS_ALONE.iter().map(|name| (options.contains_key(*name), Spelling::Flag.of(name)));
+    for (given, name) in files.into_iter().chain(settings) {
         if given {
             return Err(Error::input(format!("{name} is for --trainer kmeans; leave it out with em")));
         }
@@ -92,7 +93,8 @@ pub fn run(command: &Train, common: &Common, data: &dyn Vectors) -> Result<Verdi
     }
 
     let vq = wgvq::scaled(Box::new(Vq::from_mixture(found.mixture)?), found.scale);
-    let measured = eval::judge_by(&*vq, &engine, data, common, common.memory(), Aqe::default(), |_| Ok(()))?;
+    let measured =
+        eval::judge_by(&*vq, &engine, data, common, common.memory(), &mut Norms::default(), |_| Ok(()))?;
     let of = LossOf::after_training(found.rows, data.len());
     let training = json!({
         "trainer": "em",

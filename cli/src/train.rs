@@ -7,12 +7,13 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
-use wgvq::metrics::{Aqe, Metric};
+use wgvq::metrics::Metric;
 use wgvq::settings::Spelling;
 use wgvq::train::{Ended, Holds, Init, Iteration, Observer};
-use wgvq::{Context, Error, Result, Spec, TRAINERS, Trainer, Training, Vectors, Vq, io};
+use wgvq::{Context, Error, KINDS, Result, Spec, TRAINERS, Trainer, Training, Vectors, Vq, io};
 
 use crate::args::{Common, Data, NamedOutputs};
+use crate::eval::Norms;
 use crate::figures::{self, Figures, Loss, LossOf};
 use crate::gradient_options::GradientOptions;
 use crate::memory::Sample;
@@ -28,8 +29,7 @@ use crate::{Verdict, eval, gradient, interrupt, mixture};
 pub struct Train {
     #[command(flatten)]
     pub data: Data,
-    /// What to train: VQ1024, SQ8, PQ8x8, OPQ8,PQ8x8, RQ8x8, TRQ4x6, PRQ2x4x8, AQ8x8, LSQ8x8, SFVQ8, FSQ:8x5x5x5, LFQ:12 or a lattice such as E8
-    #[arg(long)]
+    #[arg(long, help = specs())]
     pub spec: Spec,
     /// Let the code of each stage of RQ choose the codebook of the next: RQ4x6 becomes TRQ4x6
     #[arg(long)]
@@ -77,6 +77,13 @@ fn trainers() -> impl TypedValueParser<Value = TrainerChoice> {
         None if name == EM => TrainerChoice::Em,
         None => TrainerChoice::KMeans,
     })
+}
+
+/// What can be trained, by an example of each way to write it. An EVQ is made of an SFVQ.
+fn specs() -> String {
+    let kinds = KINDS.iter().filter(|kind| kind.name != "EVQ");
+    let examples: Vec<&str> = kinds.flat_map(|kind| kind.examples).copied().collect();
+    format!("What to train, with numbers of your own: {}", examples.join(" · "))
 }
 
 const KMEANS: &str = "kmeans";
@@ -243,7 +250,7 @@ fn train_any(command: &Train, common: &Common, data: &dyn Vectors, spec: Spec) -
     let judged = trained.sample.nrows();
     let left = common.memory().saturating_sub(4 * trained.sample.len() as u64);
     let found =
-        eval::judge_by(quantizer, &engine, &trained.sample, common, left, Aqe::default(), |_| Ok(()))?;
+        eval::judge_by(quantizer, &engine, &trained.sample, common, left, &mut Norms::default(), |_| Ok(()))?;
     let of = LossOf::after_training(if training.sees_all()? { data.len() } else { judged }, judged);
     let record = json!({
         "trainer": "kmeans",

@@ -9,7 +9,7 @@
 // one for each label: bit in the first row + 2 * parity of z. Costs of several columns join label by label, and the
 // 64 words of the hexacode go over joined pairs of columns.
 //
-// The kernel plugs in place(i), coordinate i in steps, and put(i, q, implied_bits).
+// The kernel plugs in place(i), coordinate i in steps, put(i, q, implied_bits), and rounded(product).
 
 // The best z of the 24 coordinates for c = 0 and c = 1, and what is left.
 var<private> best_z: array<vec2i, 24>;
@@ -66,7 +66,7 @@ fn column_cost(column: u32, bits: u32) -> vec3f {
         let i = 4u * column + row;
         let bit = (bits >> row) & 1u;
         let off = abs(residual[i][bit]);
-        sum += off * off;
+        sum += rounded(off * off);
         greatest = max(greatest, off);
         parity ^= best_z[i][bit];
     }

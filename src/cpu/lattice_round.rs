@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::leech24;
 use crate::lattice::Lattice;
 
-/// What a grid has of each coordinate: offset, step, 1 / step, low, high and the least code.
+/// What a grid has of each coordinate: a row of `Grid::table`.
 pub(crate) const GRID_COLUMNS: usize = 6;
 
 /// Writes the codes and the points nearest to the blocks of the vectors `x` (n, d).
@@ -47,7 +47,8 @@ pub(crate) fn lattice_round(
     });
 }
 
-/// Writes the coordinates of the point nearest to `steps`, one block, both in steps.
+/// Writes the coordinates of the point nearest to `steps`, one block, both in steps; those of An over
+/// [`Lattice::steps_in_a_place`].
 fn round_block(lattice: Lattice, steps: &[f32], q: &mut [i32], scratch: &mut Scratch) {
     match lattice {
         Lattice::Z => q[0] = steps[0].round_ties_even() as i32,
@@ -62,11 +63,6 @@ fn round_block(lattice: Lattice, steps: &[f32], q: &mut [i32], scratch: &mut Scr
     }
 }
 
-/// The nearest number to `steps` that is `m` more than a multiple of 2.
-fn round_to_parity(steps: f32, m: f32) -> f32 {
-    m + 2.0 * ((steps - m) * 0.5).round_ties_even()
-}
-
 /// What [`round_a`] has of the coordinates in n + 1 dimensions.
 #[derive(Default)]
 struct Scratch {
@@ -77,21 +73,16 @@ struct Scratch {
 }
 
 /// Rounds the coordinates in n + 1 dimensions, and moves those by one that are farthest off to the right side, so that the sum is
-/// 0. In steps, those coordinates take no roots.
-fn round_a(steps: &[f32], q: &mut [i32], Scratch { p, off }: &mut Scratch) {
-    let n = steps.len();
+/// 0. They are made of `places`: steps over k(k + 1), the last over n.
+fn round_a(places: &[f32], q: &mut [i32], Scratch { p, off }: &mut Scratch) {
+    let n = places.len();
     p.clear();
     p.resize(n + 1, 0);
     off.clear();
-    // The sum of all steps / (k (k + 1)) that lie behind.
+    // The sum of all places that lie behind.
     let mut behind = 0.0;
     for k in (0..=n).rev() {
-        let own = match k {
-            0 => 0.0,
-            // These steps are n + 1 times as long.
-            _ if k == n => steps[n - 1] / n as f32,
-            _ => steps[k - 1] / (k * (k + 1)) as f32,
-        };
+        let own = if k == 0 { 0.0 } else { places[k - 1] };
         let y = behind - k as f32 * own;
         behind += own;
         p[k] = y.round_ties_even() as i32;
@@ -134,30 +125,41 @@ fn round_d(steps: &[f32], q: &mut [i32]) {
     }
 }
 
+/// The nearest even numbers are the point of 2 D8 if the sum of their halves is even; otherwise the one that is farthest off
+/// goes the other way. The odd ones are on the other side of each coordinate: that is as far from them as it is near the even
+/// ones, so the two cosets are told apart by sums.
 fn round_e8(steps: &[f32], q: &mut [i32]) {
-    let [even, odd] = [0.0, 1.0].map(|m| try_coset(steps, m));
-    let (m, (_, worst)) = if odd.0 < even.0 { (1.0, odd) } else { (0.0, even) };
-    for (q, &steps) in q.iter_mut().zip(steps) {
-        *q = round_to_parity(steps, m) as i32;
-    }
-    if let Some(worst) = worst {
-        q[worst] += if steps[worst] >= q[worst] as f32 { 2 } else { -2 };
-    }
-}
-
-/// What the nearest point of one coset of 2 D8 costs, and the coordinate that goes the other way, if one does.
-fn try_coset(steps: &[f32], m: f32) -> (f32, Option<usize>) {
-    let (mut sum, mut cost, mut worst, mut greatest) = (0, 0.0, 0, -1.0);
-    for (i, &steps) in steps.iter().enumerate() {
-        let q = round_to_parity(steps, m);
-        sum ^= (q - m) as i32 / 2;
-        let off = (steps - q).abs();
-        cost += off * off;
+    let (mut halves, mut below, mut sum) = (0, 0, 0.0);
+    let (mut greatest, mut farthest, mut least, mut nearest) = (-1.0, 0, 2.0, 0);
+    for (i, (&steps, q)) in steps.iter().zip(&mut *q).enumerate() {
+        let half = (steps * 0.5).round_ties_even();
+        let off = (steps - 2.0 * half).abs();
+        *q = 2 * half as i32;
+        halves ^= half as i32;
+        below ^= i32::from(steps < 2.0 * half);
+        sum += off;
         if off > greatest {
-            (greatest, worst) = (off, i);
+            (greatest, farthest) = (off, i);
+        }
+        if off < least {
+            (least, nearest) = (off, i);
         }
     }
-    if sum & 1 == 0 { (cost, None) } else { (cost + 4.0 - 4.0 * greatest, Some(worst)) }
+    let (even_turns, odd_turns) = (halves & 1 == 1, (halves ^ below) & 1 == 1);
+    // Half of what the squares come to, less those of the even numbers.
+    let even = if even_turns { 2.0 - 2.0 * greatest } else { 0.0 };
+    let odd = 4.0 - sum + if odd_turns { 2.0 * least } else { 0.0 };
+    let (is_odd, turned) = match odd < even {
+        true => (true, odd_turns.then_some(nearest)),
+        false => (false, even_turns.then_some(farthest)),
+    };
+    let beside = |steps: f32, q: i32| if steps >= q as f32 { 1 } else { -1 };
+    if is_odd {
+        steps.iter().zip(&mut *q).for_each(|(&steps, q)| *q += beside(steps, *q));
+    }
+    if let Some(i) = turned {
+        q[i] += 2 * beside(steps[i], q[i]);
+    }
 }
 
 #[cfg(test)]
@@ -189,13 +191,16 @@ mod tests {
         ] {
             let n = lattice.dim();
             let lengths: Vec<f64> = (0..n).map(|i| lattice.step(i)).collect();
+            let divisors: Vec<f32> = (0..n).map(|i| lattice.steps_in_a_place(i) as f32).collect();
             let moments = (0..POINTS / CHUNK).into_par_iter().map(|chunk| {
                 let mut rng = Rng::new(7, chunk as u64);
                 let (mut steps, mut q, mut scratch) = (vec![0.0; n], vec![0; n], Scratch::default());
                 let (mut sum, mut square) = (0.0, 0.0);
                 for _ in 0..CHUNK {
                     steps.fill_with(|| 24.0 * rng.uniform());
-                    round_block(lattice, &steps, &mut q, &mut scratch);
+                    let places: Vec<f32> =
+                        steps.iter().zip(&divisors).map(|(steps, by)| steps / by).collect();
+                    round_block(lattice, &places, &mut q, &mut scratch);
                     let off = steps.iter().zip(&q).map(|(&steps, &q)| f64::from(steps) - f64::from(q));
                     let distance: f64 = off.zip(&lengths).map(|(off, length)| (off * length).powi(2)).sum();
                     sum += distance;

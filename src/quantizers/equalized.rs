@@ -64,12 +64,8 @@ static BY: Setting = Setting::new(
 .until(Stage::Encode);
 
 fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
-    match piece.number()? {
-        k @ 2..=vq::LARGEST => Ok(Spec::new(EqualizedSpec { k })),
-        k => {
-            Err(Error::input(format!("{} asks for {k} codewords; must be 2 to {}", piece.text, vq::LARGEST)))
-        }
-    }
+    let k = piece.within("codewords", piece.number()?, 2..=vq::LARGEST)?;
+    Ok(Spec::new(EqualizedSpec { k }))
 }
 
 struct EqualizedSpec {

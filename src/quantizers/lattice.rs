@@ -347,10 +347,7 @@ mod tests {
             assert_eq!(model.quantizer.codebook_sizes(), vq.codebook_sizes());
             assert_eq!(model.quantizer.encode(&cpu, &x).unwrap(), codes);
             let Some(gpu) = crate::test_gpu() else { continue };
-            let (a, b) = (codes.view(), vq.encode(&gpu, &x).unwrap());
-            // Steps of up to 2^7 are off by some 2^-17: about that share of the vectors are so near a border.
-            let differ = a.rows().into_iter().zip(b.view().rows()).filter(|(a, b)| a != b).count();
-            assert!(differ <= 3, "{lattice}: {differ} of 1500 vectors differ");
+            assert_eq!(vq.encode(&gpu, &x).unwrap(), codes, "{lattice}");
         }
     }
 

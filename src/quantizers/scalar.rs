@@ -17,7 +17,7 @@ use super::spec::{Needs, Node, Piece, whole};
 use super::training::{Fit, memory::beside};
 use super::{Coder, Layout, Quantizer, Spec, sealed};
 use crate::engine::{Engine, Matrix, Recorder};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::kernels::scalar_encode::Levels;
 use crate::rng::Rng;
 use crate::settings::{DefaultValue, Setting, Settings, Values as May};
@@ -94,8 +94,7 @@ fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
         return Ok(Spec::new(ScalarSpec { k: 1 << piece.bits(piece.number()?)? }));
     };
     let k = whole(levels).ok_or_else(|| piece.incomplete())?;
-    check_levels(k).context(|| piece.text.to_string())?;
-    Ok(Spec::new(ScalarSpec { k }))
+    Ok(Spec::new(ScalarSpec { k: piece.within("levels", k, 2..=MOST_LEVELS)? }))
 }
 
 /// Levels of a dimension, at most: as many as a codebook of 16 bits has.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -261,7 +262,7 @@ impl FromStr for Spec {
         };
         let piece = Piece { text: head, rest: &head[letters.len()..], kind };
         let inner = match (kind.place, tail) {
-            (Place::Before, None) => {
+            (Place::Before, None | Some("")) => {
                 return Err(Error::input(format!(
                     "{text} says nothing of what comes after it; an example is {}",
                     kind.examples[0]
@@ -270,8 +271,9 @@ impl FromStr for Spec {
             (Place::Before, Some(tail)) => Some(parse_inner(text, tail)?),
             (_, None) => None,
             (_, Some(tail)) => {
+                let or = if tail.is_empty() { String::new() } else { format!(" or {tail}") };
                 return Err(Error::input(format!(
-                    "{text}: nothing can come after {head}; take {head} or {tail}, an example is {}",
+                    "{text}: nothing can come after {head}; take {head}{or}, an example is {}",
                     kind.examples[0]
                 )));
             }
@@ -362,24 +364,36 @@ impl Piece<'_> {
 
     /// `bits` as those of a codebook.
     pub fn bits(&self, bits: usize) -> Result<u32> {
-        match u32::try_from(bits) {
-            Ok(bits @ 1..=MOST_BITS) => Ok(bits),
-            _ => Err(Error::input(format!(
-                "{} asks for {bits} bits; must be 1 to {MOST_BITS}, such as 8 in PQ8x8",
-                self.text
-            ))),
-        }
+        Ok(self.within("bits", bits, 1..=MOST_BITS as usize)? as u32)
     }
 
     /// `count` as a number of parts, stages or codebooks.
     pub fn count(&self, what: &str, count: usize) -> Result<usize> {
-        match count {
-            1..=MOST_CODEBOOKS => Ok(count),
-            _ => Err(Error::input(format!(
-                "{} asks for {count} {what}; must be 1 to {MOST_CODEBOOKS}",
-                self.text
-            ))),
+        self.within(what, count, 1..=MOST_CODEBOOKS)
+    }
+
+    /// `count`, if it is in the range.
+    pub fn within(&self, what: &str, count: usize, range: RangeInclusive<usize>) -> Result<usize> {
+        if range.contains(&count) {
+            return Ok(count);
         }
+        let (least, most) = range.into_inner();
+        Err(Error::input(format!(
+            "{}: the {what} must be {least} to {most}, such as in {}",
+            self.text,
+            self.example()
+        )))
+    }
+
+    /// The example of the kind that is written most like this piece.
+    pub fn example(&self) -> &'static str {
+        let alike = |example: &&&str| {
+            let signs = [':', 'x', '+'].into_iter();
+            let signs = signs.filter(|&sign| example.contains(sign) == self.text.contains(sign)).count();
+            (signs, example.chars().next() == self.text.chars().next())
+        };
+        // Of those that are as much alike the first.
+        self.kind.examples.iter().rev().max_by_key(alike).copied().unwrap_or_default()
     }
 }
 
@@ -469,6 +483,8 @@ mod tests {
             "PQ5000x8",
             "SQ0",
             "SQ17",
+            "SQ:1",
+            "SQ:70000",
             "OPQ8",
             "OPQ8,VQ8,VQ8",
             "OPQ8,OPQ8,PQ8x8",
@@ -482,6 +498,7 @@ mod tests {
             "PQ8x8,RQ8x8",
             "VQ8,",
             "OPQ8,",
+            "RR,",
             "OPQ4,PQ8x8",
             "RQ8",
             "RQ8x8+",
@@ -517,7 +534,9 @@ mod tests {
             "E8:0",
             "E8:-1",
             "E8:nan",
+            "E8:1e-40",
             "E8:1e-45",
+            "E8:1e300",
             "E8x",
             "E8x0",
             "E8x17",
@@ -538,16 +557,40 @@ mod tests {
             "PQ８x8",
         ] {
             let error = text.parse::<Spec>().unwrap_err().to_string();
-            let helps = [
-                "did you mean",
-                "an example is",
-                "known are",
-                "must be",
-                "such as",
-                "as it is in",
-                "is at most",
-            ];
+            let helps = ["did you mean", "an example is", "known are", "must be", "such as"];
             assert!(helps.iter().any(|help| error.contains(help)), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_range_and_an_example_of_its_kind() {
+        for (text, says) in [
+            ("VQ0", "VQ0: the codewords must be 1 to 16777216, such as in VQ1024"),
+            ("EVQ1", "EVQ1: the codewords must be 2 to 16777216, such as in EVQ64"),
+            ("SQ0", "SQ0: the bits must be 1 to 16, such as in SQ8"),
+            ("SQ:1", "SQ:1: the levels must be 2 to 65536, such as in SQ:9"),
+            (
+                "SQ:99999999999999999999",
+                "SQ:99999999999999999999: the levels must be 2 to 65536, such as in SQ:9",
+            ),
+            ("PQ0x8", "PQ0x8: the parts must be 1 to 4096, such as in PQ8x8"),
+            ("RQ0x4", "RQ0x4: the stages must be 1 to 4096, such as in RQ8x8"),
+            ("RQ8x8+1x17", "RQ8x8+1x17: the bits must be 1 to 16, such as in RQ1x10+7x8"),
+            ("PRQ99x99x8", "PRQ99x99x8: the codebooks must be 1 to 4096, such as in PRQ2x4x8"),
+            ("SFVQ0", "SFVQ0: the bits must be 1 to 16, such as in SFVQ6"),
+            ("SFVQ8+17", "SFVQ8+17: the bits must be 1 to 16, such as in SFVQ6+4"),
+            ("E8x40", "E8x40: the bits must be 1 to 16, such as in E8x12"),
+            ("Leech24x90", "Leech24x90: the bits must be 1 to 16, such as in E8x12"),
+            ("A0", "A0: the dimensions must be 2 to 4096, such as in A2"),
+            ("D99999", "D99999: the dimensions must be 2 to 4096, such as in D4"),
+            ("E8:1e300", "E8:1e300: the scale must be 1.2e-38 to 3.4e38, such as in E8:0.5"),
+            ("LFQ:0", "LFQ:0: the coordinates must be 1 to 8192, such as in LFQ:12"),
+            ("LFQ:99999999999", "LFQ:99999999999: the coordinates must be 1 to 8192, such as in LFQ:12"),
+            ("OPQ0,RQ8x8", "OPQ0: the parts must be 1 to 4096, such as in OPQ8,PQ8x8"),
+            ("OPQ4,", "OPQ4, says nothing of what comes after it; an example is OPQ8,PQ8x8"),
+            ("VQ256,", "VQ256,: nothing can come after VQ256; take VQ256, an example is VQ1024"),
+        ] {
+            assert_eq!(text.parse::<Spec>().unwrap_err().to_string(), says);
         }
     }
 }

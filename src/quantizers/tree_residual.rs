@@ -48,8 +48,9 @@ fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
     if bits > MOST_TREE_BITS {
         return Err(Error::input(format!(
             "{}: every stage but the first has 2^{bits} codebooks of 2^{bits} codewords; must be at most {MOST_TREE_BITS} \
-             bits, such as in TRQ4x10",
-            piece.text
+             bits, such as in {}",
+            piece.text,
+            piece.example()
         )));
     }
     Ok(Spec::new(TreeSpec { stages, bits }))

@@ -58,11 +58,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
-    match piece.number()? {
-        0 => Err(Error::input("VQ0 has no codewords; k is at least 1, such as in VQ1024")),
-        k if k <= LARGEST => Ok(spec(k)),
-        _ => Err(Error::input(format!("{} has too many codewords; k is at most {LARGEST}", piece.text))),
-    }
+    Ok(spec(piece.within("codewords", piece.number()?, 1..=LARGEST)?))
 }
 
 /// One codebook of `k` codewords.

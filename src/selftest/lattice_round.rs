@@ -1,10 +1,11 @@
 //! Check of `lattice_round`: what the codes stand for is a point of the lattice, and none is nearer, but for rounding.
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use super::Check;
 use super::oracle::U;
 use crate::cpu::lattice_decode::add_implied;
+use crate::cpu::lattice_round::lattice_round;
 use crate::error::Result;
 use crate::kernels::lattice_round::DeviceGrid;
 use crate::lattice::{Grid, Lattice, golay};
@@ -64,6 +65,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         // A product and a sum.
         check.close(&case, nearest.download()?, &want, |at| 1.01 * U * (points[at].1.abs() + want[at].abs()));
     }
+    ties(check)?;
     let engine = check.engine();
     let device = DeviceGrid::new(&engine, &Grid::new(Lattice::E8, 1.0, &[0.0; 3], &[0.0; 3], &[0.0; 3])?)?;
     let (mut codes, mut nearest) = (engine.uninitialized(0, 8)?, engine.uninitialized(0, 3)?);
@@ -71,6 +73,39 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     let empty = recorder.lattice_round(&engine.uninitialized(0, 3)?, &device, &mut codes, &mut nearest);
     check.holds("no rows", "nothing to do", empty.is_ok());
     recorder.submit()
+}
+
+/// Whole numbers and halves lie between many points that are equally near: the shader takes the one that the twin takes.
+fn ties(check: &mut Check) -> Result<()> {
+    let (n, d) = (400, 48);
+    for lattice in [
+        Lattice::Z,
+        Lattice::A(2),
+        Lattice::A(3),
+        Lattice::A(37),
+        Lattice::D(4),
+        Lattice::D(37),
+        Lattice::E8,
+        Lattice::Leech24,
+    ] {
+        for scale in [0.5, 1.0, 2.75, 6.0] {
+            let x = (check.normals(n, d, 0.0) * 8.0).mapv(|value| (2.0 * value).round() / 2.0);
+            let grid = Grid::new(lattice, scale, &vec![0.25; d], &vec![-20.0; d], &vec![20.0; d])?;
+            let engine = check.engine();
+            let device = DeviceGrid::new(&engine, &grid)?;
+            let mut codes = engine.uninitialized(n, grid.sizes.len())?;
+            let mut nearest = engine.uninitialized(n, d)?;
+            let mut recorder = engine.recorder();
+            recorder.lattice_round(&engine.upload(x.view())?, &device, &mut codes, &mut nearest)?;
+            recorder.submit()?;
+
+            let (mut twin, mut nearest) = (vec![0; n * grid.sizes.len()], vec![0.0; n * d]);
+            let slice = |array: &Array2<f32>| array.iter().copied().collect::<Vec<f32>>();
+            lattice_round(&slice(&x), d, lattice, &slice(&grid.table), &mut twin, &mut nearest);
+            check.same(&format!("{lattice}:{scale} between its points"), codes.download()?, &twin);
+        }
+    }
+    Ok(())
 }
 
 /// The coordinates that codes stand for, in steps.
@@ -140,7 +175,7 @@ fn bound(lattice: Lattice, steps: &[f64]) -> f64 {
     let off = |steps: f64| 4.0 * U * steps.abs();
     if let Lattice::A(n) = lattice {
         // Coordinate k in n + 1 dimensions, from the last on, is the sum of what is behind less `part`, which is off by three
-        // roundings more and the difference by one; what is added to the sum is off by one more than its steps, the sum by one
+        // roundings at most and the difference by one; what is added to the sum is off by one more than its steps, the sum by one
         // at each addition, and both stay in all coordinates before.
         let (mut behind, mut total) = (0.0_f64, 0.0);
         for k in (1..=n).rev() {

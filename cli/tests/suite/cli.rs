@@ -32,7 +32,8 @@ fn average_errors_are_those_of_eq_2_2() {
         }
     }
     let cli = Cli::new("cpu");
-    cli.refuse("eval x.npy -m m.safetensors --norms 0", "a norm of order 0; must be 1 to 64");
+    cli.refuse("eval x.npy -m m.safetensors --norms 0", "whole numbers of 1 to 64, such as 1,2");
+    cli.refuse("eval x.npy -m m.safetensors --norms nan", "whole numbers of 1 to 64, such as 1,2");
 }
 
 #[test]
@@ -522,7 +523,7 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("PQ8x4 --tree", "PQ8x4 cannot be a tree"),
         ("RQ2x4 --tree --beam 5", "--beam belongs to RQ"),
         ("TRQ2x4 --refine 3", "--refine belongs to OPQ, RQ"),
-        ("VQ16 --metric m:0", "m:P with P 1 to 16"),
+        ("VQ16 --metric m:0", "m:P with P a whole number of 1 to 16"),
         ("VQ16 --metric cosine", "must be l2, l1"),
         ("VQ16 --metric l1 --spherical", "spherical k-means is by l2"),
         ("VQ16 --metric l1 --mini-batch 100", "mini-batch k-means is by l2"),

@@ -68,7 +68,7 @@ fn a_setting_that_is_not_heard_is_refused() {
         ("E8 --sample 256", "--sample belongs to"),
         ("SFVQ2 --replace-share 0.1", "no codewords are replaced here"),
         ("VQ4 --trainer nsvq --replace-every 0 --replace-last 3", "no codewords are replaced here"),
-        ("VQ4 --trainer nsvq --sample 256", "--sample is for other trainers"),
+        ("VQ4 --trainer nsvq --sample 256", "--sample is for --trainer kmeans or em; leave it out with nsvq"),
         ("VQ4 --trainer em --restarts 2", "--restarts is for --trainer kmeans"),
     ] {
         cli.refuse(&format!("train x.npy --spec {settings} -o m.safetensors"), says);

@@ -21,7 +21,14 @@ fn a_codebook_by_another_metric_is_better_by_that_metric() {
         let of_training = train["aqe"]["l1"].as_f64().unwrap();
         let aqe = |norm: &str| found["aqe"][norm].as_f64().unwrap();
         assert!((of_training / aqe("l1") - 1.0).abs() < 1e-6, "{metric}: {of_training} and {}", aqe("l1"));
+        let judged_by = |found: &serde_json::Value| found["metric"].as_str().map(String::from);
+        assert_eq!(judged_by(&found), (metric != "l2").then(|| metric.to_string()));
+        assert_eq!(judged_by(&found), judged_by(&judged));
         if metric == "l1" {
+            for judged in [&found, &judged] {
+                let mean = judged["mean_distance"].as_f64().unwrap();
+                assert!((mean / aqe("l1") - 1.0).abs() < 1e-6, "{mean} and {}", aqe("l1"));
+            }
             let told = train["mean_distance"].as_f64().unwrap();
             assert!((told / aqe("l1") - 1.0).abs() < 1e-5, "{told} and {}", aqe("l1"));
             let squared = train["mse"].as_f64().unwrap();

@@ -4,17 +4,15 @@ use crate::error::{Error, Result};
 use crate::quantizers::joint::MOST_JOINT;
 
 /// Levels of a coordinate, at most.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// Fails unless so many `levels` of each coordinate can be.
 pub(super) fn check(levels: &[usize]) -> Result<()> {
     if levels.is_empty() {
-        return Err(Error::input("no coordinates; at least 1 is needed, such as 4 in FSQ:8x5x5x5"));
+        return Err(Error::input("no coordinates; at least 1 is needed"));
     }
     if let Some((j, count)) = levels.iter().enumerate().find(|(_, count)| !(2..=MOST).contains(*count)) {
-        return Err(Error::input(format!(
-            "coordinate {j} has {count} levels; must be 2 to {MOST}, such as 8 in FSQ:8x5x5x5"
-        )));
+        return Err(Error::input(format!("coordinate {j}: the levels are {count}; must be 2 to {MOST}")));
     }
     let total: usize = levels.iter().sum();
     if total > MOST_JOINT {
@@ -83,7 +81,7 @@ mod tests {
     fn levels_that_cannot_be_are_refused() {
         for (levels, says) in [
             (vec![], "at least 1 is needed"),
-            (vec![5, 1], "coordinate 1 has 1 levels; must be 2 to 256"),
+            (vec![5, 1], "coordinate 1: the levels are 1; must be 2 to 256"),
             (vec![257], "must be 2 to 256"),
             (vec![2; 8193], "16386 levels of 8193 coordinates in all; must be at most 16384"),
         ] {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{FiniteScalar, fit, grid};
 use crate::error::{Context, Result};
+use crate::quantizers::joint::MOST_JOINT;
 use crate::quantizers::kinds::{Kind, Place};
 use crate::quantizers::model::Parts;
 use crate::quantizers::spec::{Needs, Node, Piece, whole};
@@ -23,7 +24,10 @@ pub(in crate::quantizers) static FSQ: Kind = Kind {
     settings: &[],
     parse: |piece, _| {
         let levels = behind_colon(piece)?.split('x').map(whole).collect::<Option<Vec<_>>>();
-        of_piece(piece, levels.ok_or_else(|| piece.incomplete())?)
+        let levels = levels.ok_or_else(|| piece.incomplete())?;
+        levels.iter().try_for_each(|&count| piece.within("levels", count, 2..=grid::MOST).map(drop))?;
+        grid::check(&levels).context(|| piece.text.to_string())?;
+        Ok(of(levels))
     },
 };
 
@@ -36,18 +40,12 @@ pub(in crate::quantizers) static LFQ: Kind = Kind {
     settings: &[],
     parse: |piece, _| {
         let bits = whole(behind_colon(piece)?).ok_or_else(|| piece.incomplete())?;
-        // More are refused as too many, without a list of them all.
-        of_piece(piece, vec![2; bits.min(1 << 16)])
+        Ok(of(vec![2; piece.within("coordinates", bits, 1..=MOST_JOINT / 2)?]))
     },
 };
 
 fn behind_colon<'a>(piece: &Piece<'a>) -> Result<&'a str> {
     piece.rest.strip_prefix(':').ok_or_else(|| piece.incomplete())
-}
-
-fn of_piece(piece: &Piece<'_>, levels: Vec<usize>) -> Result<Spec> {
-    grid::check(&levels).context(|| piece.text.to_string())?;
-    Ok(of(levels))
 }
 
 /// Coordinates of so many `levels`.

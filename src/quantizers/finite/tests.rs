@@ -164,7 +164,7 @@ fn what_cannot_be_is_refused_by_name() {
             .contains("4 coordinates of vectors of 3 dimensions; must be at most 3, such as in FSQ:8x5x5")
     );
     assert!(fit(vec![2; 4], &x).contains("such as in LFQ:3"));
-    assert!(fit(vec![8, 1], &x).contains("coordinate 1 has 1 levels"));
+    assert!(fit(vec![8, 1], &x).contains("coordinate 1: the levels are 1; must be 2 to 256"));
     assert!(fit(vec![], &x).contains("at least 1 is needed"));
     assert!(fit(vec![4], &Array2::zeros((0, 3))).contains("0 vectors"));
     assert!(fit(vec![4], &array![[f32::NAN]]).contains("NaN"));
@@ -200,5 +200,5 @@ fn what_cannot_be_is_refused_by_name() {
     );
     assert!(refused(|parts| parts.2[[1, 0]] = 3.0).contains("the levels of coordinate 1"));
     assert!(refused(|parts| parts.3.clear()).contains("no codebook"));
-    assert!(refused(|parts| parts.3[0] = Array2::zeros((1, 2))).contains("coordinate 0 has 1 levels"));
+    assert!(refused(|parts| parts.3[0] = Array2::zeros((1, 2))).contains("coordinate 0: the levels are 1"));
 }

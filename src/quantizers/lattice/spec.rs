@@ -5,7 +5,7 @@ use std::fmt;
 use super::kept::SAMPLE_VALUES;
 use super::{LatticeVq, SAMPLE, TruncatedLattice};
 use crate::error::{Error, Result};
-use crate::lattice::Lattice;
+use crate::lattice::{Lattice, MOST_DIMENSIONS};
 use crate::quantizers::kinds::{Kind, Place};
 use crate::quantizers::model::Parts;
 use crate::quantizers::projection::batch_bytes;
@@ -40,13 +40,15 @@ fn parse(piece: &Piece<'_>, _: Option<Spec>) -> Result<Spec> {
     let (points, scale) = text.split_once(':').map_or((text, None), |(points, scale)| (points, Some(scale)));
     let (lattice, bits) =
         points.split_once('x').map_or((points, None), |(lattice, bits)| (lattice, Some(bits)));
+    if let Some(dim) = lattice.strip_prefix(['A', 'D']).and_then(whole) {
+        piece.within("dimensions", dim, 2..=MOST_DIMENSIONS)?;
+    }
     let lattice = Lattice::named(lattice).ok_or_else(|| piece.incomplete())?;
     let bits = bits.map(|bits| piece.bits(whole(bits).ok_or_else(|| piece.incomplete())?)).transpose()?;
     let number = |scale: &str| match scale.parse::<f32>() {
         Ok(number) if number > 0.0 && number.is_normal() => Ok(number),
-        _ => Err(Error::input(format!(
-            "{text}: the scale {scale:?} is not a positive number, as it is in E8:0.5"
-        ))),
+        Ok(_) => Err(Error::input(format!("{text}: the scale must be 1.2e-38 to 3.4e38, such as in E8:0.5"))),
+        Err(_) => Err(piece.incomplete()),
     };
     Ok(Spec::new(LatticeSpec { lattice, bits, scale: scale.map(number).transpose()? }))
 }
