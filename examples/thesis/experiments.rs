@@ -202,9 +202,9 @@ pub static EXPERIMENTS: &[Experiment] = &[
         thesis: "The resampled curve is used much more evenly than a VQ on speakers that it has not seen. The \
                  thesis gives no numbers.",
         note: "Sentence vectors in place of speakers; the ideal is that of a uniform code of as many vectors. Up to 6 bits the \
-               curve that is resampled by its length is the most even, from 8 on the one by codeword. At 4 bits the SFVQ itself \
-               is less even than the VQ (standard deviation 30, 24). At 10 bits the one by curve is no more even than the SFVQ \
-               (1.47 both), at the highest error of all (.728, .661). The worst case has a ceiling of log2 1500 = 10.55 bits, a \
+               equalised code by curve is the most even, from 8 on that by codeword. At 4 bits the SFVQ itself is less even than \
+               the VQ (standard deviation 30, 24). At 10 bits the code by curve is no more even than the SFVQ (1.47 both), at the \
+               highest error of all (.728, .661). The worst case has a ceiling of log2 1500 = 10.55 bits, a \
                code that one of the 1500 held-out vectors has: at 8 and 10 bits nearly all stand there, and the column says \
                nothing of which is better.",
     },
