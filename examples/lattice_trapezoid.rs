@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect();
     std::fs::create_dir_all("target")?;
-    plane::draw(Path::new("target/lattice_trapezoid.svg"), &planes, 3, 1.7)?;
+    plane::draw(Path::new("target/lattice_trapezoid.svg"), &planes, 3)?;
     println!("the codewords are in target/lattice_trapezoid.svg");
     Ok(())
 }

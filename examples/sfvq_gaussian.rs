@@ -96,8 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             codewords,
             connected: true,
         });
-        let reach = cloud.iter().fold(0.0_f32, |reach, value| reach.max(value.abs())).min(3.2);
-        plane::draw(&folder.join(format!("{shape}.svg")), &planes, 3, reach.into())?;
+        plane::draw(&folder.join(format!("{shape}.svg")), &planes, 3)?;
         if shape == "gaussian" {
             gaussian = vec![plain, curves];
         }

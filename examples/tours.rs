@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let planes: Vec<_> = drawn.iter().zip(&paths).map(plane).collect();
     std::fs::create_dir_all("target")?;
-    plane::draw(Path::new("target/tours.svg"), &planes, 3, 3.5)?;
+    plane::draw(Path::new("target/tours.svg"), &planes, 3)?;
     println!("the tours are in target/tours.svg");
     Ok(())
 }

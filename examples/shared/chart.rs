@@ -46,7 +46,18 @@ pub fn draw_over_ranks(path: &Path, panels: &[Panel]) -> Result<(), Box<dyn std:
     })
 }
 
+/// Values of x that the axis names, at most.
+const MOST_NAMED: usize = 11;
+
 impl Panel<'_> {
+    /// How many values of x the axis names: no more than there are whole numbers, where all are, such as bits.
+    fn named(&self) -> usize {
+        let values = || self.lines.iter().flat_map(|(_, points)| points).map(|point| point.0);
+        let (low, high) = values().fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        let all = values().all(|x| x.fract() == 0.0).then_some((high - low) as usize + 1);
+        all.unwrap_or(MOST_NAMED).min(MOST_NAMED)
+    }
+
     /// The range of one of the coordinates, with a little room.
     fn span(&self, of: impl Fn((f64, f64)) -> f64) -> Range<f64> {
         let values = self.lines.iter().flat_map(|(_, points)| points.iter().copied()).map(of);
@@ -92,7 +103,12 @@ where
         .build_cartesian_2d(x_axis, panel.span(|point| point.1))?;
     let (x, y) = (short, short);
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc(panel.x).x_label_formatter(&x).y_label_formatter(&y).light_line_style(WHITE).draw()?;
+    mesh.x_desc(panel.x)
+        .x_labels(panel.named())
+        .x_label_formatter(&x)
+        .y_label_formatter(&y)
+        .light_line_style(WHITE)
+        .draw()?;
     for (number, (_, points)) in panel.lines.iter().enumerate() {
         let style = color(number).stroke_width(2);
         let line = points.iter().copied();

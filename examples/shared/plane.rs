@@ -23,9 +23,11 @@ const MOST_DRAWN: usize = 4000;
 /// The side of a picture in pixels.
 const SIDE: u32 = 460;
 
-/// Draws `planes` in rows of `columns`, each from −`reach` to `reach` in both directions, and writes them to `path`.
-pub fn draw(path: &Path, planes: &[Plane], columns: usize, reach: f64) -> Result<(), Box<dyn Error>> {
+/// Draws `planes` in rows of `columns`, with as much of the cloud as the codewords reach to, and writes them to `path`.
+pub fn draw(path: &Path, planes: &[Plane], columns: usize) -> Result<(), Box<dyn Error>> {
     let rows = planes.len().div_ceil(columns);
+    let values = planes.iter().flat_map(|plane| plane.codewords);
+    let reach = 1.1 * values.fold(0.0, |reach: f64, &value| reach.max(f64::from(value).abs()));
     let mut text = String::new();
     {
         let size = (SIDE * columns as u32, (SIDE + 20) * rows as u32);
@@ -50,9 +52,10 @@ fn draw_one(
         .margin(8)
         .build_cartesian_2d(-reach..reach, -reach..reach)?;
     let at = |row: ArrayView1<f32>| (f64::from(row[0]), f64::from(row[1]));
-    let grey = RGBColor(150, 150, 150).mix(0.35).filled();
-    let cloud = plane.cloud.rows().into_iter().take(MOST_DRAWN);
-    chart.draw_series(cloud.map(|point| Circle::new(at(point), 1, grey)))?;
+    let grey = RGBColor(120, 120, 120).mix(0.6).filled();
+    let cloud = plane.cloud.rows().into_iter().take(MOST_DRAWN).map(at);
+    let inside = cloud.filter(|(x, y)| x.abs() < reach && y.abs() < reach);
+    chart.draw_series(inside.map(|point| Circle::new(point, 1, grey)))?;
     let codewords = plane.codewords;
     if !plane.connected {
         let dots = codewords.rows().into_iter().map(|row| Circle::new(at(row), 4, UNORDERED.filled()));

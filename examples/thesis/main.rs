@@ -12,6 +12,7 @@ mod experiments;
 mod page;
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -98,6 +99,18 @@ impl Programs {
 
     fn run(&self, experiment: &Experiment, full: bool) -> Result<Outcome, Box<dyn Error>> {
         let start = Instant::now();
+        let mut pictures = Vec::new();
+        for picture in experiment.pictures.iter().map(Path::new) {
+            let copy = Path::new(FOLDER).join(picture.file_name().ok_or("a picture without a name")?);
+            // One of an earlier run would be taken for this one's, if a step fails.
+            for old in [picture, &copy] {
+                match fs::remove_file(old) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            pictures.push((picture, copy));
+        }
         let mut text = Ok(String::new());
         for step in experiment.steps {
             let mut command = match step {
@@ -118,15 +131,12 @@ impl Programs {
                 text.push_str(&String::from_utf8_lossy(&output.stdout));
             }
         }
-        let mut pictures = Vec::new();
-        for picture in experiment.pictures.iter().map(Path::new).filter(|picture| picture.exists()) {
-            let name = picture.file_name().ok_or("a picture without a name")?;
-            let target = Path::new(FOLDER).join(name);
-            if picture != target {
-                fs::copy(picture, target)?;
-            }
-            pictures.push(name.to_string_lossy().into_owned());
+        pictures.retain(|(picture, _)| picture.exists());
+        for (picture, copy) in pictures.iter().filter(|(picture, copy)| picture != copy) {
+            fs::copy(picture, copy)?;
         }
+        let names = pictures.iter().filter_map(|(_, copy)| copy.file_name());
+        let pictures = names.map(|name| name.to_string_lossy().into_owned()).collect();
         Ok(Outcome { text, seconds: start.elapsed().as_secs_f64(), pictures })
     }
 }

@@ -30,7 +30,8 @@ pub fn page(experiments: &[Experiment], outcomes: &[Outcome], full: bool, took: 
     let _ = writeln!(
         page,
         "<h1>The experiments of the thesis</h1>\n<p>M. H. Vali, <em>Vector Quantization in Deep Neural Networks for \
-         Speech and Image Processing</em>, Aalto University, 2025, run anew at {size}: {} of {} experiments, {:.0} s.</p>\n<ul>",
+         Speech and Image Processing</em>, Aalto University, 2025, run anew at {size}: {} of {} experiments, {:.0} s. \
+         Figures in the text below are of the small sizes, on two cores of a CPU.</p>\n<ul>",
         outcomes.len(),
         experiments.len(),
         took.as_secs_f64()

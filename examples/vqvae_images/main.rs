@@ -40,6 +40,8 @@ const PERIOD: u64 = 50;
 const SHARE: f64 = 0.1;
 /// The last steps, over which the use of codewords is counted.
 const COUNTED: u64 = 100;
+/// How far below the last PSNR of straight-through the level is that steps are counted to.
+const BELOW: f64 = 0.5;
 /// Steps from one point of a curve to the next.
 const EVERY: u64 = 25;
 
@@ -108,19 +110,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
 
     println!(
-        "{:<15} {:>4} {:>14} {:>15} {:>13} {:>18}",
-        "method", "bits", "PSNR dB", "perplexity", "dead", "steps to ste's PSNR"
+        "{:<15} {:>4} {:>14} {:>15} {:>13} {:>22}",
+        "method",
+        "bits",
+        "PSNR dB",
+        "perplexity",
+        "dead",
+        format!("steps to ste's − {BELOW} dB")
     );
     for &(method, bits, runs) in &results {
         let same = results.iter().find(|(_, others, _)| *others == bits);
         let goal = same.map_or(0.0, |(_, _, runs)| mean_and_spread(runs, Run::psnr).0);
         println!(
-            "{:<15} {bits:>4} {:>14} {:>15} {:>13} {:>18}",
+            "{:<15} {bits:>4} {:>14} {:>15} {:>13} {:>22}",
             method.name,
             mean_and_spread(runs, Run::psnr).1,
             mean_and_spread(runs, |run| run.perplexity).1,
             mean_and_spread(runs, |run| run.dead as f64).1,
-            steps_to(runs, goal)
+            steps_to(runs, goal - BELOW)
         );
     }
     draw(&folder.join("curves.svg"), &results)?;
@@ -128,6 +135,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reconstructions = at_all.map(|(_, _, runs)| &runs[0].reconstruction);
     let rows: Vec<_> = iter::once(&setup.held_out).chain(reconstructions).collect();
     photos::write_patches(&folder.join("patches.png"), &rows)?;
+    let names = results.iter().filter(|(_, bits, _)| *bits == ALL_AT).map(|(method, ..)| method.name);
+    println!("rows of patches.png, at {ALL_AT} bits: originals; {}", names.collect::<Vec<_>>().join("; "));
     println!("curves and reconstructions are in {}", folder.display());
     Ok(())
 }
@@ -232,14 +241,16 @@ fn mean_and_spread(runs: &[Run], figure: impl Fn(&Run) -> f64) -> (f64, String) 
     (mean, format!("{mean:.2} ± {:.2}", (squares / (n - 1.0)).sqrt()))
 }
 
-/// Steps until the PSNR is `goal`, on average, if all runs come there.
+/// Steps until the PSNR is `goal`, on average over the runs that come there, and how many these are if not all.
 fn steps_to(runs: &[Run], goal: f64) -> String {
     let first = |run: &Run| run.curve.iter().find(|&&(_, psnr)| psnr >= goal).map(|&(step, _)| step);
     let steps: Vec<f64> = runs.iter().filter_map(first).collect();
-    if steps.len() < runs.len() {
-        return format!("{} of {} runs", steps.len(), runs.len());
+    let mean = format!("{:.0}", steps.iter().sum::<f64>() / steps.len() as f64);
+    match steps.len() {
+        0 => "–".into(),
+        all if all == runs.len() => mean,
+        some => format!("{mean}, {some} of {}", runs.len()),
     }
-    format!("{:.0}", steps.iter().sum::<f64>() / steps.len() as f64)
 }
 
 /// Runs of all `jobs`. On the CPU each takes a core of its own, as the kernels of so small a model are too short to share.

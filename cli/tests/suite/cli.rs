@@ -516,7 +516,7 @@ fn specs_and_settings_that_make_no_sense_are_refused() {
         ("OPQ4,PQ8x8", "both have to be the same"),
         ("TRQ2x13", "must be at most 12 bits"),
         ("TRQ99x10", "take fewer bits"),
-        ("FSQ:8x1", "coordinate 1 has 1 levels; must be 2 to 256"),
+        ("FSQ:8x1", "FSQ:8x1: the levels must be 2 to 256, such as in FSQ:8x5x5x5"),
         ("LFQ:400", "400 coordinates of vectors of 384 dimensions; must be at most 384, such as in LFQ:384"),
         ("LFQ:12 --trainer nsvq", "LFQ:12 cannot be trained"),
         ("RQ1x5+2x4 --tree", "RQ1x5+2x4 cannot be a tree"),

@@ -104,7 +104,10 @@ fn settings_that_make_no_sense_are_refused() {
         ),
         ("--spec VQ32 --trainer simvq --replace-share 0.1", "--replace-share belongs to ste, ema,"),
         ("--spec RQ2x4 --trainer simvq", "not by simvq, which is for one codebook"),
-        ("--spec VQ32 --trainer nsvq --iters 3", "for other trainers"),
+        (
+            "--spec VQ32 --trainer nsvq --iters 3",
+            "--iters is for --trainer kmeans or em; leave it out with nsvq",
+        ),
         ("--spec VQ32 --lr 0.1", "--lr is for training by gradient"),
         ("--spec VQ32 --trainer nsvq --checkpoint-every 30", "a multiple of --log-every, 100"),
         ("--spec VQ32 --trainer nsvq --resume", "--resume"),
