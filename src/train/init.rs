@@ -14,15 +14,15 @@ use crate::rng::Rng;
 /// Where the codewords of [`KMeans`](super::KMeans) start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Init {
-    /// k-means++ up to 256 codewords, among 16 random vectors per codeword; beyond that random vectors, because k-means++ would
-    /// take longer than all the iterations after it. Ask for it where there are few vectors per codeword: there it still gains
-    /// some per cent.
+    /// k-means++ up to 256 codewords; beyond that random vectors, because k-means++ would take longer than all the
+    /// iterations after it. Ask for it where there are few vectors per codeword: there it still gains some per cent.
     #[default]
     Auto,
     /// Different vectors, each equally likely (Forgy's way).
     Random,
     /// k-means++ (Arthur and Vassilvitskii, SODA 2007): one vector after another, drawn in proportion to its
-    /// (squared) distance to those before; each time the best of ⌈2 + ln k⌉ draws.
+    /// (squared) distance to those before; each time the best of ⌈2 + ln k⌉ draws. Where there are more than 16 vectors per
+    /// codeword, among so many random ones.
     PlusPlus,
     /// k-means‖ (Bahmani et al., VLDB 2012): five rounds that draw about 2k vectors each, then k-means++ among
     /// those, weighted. For large k.
@@ -35,8 +35,8 @@ pub enum Init {
 
 /// The largest k for which [`Init::Auto`] takes k-means++.
 const AUTO_PLUS_PLUS: usize = 256;
-/// The vectors per codeword that it then chooses among: with more it takes longer, and the error does not fall.
-const AUTO_SAMPLE: usize = 16;
+/// The vectors per codeword that k-means++ chooses among: with more it takes longer, and the error does not fall.
+const SAMPLE_PER_CODEWORD: usize = 16;
 
 /// Rounds of k-means‖, and vectors drawn per round and codeword: the paper's r = 5 and l = 2k.
 const ROUNDS: u64 = 5;
@@ -57,14 +57,7 @@ pub(super) fn start(
 ) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     match init {
-        Init::Auto if k <= AUTO_PLUS_PLUS => {
-            let (n, most) = (data.x.rows(), AUTO_SAMPLE * k);
-            if n <= most {
-                return plus_plus(data, k, metric, seed);
-            }
-            let sample = data.subset(&Rng::new(seed, SAMPLE).distinct(most, n))?;
-            plus_plus(&sample, k, metric, seed)
-        }
+        Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, metric, seed),
         Init::Auto | Init::Random => random(data, k, seed),
         Init::PlusPlus => plus_plus(data, k, metric, seed),
         Init::Parallel => parallel(data, k, metric, seed),
@@ -99,6 +92,15 @@ fn pick(x: &Matrix<f32>, rows: &[usize]) -> Result<Matrix<f32>> {
 }
 
 fn plus_plus(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
+    let (n, most) = (data.x.rows(), SAMPLE_PER_CODEWORD.saturating_mul(k));
+    if n <= most {
+        return plus_plus_among(data, k, metric, seed);
+    }
+    let sample = data.subset(&Rng::new(seed, SAMPLE).distinct(most, n))?;
+    plus_plus_among(&sample, k, metric, seed)
+}
+
+fn plus_plus_among(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     let (n, d) = data.x.shape();
     let candidates = 2 + (k as f64).ln().ceil() as usize;
