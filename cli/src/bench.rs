@@ -157,7 +157,9 @@ pub fn run(command: &Bench, common: &Common) -> Result<Verdict> {
         }
     }
     if !common.json && records.iter().any(|record| record.share_of_multiply_add.is_some_and(|s| s > 1.0)) {
-        say!("\nOver 100 % of peak: the peak is that of f32, and scores were computed in bf16.");
+        say!(
+            "\nOver 100 % of peak: the peak is that of f32, which scores in bf16 pass; or it was measured while the machine was busy."
+        );
     }
     if common.json {
         let info = engine.adapter_info();

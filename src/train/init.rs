@@ -21,8 +21,8 @@ pub enum Init {
     /// Different vectors, each equally likely (Forgy's way).
     Random,
     /// k-means++ (Arthur and Vassilvitskii, SODA 2007): one vector after another, drawn in proportion to its
-    /// (squared) distance to those before; each time the best of ⌈2 + ln k⌉ draws. Where there are more than 16 vectors per
-    /// codeword, among so many random ones.
+    /// (squared) distance to those before; each time the best of ⌈2 + ln k⌉ draws. Where there are more than 4096 vectors and
+    /// 16 per codeword, among so many random ones.
     PlusPlus,
     /// k-means‖ (Bahmani et al., VLDB 2012): five rounds that draw about 2k vectors each, then k-means++ among
     /// those, weighted. For large k.
@@ -35,8 +35,10 @@ pub enum Init {
 
 /// The largest k for which [`Init::Auto`] takes k-means++.
 const AUTO_PLUS_PLUS: usize = 256;
-/// The vectors per codeword that k-means++ chooses among: with more it takes longer, and the error does not fall.
+/// The vectors that k-means++ chooses among, per codeword and at least: with more it takes longer, and the error does not fall;
+/// with fewer it misses small clusters.
 const SAMPLE_PER_CODEWORD: usize = 16;
+const LEAST_SAMPLE: usize = 4096;
 
 /// Rounds of k-means‖, and vectors drawn per round and codeword: the paper's r = 5 and l = 2k.
 const ROUNDS: u64 = 5;
@@ -92,7 +94,7 @@ fn pick(x: &Matrix<f32>, rows: &[usize]) -> Result<Matrix<f32>> {
 }
 
 fn plus_plus(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
-    let (n, most) = (data.x.rows(), SAMPLE_PER_CODEWORD.saturating_mul(k));
+    let (n, most) = (data.x.rows(), SAMPLE_PER_CODEWORD.saturating_mul(k).max(LEAST_SAMPLE));
     if n <= most {
         return plus_plus_among(data, k, metric, seed);
     }
@@ -253,4 +255,22 @@ fn parallel(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matr
     codes.iter().enumerate().for_each(|(row, &code)| masses[code as usize] += weight(row));
     let masses = masses.into_iter().map(|mass| mass as f32).collect();
     plus_plus(&Training::upload(engine, drawn, Some(masses), false)?, k, metric, seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::KMeans;
+    use super::*;
+
+    #[test]
+    fn k_means_plus_plus_finds_a_small_cluster_far_away() {
+        let value = |row: usize| if row.is_multiple_of(100) { 1000.0 } else { (row % 7) as f32 };
+        let x = Array2::from_shape_fn((20_000, 1), |(row, _)| value(row));
+        for seed in 0..5 {
+            let found =
+                KMeans::new(2).all_vectors().iterations(2).seed(seed).fit(&Engine::cpu(), &x).unwrap();
+            // 7 whole numbers have a variance of 4.
+            assert!(found.mse < 4.1, "seed {seed}: {}", found.mse);
+        }
+    }
 }
