@@ -52,14 +52,7 @@ fn finish(state: ptr<function, State>, row: u32) {
     if lane == 0u {
         let low = is_nearest(found.score[0], others[0]);
         let high = is_nearest(found.score[1], others[1]);
-        write(row, found.low.x, apart[0].x, low.x);
-        write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y);
-        write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z);
-        write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w);
-        write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x);
-        write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y);
-        write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z);
-        write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w);
+        write_each(row, found, apart, low, high);
     }
 }
 

@@ -21,3 +21,15 @@ fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
 fn meet(state: ptr<function, State>, sum: mat2x4f, code: u32) {
     consider(state, score(sum, start(half_norms[code])), code);
 }
+
+// Has the kernel's `write` take what was found of each of the eight rows: the codeword, its distance, and a verdict on it.
+fn write_each(row: u32, found: Lowest, apart: mat2x4f, low: vec4<bool>, high: vec4<bool>) {
+    write(row, found.low.x, apart[0].x, low.x);
+    write(row + ROW_STRIDE, found.low.y, apart[0].y, low.y);
+    write(row + 2u * ROW_STRIDE, found.low.z, apart[0].z, low.z);
+    write(row + 3u * ROW_STRIDE, found.low.w, apart[0].w, low.w);
+    write(row + 4u * ROW_STRIDE, found.high.x, apart[1].x, high.x);
+    write(row + 5u * ROW_STRIDE, found.high.y, apart[1].y, high.y);
+    write(row + 6u * ROW_STRIDE, found.high.z, apart[1].z, high.z);
+    write(row + 7u * ROW_STRIDE, found.high.w, apart[1].w, high.w);
+}
