@@ -45,6 +45,7 @@ pub mod kernels;
 mod lattice;
 pub mod metrics;
 pub mod ops;
+mod principal;
 pub mod privacy;
 mod quantizers;
 mod rng;

@@ -25,6 +25,16 @@
 //! f32; ½‖c'‖² is a sum of f32 here. So a(c) = ½((ρ + γ)‖c'‖² + ‖c' − c̃‖²/ρ), and r(x) the same of x, with γ = γ(3d + 9) as
 //! above but for the norms: ‖x̃‖ ≤ (1 + 2⁻⁸)‖x'‖, and sums of squares that are themselves sums of f32.
 //!
+//! **Scores of outlines.** Instead of by all its coordinates, X = x − o can be told by y, those on p axes V (p, d), and the length
+//! of the rest e(x) = X − Vᵀy; C = c − o by z and e(c). Then X·C = yᵀVVᵀz + y·Ve(c) + Ve(x)·z + e(x)·e(c), and with
+//! ‖VVᵀ − I‖ ≤ η, ‖VX − y‖ ≤ ζ‖X‖ and ‖VC − z‖ ≤ ζ‖C‖,
+//!
+//! X·C ≤ y·z + ‖e(x)‖‖e(c)‖ + κ‖X‖‖C‖, κ = (3η + 2ζ)(1 + η + ζ)²: as VVᵀ = I + E and Ve(c) = (VC − z) − Ez.
+//!
+//! So the score of the outlines (y, ‖e(x)‖) and (z, ‖e(c)‖), with the codeword's own ½‖C‖², is at most the true one and
+//! ½κ‖X‖² + ½κ‖C‖², which join the parts a and r. Each coordinate on an axis is a sum of f32: ζ = γ(d + 2)·√p·(1 + η). The rest has
+//! ‖e(x)‖² = ‖X‖² − 2y·VX + ‖Vᵀy‖² ≤ ‖X‖² − ‖y‖² + (2ζ + η)(1 + η + ζ)²‖X‖², to which come what the two sums of squares are off.
+//!
 //! **Inner products** are scores with o = 0 and no half norm: γ(d + 1)·½‖c‖² and γ(d + 1)·½‖x‖², with a rounding to spare.
 //!
 //! **Cosines** are inner products of vectors that were divided by their length in f64 and rounded: γ(d + 4) in all.
@@ -88,6 +98,12 @@ impl ScoreBound {
         Self::new(0.0, 0.0, gamma(d + 5) + underflow(d))
     }
 
+    /// The same where both parts have `share` more of half the squared norms.
+    pub fn with(self, share: f32) -> Self {
+        let more = |part: f32| up(f64::from(part) + f64::from(share));
+        Self { codeword: more(self.codeword), row: more(self.row), ..self }
+    }
+
     /// l = s̃ − a of the scores that may be of a nearest codeword, at most, where the least l is `least`, of a codeword with the
     /// given ½‖c'‖², and ½‖x'‖² is at most `row`.
     #[inline(always)]
@@ -129,6 +145,12 @@ impl HalfBound {
         Self { square: up(norms * (LOST + gamma)), lost: up(norms / LOST), constant }
     }
 
+    /// The same where a part has `share` more of half the squared norm.
+    pub fn with(self, share: f32) -> Self {
+        let square = f64::from(self.square) + SPARE * (1.0 + 1.0 / 256.0_f64).powi(2) * f64::from(share);
+        Self { square: up(square), ..self }
+    }
+
     /// a of a codeword, or r of a row, of these squared norms: its own and that of what is lost.
     #[inline(always)]
     pub fn part(&self, square: f32, lost: f32) -> f32 {
@@ -140,6 +162,39 @@ impl HalfBound {
     pub fn threshold(&self, least: f32, codeword: f32, row: f32) -> f32 {
         let apart = 2.0 * (codeword + row);
         least + (apart + ROUNDED * (least.abs() + apart))
+    }
+}
+
+/// What the score of two outlines says: the true one is no lower than s̃ − a(c) − r(x).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutlineBound {
+    /// κ: what a and r have of half the squared norms beside what they have for scores of vectors.
+    pub share: f32,
+    /// What the square of the length of the rest has of the squared norm beside their difference to that of the coordinates.
+    pub rest: f32,
+    /// What a computed squared norm has of the true one, at most, more or less.
+    pub square: f32,
+}
+
+impl OutlineBound {
+    /// Of vectors of `d` dimensions on `p` axes, of which ‖VVᵀ − I‖ ≤ η.
+    pub fn new(d: usize, p: usize, eta: f64) -> Self {
+        let zeta = gamma(d + 2) * (p as f64).sqrt() * (1.0 + eta);
+        let norms = SPARE * (1.0 + eta + zeta).powi(2);
+        let share = up(norms * (3.0 * eta + 2.0 * zeta));
+        let sums = 2.0 * gamma(d + 6) + 2.0 * gamma(p + 6);
+        let rest = up(norms * (2.0 * zeta + eta) + SPARE * sums);
+        Self { share, rest, square: up(SPARE * gamma(d + 6)) }
+    }
+
+    /// The scores that codewords nearest to a row may have, at most, where one is at the computed distance `threshold` at most,
+    /// the row's squared norm is computed as `square`, and its part of the bound is `part`.
+    ///
+    /// S ≤ ½‖x − c‖² − ½‖X‖².
+    #[inline(always)]
+    pub fn limit(&self, threshold: f32, square: f32, part: f32) -> f32 {
+        let limit = 0.5 * threshold - 0.5 * square + part;
+        limit + (0.5 * self.square * square + ROUNDED * (threshold + square + part))
     }
 }
 

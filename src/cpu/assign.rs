@@ -35,8 +35,13 @@ pub(crate) fn assign(
             distances.len()
         )));
     }
-    assign_parts(x, codebook.d(), &[0], &[codebook], codes, distances);
-    Ok(())
+    match codebook.large(x) {
+        Some(large) => large.assign(x, codebook, codes, distances),
+        None => {
+            assign_parts(x, codebook.d(), &[0], &[codebook], codes, distances);
+            Ok(())
+        }
+    }
 }
 
 /// [`assign`] of parts of the rows of `x` (n, stride): codebook j is for the columns from `columns[j]` on, its codes go to
@@ -97,9 +102,19 @@ pub(crate) fn assign_parts(
                 assign_group(scratch, values, codes, distances);
             });
     }
-    if !open.into_inner() {
-        return;
+    if open.into_inner() {
+        decide(part, codebooks, codes, distances);
     }
+}
+
+/// Decides what is still [`UNDECIDED`] without rounding; `part` gives the rows of each part.
+pub(super) fn decide<'a>(
+    part: impl Fn(usize) -> Rows<'a>,
+    codebooks: &[&PackedCodebook],
+    codes: &mut [u32],
+    distances: &mut [f32],
+) {
+    let m = codebooks.len();
     let open = codes.par_chunks_exact(m).enumerate().filter(|(_, codes)| codes.contains(&UNDECIDED));
     let open: Vec<usize> = open.map(|(row, _)| row).collect();
     for (j, codebook) in codebooks.iter().enumerate() {
@@ -183,7 +198,7 @@ fn compare<S: Simd>(simd: S, codebook: &PackedCodebook, row: &[f32], candidates:
 }
 
 /// In place of a code that the scores do not tell.
-const UNDECIDED: u32 = u32::MAX;
+pub(super) const UNDECIDED: u32 = u32::MAX;
 
 /// What scoring a group of rows needs.
 struct Scratch {

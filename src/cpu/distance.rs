@@ -4,7 +4,6 @@
 
 use pulp::Simd;
 
-use super::tile::CacheLine;
 use crate::metrics::Metric;
 
 /// The distance of `x` and `c` under `metric`. The order of its additions is the same for every vector width and
@@ -53,28 +52,44 @@ pub(super) fn sum_of<S: Simd, const N: usize>(
     vectors: [&[f32]; N],
     term: impl Fn([S::f32s; N]) -> S::f32s,
 ) -> f32 {
-    let mut sums = CacheLine::splat(0.0);
-    let sums = S::as_mut_simd_f32s(sums.floats()).0;
-    let zero = simd.splat_f32s(0.0);
-    let length = vectors[0].len();
-    let mut padded = [[0.0; 16]; N];
-    for first in (0..length).step_by(16) {
-        let whole = first + 16 <= length;
-        for (v, sum) in sums.iter_mut().enumerate() {
-            let mut operands = [zero; N];
-            for ((operand, vector), padded) in operands.iter_mut().zip(vectors).zip(&mut padded) {
-                let line = if whole {
-                    &vector[first..][..16]
-                } else {
-                    padded[..length - first].copy_from_slice(&vector[first..]);
-                    &padded[..]
-                };
-                *operand = S::as_simd_f32s(line).0[v];
-            }
-            *sum = simd.add_f32s(*sum, term(operands));
-        }
+    match S::F32_LANES {
+        16 => sum_in::<S, N, 1>(simd, vectors, term),
+        8 => sum_in::<S, N, 2>(simd, vectors, term),
+        4 => sum_in::<S, N, 4>(simd, vectors, term),
+        _ => sum_in::<S, N, 16>(simd, vectors, term),
     }
-    let mut half = sums.len() / 2;
+}
+
+/// [`sum_of`] in V registers, which have sixteen numbers together.
+#[inline(always)]
+fn sum_in<S: Simd, const N: usize, const V: usize>(
+    simd: S,
+    vectors: [&[f32]; N],
+    term: impl Fn([S::f32s; N]) -> S::f32s,
+) -> f32 {
+    let zero = simd.splat_f32s(0.0);
+    let mut sums = [zero; V];
+    let add = |sums: &mut [S::f32s; V], lines: [&[f32; 16]; N]| {
+        let lines = lines.map(|line| S::as_simd_f32s(line).0);
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.add_f32s(*sum, term(lines.map(|line| line[v])));
+        }
+    };
+    let length = vectors[0].len();
+    let whole = vectors.map(|vector| vector[..length].as_chunks::<16>().0);
+    for i in 0..length / 16 {
+        add(&mut sums, whole.map(|lines| &lines[i]));
+    }
+    let rest = length % 16;
+    if rest > 0 {
+        let padded = vectors.map(|vector| {
+            let mut line = [0.0; 16];
+            line[..rest].copy_from_slice(&vector[length - rest..length]);
+            line
+        });
+        add(&mut sums, padded.each_ref());
+    }
+    let mut half = V / 2;
     while half > 0 {
         for v in 0..half {
             sums[v] = simd.add_f32s(sums[v], sums[v + half]);

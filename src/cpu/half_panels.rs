@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::half_unit::{BLOCK, HalfUnit, PANEL_STEP, STEP, Sums};
+use super::half_unit::{BLOCK, HalfLine, HalfUnit, PANEL_STEP, STEP, Starts, Sums};
 use super::tile::{Epilogue, GROUP, Rows};
 use super::two_least::{FAR, Found};
 use crate::certified::bounds::{HalfBound, LARGEST_SQUARE, is_beyond};
@@ -28,9 +28,9 @@ pub(super) struct HalfPanels {
     bound: HalfBound,
     mean: Vec<f32>,
     /// `[panel][step][half of the panel][pair of dimensions][codeword][of the pair]`
-    codewords: Vec<u16>,
+    codewords: Vec<HalfLine>,
     /// Where the sums of each codeword begin: at ½‖c'‖² less its part of the bound.
-    starts: Vec<[f32; BLOCK]>,
+    starts: Vec<Starts>,
     /// Each codeword's part of the bound, and the largest.
     parts: Vec<f32>,
     largest_part: f32,
@@ -47,7 +47,7 @@ const LARGEST_PART: f32 = LARGEST_SQUARE / 65536.0;
 
 /// What packing and scoring a group of rows needs; giving it again saves allocations.
 pub(super) struct Scratch {
-    rows: Vec<u16>,
+    rows: Vec<HalfLine>,
     sums: Box<Sums>,
 }
 
@@ -58,9 +58,16 @@ impl Default for Scratch {
 }
 
 impl HalfPanels {
-    /// Packs the `codewords` (k, d) about their `mean` for `unit`, if that pays. `lowest_starts` are those in f32, which are
-    /// [`FAR`] for copies of earlier codewords.
-    pub fn new(unit: HalfUnit, codewords: &[f32], mean: &[f32], lowest_starts: &[f32]) -> Option<Self> {
+    /// Packs the `codewords` (k, d) about their `mean` for `unit`, if that pays. `half_squares` are what their scores begin at,
+    /// but for copies of earlier codewords.
+    pub fn new(
+        unit: HalfUnit,
+        bound: HalfBound,
+        codewords: &[f32],
+        mean: &[f32],
+        half_squares: &[f32],
+        is_copy: impl Fn(usize) -> bool + Sync,
+    ) -> Option<Self> {
         let d = mean.len();
         let k = codewords.len() / d;
         if k < LEAST_CODEWORDS || d < LEAST_DIMENSIONS {
@@ -71,16 +78,17 @@ impl HalfPanels {
         let mut packed = Self {
             unit,
             dimensions,
-            bound: HalfBound::new(dimensions),
+            bound,
             mean: mean.to_vec(),
-            codewords: vec![0; count * dimensions * BLOCK],
-            starts: vec![[FAR; BLOCK]; count],
+            codewords: vec![HalfLine::ZERO; count * dimensions / STEP * BLOCK],
+            starts: vec![Starts([FAR; BLOCK]); count],
             parts: vec![0.0; k],
             largest_part: 0.0,
             scored: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
         };
         let Self { bound, codewords: halves, starts, parts, .. } = &mut packed;
+        let halves: &mut [u16] = bytemuck::cast_slice_mut(halves);
         let panels = halves.par_chunks_exact_mut(dimensions * BLOCK).zip(starts);
         let panels = panels.zip(parts.par_chunks_mut(BLOCK)).zip(codewords.par_chunks(BLOCK * d)).enumerate();
         panels.for_each(|(p, (((panel, starts), parts), codewords))| {
@@ -88,8 +96,8 @@ impl HalfPanels {
             for (j, codeword) in codewords.chunks_exact(d).enumerate() {
                 let [square, lost] = round(codeword, mean, &mut rounded);
                 parts[j] = bound.part(square, lost);
-                if lowest_starts[p * BLOCK + j] != FAR {
-                    starts[j] = 0.5 * square - parts[j];
+                if !is_copy(p * BLOCK + j) {
+                    starts.0[j] = half_squares[p * BLOCK + j] - parts[j];
                 }
                 for (i, &half) in rounded.iter().enumerate() {
                     let tile = i / STEP * PANEL_STEP + j / 16 * PANEL_STEP / 2;
@@ -112,19 +120,41 @@ impl HalfPanels {
         epilogue: &mut E,
     ) {
         self.scored.fetch_add(rows.len(), Relaxed);
-        let (dimensions, Scratch { rows: halves, sums }) = (self.dimensions, scratch);
+        let Scratch { rows: halves, sums } = scratch;
         halves.clear();
-        halves.resize(rows.len().next_multiple_of(BLOCK) * dimensions, 0);
-        for ((row, part), halves) in rows.iter().zip(parts).zip(halves.chunks_exact_mut(dimensions)) {
+        halves.resize(rows.len().next_multiple_of(BLOCK) * self.dimensions / STEP, HalfLine::ZERO);
+        self.round_rows(rows, halves, parts);
+        self.multiply(simd, halves, sums, epilogue);
+    }
+
+    /// Rounds `rows` to `halves`, of whole steps each, and writes their parts of the bound.
+    #[inline(always)]
+    pub fn round_rows(&self, rows: Rows<'_>, halves: &mut [HalfLine], parts: &[Cell<f32>]) {
+        let halves: &mut [u16] = bytemuck::cast_slice_mut(halves);
+        for ((row, part), halves) in rows.iter().zip(parts).zip(halves.chunks_exact_mut(self.dimensions)) {
             // Negated, so that products count down.
             let [square, lost] = round(&self.mean, row, halves);
             part.set(self.bound.part(square, lost));
         }
+    }
+
+    /// Scores a group of rounded rows, filled up to whole blocks.
+    #[inline(always)]
+    pub fn multiply<S: Simd, E: Epilogue>(
+        &self,
+        simd: S,
+        halves: &[HalfLine],
+        sums: &mut Sums,
+        epilogue: &mut E,
+    ) {
+        let dimensions = self.dimensions;
         let ready = self.unit.ready();
-        let panels = self.codewords.chunks_exact(dimensions * BLOCK).zip(&self.starts);
+        let (halves, codewords): (&[u16], &[u16]) =
+            (bytemuck::cast_slice(halves), bytemuck::cast_slice(&self.codewords));
+        let panels = codewords.chunks_exact(dimensions * BLOCK).zip(&self.starts);
         for (p, (panel, starts)) in panels.enumerate() {
             for (b, rows) in halves.chunks_exact(dimensions * BLOCK).enumerate() {
-                ready.multiply(rows, panel, starts, sums);
+                ready.multiply(rows, panel, &starts.0, sums);
                 let [upper, lower] = sums.0.as_chunks::<2>().0 else { unreachable!("four quarters") };
                 for (i, [left, right]) in [upper, lower].into_iter().enumerate() {
                     for (r, (left, right)) in left.iter().zip(right).enumerate() {
@@ -147,6 +177,11 @@ impl HalfPanels {
     pub fn pays(&self) -> bool {
         let scored = self.scored.load(Relaxed);
         scored < TRIAL || self.open.load(Relaxed) < scored / 3
+    }
+
+    /// Lines of a row.
+    pub fn lines(&self) -> usize {
+        self.dimensions / STEP
     }
 
     /// Codewords with the padding.
@@ -241,7 +276,14 @@ mod tests {
     /// How far the scores of `x` and `c` are from the true ones about their centre, over the bound: the largest of all.
     fn largest_share(unit: HalfUnit, x: &[f32], c: &[f32], d: usize) -> f64 {
         let (mean, k) = (codebook_mean(c, d), c.len() / d);
-        let panels = HalfPanels::new(unit, c, &mean, &vec![0.0; k]).expect("it is large enough");
+        let half_square = |c: &[f32]| {
+            let squares = c.iter().zip(&mean).map(|(c, mean)| f64::from(c - mean).powi(2));
+            (0.5 * squares.sum::<f64>()) as f32
+        };
+        let half_squares: Vec<f32> = c.chunks_exact(d).map(half_square).collect();
+        let bound = HalfBound::new(d);
+        let panels =
+            HalfPanels::new(unit, bound, c, &mean, &half_squares, |_| false).expect("it is large enough");
         let parts = [const { Cell::new(0.0) }; GROUP];
         let mut store = Store { scores: vec![f32::NAN; x.len() / d * k], k };
         Arch::new().dispatch(Run(&panels, Rows::whole(x, d), &parts, &mut store));

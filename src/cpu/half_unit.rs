@@ -17,6 +17,21 @@ pub(super) const STEP: usize = 32;
 /// others, `[pair][codeword][of the pair]`.
 pub(super) const PANEL_STEP: usize = BLOCK * STEP;
 
+/// A step of a row, or a pair of dimensions of half a panel: on a cache line of its own, as a matrix unit reads it in half the
+/// time then.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+pub(super) struct HalfLine([u16; STEP]);
+
+impl HalfLine {
+    pub const ZERO: Self = Self([0; STEP]);
+}
+
+/// Where the sums of a panel begin.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Starts(pub [f32; BLOCK]);
+
 /// The sums of a block: `[quarter: upper left, upper right, lower left, lower right][row][codeword]`.
 #[derive(Clone)]
 #[repr(C, align(64))]

@@ -7,7 +7,7 @@ use super::first_look::FirstLook;
 use super::half_panels::HalfPanels;
 use super::tile::{CacheLine, Panels};
 use super::two_least::{FAR, Found, TwoLeast};
-use crate::certified::bounds::{DistanceBound, LARGEST_SQUARE, ScoreBound, is_beyond};
+use crate::certified::bounds::{DistanceBound, HalfBound, LARGEST_SQUARE, ScoreBound, is_beyond};
 use crate::metrics::Metric;
 
 /// Numbers of a cache line.
@@ -67,7 +67,11 @@ impl LowestScores {
         let lanes = panels.lanes();
         let half = match metric {
             Metric::SquaredL2 if lanes == LINE => {
-                first_look.unit.and_then(|unit| HalfPanels::new(unit, codewords, mean, lowest))
+                let bound = HalfBound::new(d);
+                let is_copy = |j: usize| lowest[j] == FAR;
+                first_look
+                    .unit
+                    .and_then(|unit| HalfPanels::new(unit, bound, codewords, mean, &half_squares, is_copy))
             }
             _ => None,
         };

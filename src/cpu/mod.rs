@@ -7,6 +7,7 @@ pub(crate) mod activate_grad;
 pub(crate) mod assign;
 pub(crate) mod assign_again;
 pub(crate) mod assign_exactly;
+mod assign_large;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
 pub(crate) mod blend_means;
@@ -49,13 +50,18 @@ pub(crate) mod math;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod matrix_unit;
 pub(crate) mod multiply_add;
+mod nearer;
 pub(crate) mod normalize;
 pub(crate) mod optimizer_step;
 #[cfg(test)]
 pub(crate) mod oracle;
+mod outline_length;
+mod outlines;
+mod prefetch;
 pub(crate) mod prepare_codebook;
 pub(crate) mod products;
 pub(crate) mod random_fill;
+pub(crate) mod reassign;
 pub(crate) mod reduce;
 pub(crate) mod residual;
 pub(crate) mod rotation_grad;

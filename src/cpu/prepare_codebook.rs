@@ -1,7 +1,10 @@
 //! A codebook made ready for the CPU's searches.
 
+use std::sync::OnceLock;
+
 use pulp::{Arch, Simd, WithSimd};
 
+use super::assign_large::Large;
 use super::codebook_mean::codebook_mean;
 use super::distance::{distance, squared_norm};
 use super::first_look::FirstLook;
@@ -32,6 +35,8 @@ pub(crate) struct PackedCodebook {
     panels: Panels,
     /// What `assign` needs, if it is for that.
     lowest: Option<LowestScores>,
+    /// What `assign` needs where the codebook is large, once it was needed, if it saves time.
+    large: OnceLock<Option<Box<Large>>>,
 }
 
 impl PackedCodebook {
@@ -65,7 +70,8 @@ impl PackedCodebook {
         // Overwritten at once: this is the room for them.
         let panels = Panels::new(arch, k, d, |_, _| f32::INFINITY);
         let (own, mean) = (Vec::new(), Vec::new());
-        let mut packed = Self { metric, d, k, codewords: own, mean, panels, lowest: None };
+        let mut packed =
+            Self { metric, d, k, codewords: own, mean, panels, lowest: None, large: OnceLock::new() };
         packed.pack(codewords);
         Ok(packed)
     }
@@ -73,6 +79,7 @@ impl PackedCodebook {
     /// Packs other `codewords` (k, d) in the memory of the old ones.
     pub(crate) fn pack(&mut self, codewords: &[f32]) {
         let Self { d, k, .. } = *self;
+        self.large = OnceLock::new();
         self.codewords.clear();
         self.codewords.extend_from_slice(codewords);
         let codeword = |j: usize| &codewords[j * d..][..d];
@@ -125,6 +132,14 @@ impl PackedCodebook {
         self.lowest.as_ref().expect("the codebook is prepared for assign")
     }
 
+    /// What `assign` needs where the codebook is large, if it saves time with rows like those of `x`.
+    pub(super) fn large(&self, x: &[f32]) -> Option<&Large> {
+        if !Large::is_worth(self, x) {
+            return None;
+        }
+        self.large.get_or_init(|| Large::new(self, x).map(Box::new)).as_deref().filter(|large| large.pays())
+    }
+
     pub(crate) fn metric(&self) -> Metric {
         self.metric
     }
@@ -135,6 +150,16 @@ impl PackedCodebook {
 
     pub(crate) fn k(&self) -> usize {
         self.k
+    }
+
+    /// (k, d)
+    pub(super) fn codewords(&self) -> &[f32] {
+        &self.codewords
+    }
+
+    /// What squared L2 is centred about.
+    pub(super) fn mean(&self) -> &[f32] {
+        &self.mean
     }
 
     pub(crate) fn codeword(&self, j: u32) -> &[f32] {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Curve, cube, hilbert, lebesgue};
 use crate::error::{Error, Result};
-use crate::train::principal::principal_axes;
+use crate::principal::principal_axes;
 
 /// How many principal components stand for vectors of more dimensions than a curve has.
 const COMPONENTS: usize = 16;

@@ -6,6 +6,7 @@ use super::prepare_codebook::Codebook;
 use super::tile;
 use crate::certified::bounds::ScoreBound;
 use crate::cpu;
+pub(crate) use crate::cpu::reassign::Kept;
 use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, RowList, expect_shape, grid};
 use crate::error::Result;
@@ -108,6 +109,27 @@ impl Recorder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// [`assign`](Self::assign), where `codes` are of codewords that are likely to be near: those that were the nearest before
+    /// the codewords moved. What it finds is the same, and on the CPU it finds it sooner; `kept` is for the same `x` each time.
+    ///
+    /// # Errors
+    /// As [`assign`](Self::assign).
+    pub(crate) fn reassign(
+        &mut self,
+        x: &Matrix<f32>,
+        codebook: &Codebook,
+        kept: &mut Kept,
+        codes: &mut Matrix<u32>,
+        distances: &mut Matrix<f32>,
+    ) -> Result<()> {
+        let shapes = [codes.shape(), distances.shape(), x.shape()];
+        if self.gpu().is_some() || shapes != [(x.rows(), 1), (x.rows(), 1), (x.rows(), codebook.d())] {
+            return self.assign(x, codebook, codes, distances);
+        }
+        codebook.check_prepared()?;
+        cpu::reassign::reassign(x.host(), codebook.packed()?, kept, codes.host_mut(), distances.host_mut())
     }
 
     /// [`assign`](Self::assign) of every part of the vectors to a codebook of its own: codebook j quantizes as many columns

@@ -10,6 +10,7 @@ use super::training::Training;
 use super::{Holds, Init, Observer, empty, init, mini_batch, settings};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::kernels::assign::Kept;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::metrics::{Aqe, Metric, Usage};
 use crate::rng::Rng;
@@ -446,6 +447,7 @@ impl KMeans {
         let mut codebook = Codebook::from_matrix(start, self.metric)?;
         let mut codes = engine.uninitialized::<u32>(n, 1)?;
         let mut distances = engine.uninitialized::<f32>(n, 1)?;
+        let mut kept = Kept::default();
         let mut order = engine.uninitialized::<u32>(n, 1)?;
         let mut offsets = engine.uninitialized::<u32>(k + 1, 1)?;
         let mut mass = engine.uninitialized::<f32>(k, 1)?;
@@ -469,7 +471,11 @@ impl KMeans {
                 }
                 let mut recorder = engine.recorder();
                 self.prepare(&mut recorder, &mut codebook)?;
-                recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+                if block.start + slot == 0 {
+                    recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+                } else {
+                    recorder.reassign(&data.x, &codebook, &mut kept, &mut codes, &mut distances)?;
+                }
                 data.objective(&mut recorder, &distances, &mut objectives, slot)?;
                 recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
                 recorder.segment_mean(

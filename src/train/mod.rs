@@ -13,7 +13,6 @@ mod memory;
 mod mini_batch;
 mod mixture;
 mod optimizer;
-pub(crate) mod principal;
 mod replacement;
 mod schedule;
 pub(crate) mod settings;

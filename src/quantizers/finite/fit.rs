@@ -6,13 +6,13 @@ use super::{FiniteScalar, grid};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Linear, Var};
+use crate::principal::principal_axes;
 use crate::quantizers::gradient::Batches;
 use crate::quantizers::joint;
 use crate::quantizers::training::InUnits;
 use crate::quantizers::training::memory::{beside, codebooks};
 use crate::train::estimators::Fsq;
 use crate::train::frame::Frame;
-use crate::train::principal::principal_axes;
 use crate::train::{Holds, KMeans, Observer, Optimizer, Schedule, least_squares};
 use crate::vectors::Vectors;
 

@@ -9,6 +9,7 @@ use ndarray::Array2;
 use super::{Rotated, apply, centre, settings_behind};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::principal::principal_axes;
 use crate::quantizers::kinds::{Kind, Place};
 use crate::quantizers::model::Parts;
 use crate::quantizers::product::{PQ, PartedSpec};
@@ -17,7 +18,6 @@ use crate::quantizers::training::Fit;
 use crate::quantizers::training::memory::{beside, codebooks, encoding};
 use crate::quantizers::{Product, Quantizer, joint};
 use crate::settings::{DefaultValue, Setting, Settings, Values};
-use crate::train::principal::principal_axes;
 use crate::train::{Holds, KMeans, Observer};
 use crate::vectors::Vectors;
 
