@@ -32,6 +32,8 @@ pub(crate) mod grouped_assign;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 mod half_panels;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
+pub(crate) mod half_peak;
+#[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 pub(crate) mod half_unit;
 #[cfg(target_arch = "x86_64")]
 mod half_vectors;

@@ -36,6 +36,7 @@ pub(crate) use row_list::RowList;
 pub use timing::KernelTime;
 
 use crate::cpu::first_look::{FirstLook, Looks};
+use crate::cpu::half_peak;
 use crate::cpu::half_unit::HalfUnit;
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
@@ -187,6 +188,22 @@ impl Engine {
     /// ```
     pub fn looks(&self) -> Option<Looks> {
         self.first_look().map(FirstLook::looks)
+    }
+
+    /// Nothing but products of 16-bit floats (bf16) on all threads, to measure what the processor does at best: `blocks` blocks
+    /// of 32 × 32 products of 256 dimensions. Gives back the number of operations, a multiply-add counted as two.
+    ///
+    /// `None`, and nothing is done, where [`assign`](Recorder::assign) computes its scores in f32: on a GPU, with
+    /// [`Precision::F32`], and on processors where those are as fast.
+    ///
+    /// ```
+    /// use wgvq::{Engine, Precision};
+    /// let engine = Engine::builder().device("cpu").precision(Precision::F32).build()?;
+    /// assert_eq!(engine.multiply_bf16(10), None);
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    pub fn multiply_bf16(&self, blocks: usize) -> Option<u64> {
+        self.first_look()?.unit.map(|unit| half_peak::multiply(unit, blocks))
     }
 
     /// How the first look of `assign` is done on the CPU.
