@@ -59,6 +59,14 @@ def gflops(n, d, k, seconds):
     return 2 * n * d * k / statistics.median(seconds) / 1e9
 
 
+def append_ratio(path, peer, what, unit, ours, theirs):
+    """Append a comparison to the file of `--ratios`, if one was given: a JSON line, where more of the unit is better."""
+    if path:
+        line = {"peer": peer, "what": what, "unit": unit, "wgvq": ours, "theirs": theirs, "ratio": ours / theirs}
+        with open(path, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
 def table(header, rows):
     """Columns as wide as their widest cell, numbers to the right."""
     cells = [[str(c) for c in row] for row in (header, *rows)]

@@ -9,7 +9,6 @@ times FAISS's at any shape.
 """
 
 import argparse
-import os
 import time
 
 SHAPES = [(100_000, 128, 256), (100_000, 128, 1024), (20_000, 384, 1024), (200_000, 16, 256)]
@@ -20,14 +19,17 @@ parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=5, help="turns each takes per shape")
 parser.add_argument("--repeat", type=int, default=5, help="timed runs per turn, after one untimed")
 parser.add_argument("--at-least", type=float, default=1.0, metavar="RATIO")
+parser.add_argument("--ratios", metavar="FILE", help="append the ratios there, for run_all.sh")
 args = parser.parse_args()
 
-# FAISS's matrix product has its own pool of threads, whose size is read when it is loaded.
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
+import blas
+
+# FAISS reads it when it is loaded.
+products = blas.set_up(args.threads)
 import faiss
 import numpy as np
 
-from common import BINARY, gflops, table, wgvq
+from common import BINARY, append_ratio, gflops, table, wgvq
 
 
 def time_wgvq(n, d, k):
@@ -63,9 +65,10 @@ for n, d, k in SHAPES:
         theirs += time_faiss(index, x)
     speed, peer = gflops(n, d, k, ours), gflops(n, d, k, theirs)
     ratios.append(speed / peer)
+    append_ratio(args.ratios, f"FAISS {faiss.__version__}", f"assign {n} x {d}, k {k}", "GFLOP/s", speed, peer)
     rows.append((n, d, k, f"{speed:.0f}", f"{peer:.0f}", f"{ratios[-1]:.2f}"))
 
 table(("n", "d", "k", "wgvq GFLOP/s", "FAISS GFLOP/s", "ratio"), rows)
-print(f"medians of {args.rounds * args.repeat} runs each, {args.threads} threads, FAISS {faiss.__version__}")
+print(f"medians of {args.rounds * args.repeat} runs each, {args.threads} threads, FAISS {faiss.__version__}, {products}")
 if min(ratios) < args.at_least:
     raise SystemExit(f"the ratio {min(ratios):.2f} is below {args.at_least}")

@@ -76,8 +76,10 @@ args = parser.parse_args()
 if min(args.threads, args.repeats, args.seeds) < 1:
     parser.error("--threads, --repeats and --seeds are at least 1")
 
-# FAISS's matrix product has its own pool of threads, whose size is read when it is loaded.
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
+import blas
+
+# FAISS reads it when it is loaded.
+products = blas.set_up(args.threads)
 import faiss
 import numpy as np
 
@@ -296,7 +298,7 @@ missed = [f"{r['spec']} {row['figure']}" for r in results for row in r["figures"
 if results:
     print(
         f"\nseeds: {args.seeds}, turns: {args.repeats}, threads: {args.threads}, FAISS {faiss.__version__}, "
-        f"load at the start: {load:.1f}"
+        f"{products}, load at the start: {load:.1f}"
     )
 if missed:
     raise SystemExit(f"missed: {'; '.join(missed)}")

@@ -11,7 +11,6 @@ it). Exit status 1 if wgvq's error is more than `--mse-within` above FAISS's, or
 """
 
 import argparse
-import os
 import pathlib
 import statistics
 import tempfile
@@ -25,10 +24,13 @@ parser.add_argument("--iters", type=int, default=25)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--mse-within", type=float, default=0.01, metavar="SHARE")
+parser.add_argument("--ratios", metavar="FILE", help="append the ratios there, for run_all.sh")
 args = parser.parse_args()
 
-# FAISS's matrix product has its own pool of threads, whose size is read when it is loaded.
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
+import blas
+
+# FAISS reads it when it is loaded.
+products = blas.set_up(args.threads)
 import faiss
 import numpy as np
 
@@ -37,7 +39,7 @@ try:
 except ImportError:
     superkmeans = None
 
-from common import BINARY, read_codebook, read_vectors, table, wgvq
+from common import BINARY, append_ratio, read_codebook, read_vectors, table, wgvq
 
 
 def train_wgvq(k, seed):
@@ -81,8 +83,10 @@ def mse(codebook):
 
 
 TRAINERS = {"wgvq": train_wgvq, "FAISS": train_faiss}
+VERSIONS = {"FAISS": faiss.__version__}
 if superkmeans:
     TRAINERS["SuperKMeans"] = train_superkmeans
+    VERSIONS["SuperKMeans"] = superkmeans.__version__
 
 faiss.omp_set_num_threads(args.threads)
 x = read_vectors(args.data)
@@ -100,15 +104,18 @@ for k in args.k:
     for name in TRAINERS:
         cells = (f"{mean[name]:.6g}", f"{median[name]:.2f}", f"{median[name] / median['wgvq']:.2f}")
         rows.append((k if name == "wgvq" else "", name, *cells))
+    for name, version in VERSIONS.items():
+        what, rates = f"k-means {len(x)} x {dim}, k {k}", [args.iters / median[side] for side in ("wgvq", name)]
+        append_ratio(args.ratios, f"{name} {version}", what, "iterations/s", *rates)
     if mean["wgvq"] > mean["FAISS"] * (1 + args.mse_within):
         worse.append(k)
     if median["wgvq"] > min(median.values()):
         slower.append(k)
 
 table(("K", "", "mse", "seconds", "/ wgvq"), rows)
-peers = f"FAISS {faiss.__version__}" + (f", SuperKMeans {superkmeans.__version__}" if superkmeans else "")
+peers = ", ".join(f"{name} {version}" for name, version in VERSIONS.items())
 print(
-    f"{len(x)} x {dim}, {args.iters} iterations, {args.rounds} seeds (mean error, median time), {args.threads} threads, {peers}"
+    f"{len(x)} x {dim}, {args.iters} iterations, {args.rounds} seeds (mean error, median time), {args.threads} threads, {peers}, {products}"
 )
 if worse:
     raise SystemExit(f"K {worse}: the error is more than {args.mse_within:.1%} above FAISS's")

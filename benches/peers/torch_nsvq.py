@@ -17,7 +17,7 @@ import time
 import numpy as np
 import torch
 
-from common import BINARY, read_vectors, table, wgvq
+from common import BINARY, append_ratio, read_vectors, table, wgvq
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--binary", default=BINARY)
@@ -27,6 +27,7 @@ parser.add_argument("--batch", type=int, default=1024)
 parser.add_argument("--steps", type=int, default=500)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--repeat", type=int, default=5)
+parser.add_argument("--ratios", metavar="FILE", help="append the ratio there, for run_all.sh")
 args = parser.parse_args()
 
 torch.set_num_threads(args.threads)
@@ -77,4 +78,6 @@ table(
     ("", "steps/s", "least", "most", "mse at the end"),
     [(n, f"{medians[n]:.0f}", f"{min(v):.0f}", f"{max(v):.0f}", f"{losses[n]:.3f}") for n, v in rates.items()],
 )
+what = f"NSVQ, k {args.codewords}, d {x.shape[1]}, batches of {args.batch}"
+append_ratio(args.ratios, f"PyTorch {torch.__version__}", what, "steps/s", medians["wgvq"], medians["PyTorch"])
 print(f"ratio {medians['wgvq'] / medians['PyTorch']:.2f}")
