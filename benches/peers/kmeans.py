@@ -48,7 +48,7 @@ def train_wgvq(k, seed):
         model = pathlib.Path(folder) / "model.safetensors"
         document = wgvq(
             args.binary or BINARY, "train", args.data, "--spec", f"VQ{k}", "--iters", args.iters, "--seed", seed,
-            "--sample", 0, "--device", "cpu", "--threads", args.threads, "-o", model,
+            "--sample", 0, "--tolerance", 0, "--device", "cpu", "--threads", args.threads, "-o", model,
         )
         return read_codebook(model), document["seconds"]
 

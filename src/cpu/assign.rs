@@ -181,11 +181,10 @@ pub(super) fn settle<S: Simd>(
 #[inline(always)]
 fn compare<S: Simd>(simd: S, codebook: &PackedCodebook, row: &[f32], candidates: &[u32]) -> (u32, f32) {
     let metric = codebook.metric();
-    let apart = |j: u32| distance(simd, metric, row, codebook.codeword(j));
     if let Some(bound) = codebook.lowest().distance_bound() {
         let (mut least, mut second, mut nearest) = (f32::INFINITY, f32::INFINITY, 0);
         for &j in candidates {
-            let apart = apart(j);
+            let apart = distance(simd, metric, row, codebook.codeword(j));
             second = second.min(apart.max(least));
             (least, nearest) = if apart < least { (apart, j) } else { (least, nearest) };
         }
@@ -194,7 +193,7 @@ fn compare<S: Simd>(simd: S, codebook: &PackedCodebook, row: &[f32], candidates:
         }
     }
     let nearest = exact::nearest(metric, row, candidates, |j| codebook.codeword(j));
-    (nearest, apart(nearest))
+    (nearest, distance(simd, metric, row, codebook.codeword(nearest)))
 }
 
 /// In place of a code that the scores do not tell.

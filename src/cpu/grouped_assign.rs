@@ -61,10 +61,9 @@ impl WithSimd for Block<'_> {
             let x = &self.x[i * d..][..d];
             let start = first + self.groups[i] as usize * k;
             let codeword = |code: u32| &codewords[(start + code as usize) * d..][..d];
-            let apart = |code: u32| distance(simd, Metric::SquaredL2, x, codeword(code));
             let (mut least, mut second, mut best) = (f32::INFINITY, f32::INFINITY, 0);
             for code in 0..k as u32 {
-                let distance = apart(code);
+                let distance = distance(simd, Metric::SquaredL2, x, codeword(code));
                 second = second.min(distance.max(least));
                 if distance < least {
                     (least, best) = (distance, code);
@@ -72,9 +71,14 @@ impl WithSimd for Block<'_> {
             }
             let threshold = bound.threshold(least);
             if !is_beyond(second, threshold) {
-                let candidates = (0..k as u32).filter(|&code| !is_beyond(apart(code), threshold));
-                best = exact::nearest(Metric::SquaredL2, x, &candidates.collect::<Vec<u32>>(), codeword);
-                least = apart(best);
+                let mut candidates = Vec::new();
+                for code in 0..k as u32 {
+                    if !is_beyond(distance(simd, Metric::SquaredL2, x, codeword(code)), threshold) {
+                        candidates.push(code);
+                    }
+                }
+                best = exact::nearest(Metric::SquaredL2, x, &candidates, codeword);
+                least = distance(simd, Metric::SquaredL2, x, codeword(best));
             }
             self.chosen.codes[i] = best;
             self.chosen.rows[i] = start as u32 + best;
