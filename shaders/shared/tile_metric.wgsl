@@ -7,14 +7,6 @@ const INNER_PRODUCT: u32 = 3u; // -x . c
 override METRIC: u32 = SQUARED_L2;
 override POWER: u32 = 1u;
 
-fn to_power(base: vec4f) -> vec4f {
-    var product = base;
-    for (var i = 1u; i < POWER; i++) {
-        product *= base;
-    }
-    return product;
-}
-
 fn cosine_distance(dots: vec4f, lengths: vec4f) -> vec4f {
     let zero = lengths == vec4f();
     let cosine = select(dots / select(lengths, vec4f(1.0), zero), vec4f(), zero);

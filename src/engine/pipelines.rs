@@ -98,7 +98,7 @@ impl Shader {
     /// The whole WGSL text of a variant.
     pub fn text(&self, variant: &Variant) -> String {
         let texts =
-            std::iter::once(&*variant.prelude).chain(self.source.iter().chain(variant.pieces).copied());
+            std::iter::once(&*variant.prelude).chain(self.source.iter().chain(&*variant.pieces).copied());
         texts.collect::<Vec<_>>().join("\n")
     }
 }

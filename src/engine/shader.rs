@@ -29,7 +29,7 @@ pub(crate) struct Variant {
     /// Text put in front of the module: `const`s that size private arrays, which overrides cannot.
     pub prelude: Cow<'static, str>,
     /// Texts that this variant has besides the shader's own.
-    pub pieces: &'static [&'static str],
+    pub pieces: Cow<'static, [&'static str]>,
     /// Pipeline-overridable constants.
     pub overrides: Cow<'static, [(&'static str, f64)]>,
 }
@@ -40,7 +40,11 @@ impl Variant {
 
     /// The variant with these pipeline-overridable constants.
     pub const fn overriding(overrides: &'static [(&'static str, f64)]) -> Self {
-        Variant { prelude: Cow::Borrowed(""), pieces: &[], overrides: Cow::Borrowed(overrides) }
+        Variant {
+            prelude: Cow::Borrowed(""),
+            pieces: Cow::Borrowed(&[]),
+            overrides: Cow::Borrowed(overrides),
+        }
     }
 
     /// Whether `other` is the same variant. A piece is a static text: where it lies tells which one it is.
@@ -49,7 +53,7 @@ impl Variant {
         self.overrides == other.overrides
             && self.prelude == other.prelude
             && self.pieces.len() == other.pieces.len()
-            && self.pieces.iter().zip(other.pieces).all(same)
+            && self.pieces.iter().zip(&*other.pieces).all(same)
     }
 }
 

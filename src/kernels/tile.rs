@@ -27,6 +27,9 @@ pub(super) const NEAREST: &str = include_str!("../../shaders/shared/tile_nearest
 const DIRECT: &str = include_str!("../../shaders/shared/tile_direct.wgsl");
 const STAGED: &str = include_str!("../../shaders/shared/tile_staged.wgsl");
 const ROWS_VEC4: &str = include_str!("../../shaders/shared/tile_rows_vec4.wgsl");
+const POWER_ONE: &str = include_str!("../../shaders/shared/power_one.wgsl");
+const POWER_TWO: &str = include_str!("../../shaders/shared/power_two.wgsl");
+const POWER_ANY: &str = include_str!("../../shaders/shared/power_any.wgsl");
 const ROWS_SCALAR: &str = include_str!("../../shaders/shared/tile_rows_scalar.wgsl");
 
 /// Multiply-adds of one dispatch at most: a fraction of a second, as a desktop's watchdog resets a GPU that has worked for
@@ -122,13 +125,19 @@ impl Tile {
         )
     }
 
-    fn pieces(self, d: usize) -> &'static [&'static str] {
-        match (self.core, d.is_multiple_of(4)) {
-            (Core::Direct, true) => &[DIRECT, ROWS_VEC4],
-            (Core::Direct, false) => &[DIRECT, ROWS_SCALAR],
-            (Core::Staged, true) => &[STAGED, ROWS_VEC4],
-            (Core::Staged, false) => &[STAGED, ROWS_SCALAR],
-        }
+    /// The texts for vectors of `d` dimensions and a metric.
+    fn pieces(self, d: usize, metric: Metric) -> Vec<&'static str> {
+        let core = match self.core {
+            Core::Direct => DIRECT,
+            Core::Staged => STAGED,
+        };
+        let rows = if d.is_multiple_of(4) { ROWS_VEC4 } else { ROWS_SCALAR };
+        let power = match metric {
+            Metric::Power(2) => POWER_TWO,
+            Metric::Power(power) if power > 2 => POWER_ANY,
+            _ => POWER_ONE,
+        };
+        vec![core, rows, power]
     }
 }
 
@@ -143,7 +152,7 @@ pub(super) fn variant(tile: Tile, d: usize, metric: Metric, constants: &str) -> 
     };
     Variant {
         prelude: (tile.constants() + constants).into(),
-        pieces: tile.pieces(d),
+        pieces: tile.pieces(d, metric).into(),
         overrides: Cow::Owned(vec![("METRIC", number), ("POWER", power)]),
     }
 }
