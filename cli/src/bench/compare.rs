@@ -44,7 +44,7 @@ pub struct Row {
     pub new_median_seconds: Option<f64>,
     /// The new median over the old one.
     pub ratio: Option<f64>,
-    /// The spreads of both, as a share of the old median: a change beyond it is one.
+    /// The spreads of both together, each as a share of its own median: a change beyond it is one.
     pub spread: Option<f64>,
     pub change: Change,
 }
@@ -142,7 +142,7 @@ impl Row {
 fn row(old: Option<&Record>, new: &Record) -> Row {
     let new_median_seconds = Some(new.median_seconds);
     let Some(old) = old else { return Row { new_median_seconds, ..alone(new, Change::OnlyNew) } };
-    let spread = (spread(&old.seconds) + spread(&new.seconds)) / old.median_seconds;
+    let spread = spread(&old.seconds) / old.median_seconds + spread(&new.seconds) / new.median_seconds;
     let ratio = new.median_seconds / old.median_seconds;
     Row {
         old_median_seconds: Some(old.median_seconds),
@@ -153,13 +153,12 @@ fn row(old: Option<&Record>, new: &Record) -> Row {
     }
 }
 
-/// Faster or slower where the medians are farther apart than the interquartile ranges of both together, as shares of the
-/// old median.
+/// Slower where the new median is longer by more than `spread`, faster where the old one is.
 fn change(ratio: f64, spread: f64) -> Change {
-    let beyond = spread.max(LEAST_CHANGE);
-    if ratio > 1.0 + beyond {
+    let beyond = 1.0 + spread.max(LEAST_CHANGE);
+    if ratio > beyond {
         Change::Slower
-    } else if ratio < 1.0 - beyond {
+    } else if ratio < 1.0 / beyond {
         Change::Faster
     } else {
         Change::Same
@@ -239,6 +238,7 @@ mod tests {
         assert_eq!(compared(&unsteady, &unsteady.map(|s| 1.2 * s)), Change::Same);
         assert_eq!(compared(&steady, &unsteady.map(|s| 1.2 * s)), Change::Same);
         assert_eq!(compared(&unsteady, &unsteady.map(|s| 3.0 * s)), Change::Slower);
+        assert_eq!(compared(&unsteady.map(|s| 3.0 * s), &unsteady), Change::Faster);
         // One run that was disturbed hides nothing.
         assert_eq!(compared(&[1.0, 9.0, 1.0, 1.0, 1.0], &steady.map(|s| 1.2 * s)), Change::Slower);
     }
