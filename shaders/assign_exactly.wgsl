@@ -6,7 +6,7 @@
 //
 // x (n, d) and codebook (k, d) are row-major, and read as the bits of f32: a device may take a denormal value for 0. listed
 // comes from assign_again (shared/listed_rows.wgsl).
-// The host prepends the sizes of assign's workgroups, and `const THREADS: u32`, the invocations here.
+// The host prepends `const PARTS: u32`, the parts that assign's distances have, and `const THREADS: u32`, the invocations.
 // Grid: one workgroup per params.rows rows of the list, which it takes one after the other.
 // Numbers: every f32 is a whole number of 2^-149, so ||c||^2 - 2 x . c, which orders codewords as their distances from x do, is
 // one of 2^-298, of a few hundred bits. src/certified/exact.rs does the same.
@@ -65,9 +65,9 @@ fn distance_of(row: u32, code: u32) -> f32 {
 // As assign sums it: in parts, and then theirs.
 fn distance_in_parts(row: u32, code: u32) -> f32 {
     var sum = 0.0;
-    for (var part = 0u; part < LANES; part++) {
+    for (var part = 0u; part < PARTS; part++) {
         var own = 0.0;
-        for (var quad = part; quad < (params.d + 3u) / 4u; quad += LANES) {
+        for (var quad = part; quad < (params.d + 3u) / 4u; quad += PARTS) {
             own += four(row, code, 4u * quad);
         }
         sum += own;

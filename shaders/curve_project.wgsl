@@ -10,7 +10,7 @@
 // so the products of x with the corners are enough for the distances to all segments.
 //
 // x (n, d) and corners (k, d) are row-major, k >= 2. panels and mean are those of prepare_codebook for the corners in
-// the order of arrange() on the host: an invocation meets eight consecutive ones. ends (padded k) in the order of the
+// the order of arrange() on the host: an invocation meets consecutive ones. ends (padded k) in the order of the
 // panels: the half norm of a corner, and 1/2 |D|^2 and 1 / |D|^2 (0 for 1 / 0) of the segment that ends there.
 // Grid: as that of assign.
 // Ties: the lowest segment. Numbers: as in assign; of two segments closer than the rounding either may be taken.
@@ -42,10 +42,10 @@ fn begin(row: u32) -> State {
 }
 
 fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
-    // Panels hold corner k + 8 lane + j where the core has codeword slot j of the lane.
+    // Panels hold corner k + CODEWORD_SLOTS lane + j where the core has codeword slot j of the lane.
     let at = k + lane;
-    let corner = k + 8u * lane;
-    let last = score(tile[7], ends[at + 7u * CODEWORD_STRIDE].x);
+    let corner = k + CODEWORD_SLOTS * lane;
+    let last = score(tile[CODEWORD_SLOTS - 1u], ends[at + (CODEWORD_SLOTS - 1u) * CODEWORD_STRIDE].x);
     share(bitcast<vec4u>(last[0]), bitcast<vec4u>(last[1]));
     // The corner before a lane's own is the last of the lane before, or of the tile before.
     let before = (lane + LANES - 1u) % LANES;
@@ -61,10 +61,12 @@ fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
     start = meet(&lowest, start, tile[1], at + CODEWORD_STRIDE, corner + 1u);
     start = meet(&lowest, start, tile[2], at + 2u * CODEWORD_STRIDE, corner + 2u);
     start = meet(&lowest, start, tile[3], at + 3u * CODEWORD_STRIDE, corner + 3u);
-    start = meet(&lowest, start, tile[4], at + 4u * CODEWORD_STRIDE, corner + 4u);
-    start = meet(&lowest, start, tile[5], at + 5u * CODEWORD_STRIDE, corner + 5u);
-    start = meet(&lowest, start, tile[6], at + 6u * CODEWORD_STRIDE, corner + 6u);
-    start = meet(&lowest, start, tile[7], at + 7u * CODEWORD_STRIDE, corner + 7u);
+    if CODEWORD_SLOTS > 4u {
+        start = meet(&lowest, start, tile[4], at + 4u * CODEWORD_STRIDE, corner + 4u);
+        start = meet(&lowest, start, tile[5], at + 5u * CODEWORD_STRIDE, corner + 5u);
+        start = meet(&lowest, start, tile[6], at + 6u * CODEWORD_STRIDE, corner + 6u);
+        start = meet(&lowest, start, tile[7], at + 7u * CODEWORD_STRIDE, corner + 7u);
+    }
     (*state).lowest = lowest;
 }
 
@@ -88,7 +90,7 @@ fn segment_score(start: vec4f, to: vec4f, half_square: f32, inverse_square: f32)
     return start - t * (product - t * half_square);
 }
 
-// (x - c_s) . D and |D|^2 of the eight rows.
+// (x - c_s) . D and |D|^2 of the rows.
 struct Along {
     products: mat2x4f,
     squares: mat2x4f,
@@ -104,23 +106,32 @@ fn along_terms(row: u32, segment: u32, quad: u32) -> vec2f {
 fn along(row: u32, low: vec4u, high: vec4u) -> Along {
     var products = mat2x4f();
     var squares = mat2x4f();
-    for (var quad = lane; quad < (params.d + 3u) / 4u; quad += LANES) {
-        let low_terms = transpose(mat4x2f(
-            along_terms(row, low.x, quad),
-            along_terms(row + ROW_STRIDE, low.y, quad),
-            along_terms(row + 2u * ROW_STRIDE, low.z, quad),
-            along_terms(row + 3u * ROW_STRIDE, low.w, quad),
-        ));
-        let high_terms = transpose(mat4x2f(
-            along_terms(row + 4u * ROW_STRIDE, high.x, quad),
-            along_terms(row + 5u * ROW_STRIDE, high.y, quad),
-            along_terms(row + 6u * ROW_STRIDE, high.z, quad),
-            along_terms(row + 7u * ROW_STRIDE, high.w, quad),
-        ));
-        products += mat2x4f(low_terms[0], high_terms[0]);
-        squares += mat2x4f(low_terms[1], high_terms[1]);
+    for (var parts = 0u; parts < PARTS; parts += LANES) {
+        var own_products = mat2x4f();
+        var own_squares = mat2x4f();
+        for (var quad = first_quad(parts); quad < (params.d + 3u) / 4u; quad += PARTS) {
+            let low_terms = four_along(row, low, quad);
+            var high_terms = mat2x4f();
+            if ROW_SLOTS > 4u {
+                high_terms = four_along(row + 4u * ROW_STRIDE, high, quad);
+            }
+            own_products += mat2x4f(low_terms[0], high_terms[0]);
+            own_squares += mat2x4f(low_terms[1], high_terms[1]);
+        }
+        products = add_parts(products, own_products);
+        squares = add_parts(squares, own_squares);
     }
-    return Along(sum_over_lanes(products), sum_over_lanes(squares));
+    return Along(products, squares);
+}
+
+// What four dimensions add to both, for the rows of four slots.
+fn four_along(row: u32, segments: vec4u, quad: u32) -> mat2x4f {
+    return transpose(mat4x2f(
+        along_terms(row, segments.x, quad),
+        along_terms(row + ROW_STRIDE, segments.y, quad),
+        along_terms(row + 2u * ROW_STRIDE, segments.z, quad),
+        along_terms(row + 3u * ROW_STRIDE, segments.w, quad),
+    ));
 }
 
 fn miss_term(row: u32, segment: u32, t: f32, quad: u32) -> f32 {
@@ -131,28 +142,31 @@ fn miss_term(row: u32, segment: u32, t: f32, quad: u32) -> f32 {
     return dot(miss, miss);
 }
 
-// The squared distances of the eight rows to points of the curve.
+// The squared distances of the rows to points of the curve.
 fn misses(row: u32, low: Place, high: Place) -> mat2x4f {
-    let low_t = clamp(low.position, vec4f(), vec4f(1.0));
-    let high_t = clamp(high.position, vec4f(), vec4f(1.0));
     var sum = mat2x4f();
-    for (var quad = lane; quad < (params.d + 3u) / 4u; quad += LANES) {
-        sum += mat2x4f(
-            vec4f(
-                miss_term(row, low.segment.x, low_t.x, quad),
-                miss_term(row + ROW_STRIDE, low.segment.y, low_t.y, quad),
-                miss_term(row + 2u * ROW_STRIDE, low.segment.z, low_t.z, quad),
-                miss_term(row + 3u * ROW_STRIDE, low.segment.w, low_t.w, quad),
-            ),
-            vec4f(
-                miss_term(row + 4u * ROW_STRIDE, high.segment.x, high_t.x, quad),
-                miss_term(row + 5u * ROW_STRIDE, high.segment.y, high_t.y, quad),
-                miss_term(row + 6u * ROW_STRIDE, high.segment.z, high_t.z, quad),
-                miss_term(row + 7u * ROW_STRIDE, high.segment.w, high_t.w, quad),
-            ),
-        );
+    for (var parts = 0u; parts < PARTS; parts += LANES) {
+        var own = mat2x4f();
+        for (var quad = first_quad(parts); quad < (params.d + 3u) / 4u; quad += PARTS) {
+            own[0] += four_misses(row, low, quad);
+            if ROW_SLOTS > 4u {
+                own[1] += four_misses(row + 4u * ROW_STRIDE, high, quad);
+            }
+        }
+        sum = add_parts(sum, own);
     }
-    return sum_over_lanes(sum);
+    return sum;
+}
+
+// What four dimensions add for the rows of four slots.
+fn four_misses(row: u32, place: Place, quad: u32) -> vec4f {
+    let t = clamp(place.position, vec4f(), vec4f(1.0));
+    return vec4f(
+        miss_term(row, place.segment.x, t.x, quad),
+        miss_term(row + ROW_STRIDE, place.segment.y, t.y, quad),
+        miss_term(row + 2u * ROW_STRIDE, place.segment.z, t.z, quad),
+        miss_term(row + 3u * ROW_STRIDE, place.segment.w, t.w, quad),
+    );
 }
 
 fn ratio(a: vec4f, b: vec4f) -> vec4f {
@@ -222,10 +236,12 @@ fn finish(state: ptr<function, State>, row: u32) {
         write(row + ROW_STRIDE, low.segment.y, low.position.y, found[0].y);
         write(row + 2u * ROW_STRIDE, low.segment.z, low.position.z, found[0].z);
         write(row + 3u * ROW_STRIDE, low.segment.w, low.position.w, found[0].w);
-        write(row + 4u * ROW_STRIDE, high.segment.x, high.position.x, found[1].x);
-        write(row + 5u * ROW_STRIDE, high.segment.y, high.position.y, found[1].y);
-        write(row + 6u * ROW_STRIDE, high.segment.z, high.position.z, found[1].z);
-        write(row + 7u * ROW_STRIDE, high.segment.w, high.position.w, found[1].w);
+        if ROW_SLOTS > 4u {
+            write(row + 4u * ROW_STRIDE, high.segment.x, high.position.x, found[1].x);
+            write(row + 5u * ROW_STRIDE, high.segment.y, high.position.y, found[1].y);
+            write(row + 6u * ROW_STRIDE, high.segment.z, high.position.z, found[1].z);
+            write(row + 7u * ROW_STRIDE, high.segment.w, high.position.w, found[1].w);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> panels: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> distances: array<f32>;
 
-// The lengths of the eight rows, for the cosine.
+// The lengths of the rows, for the cosine.
 struct State {
     lengths: mat2x4f,
 }
@@ -43,20 +43,32 @@ fn begin(row: u32) -> State {
     if METRIC != COSINE {
         return State();
     }
-    var part = mat2x4f();
-    for (var quad = lane; quad < (params.d + 3u) / 4u; quad += LANES) {
-        part += mat2x4f(
-            norm_terms(row, 0u, quad), norm_terms(row, 1u, quad), norm_terms(row, 2u, quad), norm_terms(row, 3u, quad),
-            norm_terms(row, 4u, quad), norm_terms(row, 5u, quad), norm_terms(row, 6u, quad), norm_terms(row, 7u, quad),
-        );
+    var norms = mat2x4f();
+    for (var parts = 0u; parts < PARTS; parts += LANES) {
+        var own = mat2x4f();
+        for (var quad = first_quad(parts); quad < (params.d + 3u) / 4u; quad += PARTS) {
+            own[0] += norm_terms(row, quad);
+            if ROW_SLOTS > 4u {
+                own[1] += norm_terms(row + 4u * ROW_STRIDE, quad);
+            }
+        }
+        norms = add_parts(norms, own);
     }
-    let norms = sum_over_lanes(part);
     return State(mat2x4f(sqrt(norms[0]), sqrt(norms[1])));
 }
 
-// What four dimensions add to the squared length of the row in `slot`.
-fn norm_terms(row: u32, slot: u32, quad: u32) -> f32 {
-    let v = within_row(x_quad(row_in(row + slot * ROW_STRIDE), quad), quad);
+// What four dimensions add to the squared lengths of the rows of four slots.
+fn norm_terms(row: u32, quad: u32) -> vec4f {
+    return vec4f(
+        norm_term(row, quad),
+        norm_term(row + ROW_STRIDE, quad),
+        norm_term(row + 2u * ROW_STRIDE, quad),
+        norm_term(row + 3u * ROW_STRIDE, quad),
+    );
+}
+
+fn norm_term(row: u32, quad: u32) -> f32 {
+    let v = within_row(x_quad(row_in(row), quad), quad);
     return dot(v, v);
 }
 
@@ -66,13 +78,15 @@ fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
     write_column((*state).lengths, tile[1], row, first + CODEWORD_STRIDE);
     write_column((*state).lengths, tile[2], row, first + 2u * CODEWORD_STRIDE);
     write_column((*state).lengths, tile[3], row, first + 3u * CODEWORD_STRIDE);
-    write_column((*state).lengths, tile[4], row, first + 4u * CODEWORD_STRIDE);
-    write_column((*state).lengths, tile[5], row, first + 5u * CODEWORD_STRIDE);
-    write_column((*state).lengths, tile[6], row, first + 6u * CODEWORD_STRIDE);
-    write_column((*state).lengths, tile[7], row, first + 7u * CODEWORD_STRIDE);
+    if CODEWORD_SLOTS > 4u {
+        write_column((*state).lengths, tile[4], row, first + 4u * CODEWORD_STRIDE);
+        write_column((*state).lengths, tile[5], row, first + 5u * CODEWORD_STRIDE);
+        write_column((*state).lengths, tile[6], row, first + 6u * CODEWORD_STRIDE);
+        write_column((*state).lengths, tile[7], row, first + 7u * CODEWORD_STRIDE);
+    }
 }
 
-// The distances of eight rows to one codeword.
+// The distances of the rows to one codeword.
 fn write_column(lengths: mat2x4f, sum: mat2x4f, row: u32, code: u32) {
     var low = sum[0];
     var high = sum[1];
@@ -89,10 +103,12 @@ fn write_column(lengths: mat2x4f, sum: mat2x4f, row: u32, code: u32) {
         write(row + ROW_STRIDE, code, low.y);
         write(row + 2u * ROW_STRIDE, code, low.z);
         write(row + 3u * ROW_STRIDE, code, low.w);
-        write(row + 4u * ROW_STRIDE, code, high.x);
-        write(row + 5u * ROW_STRIDE, code, high.y);
-        write(row + 6u * ROW_STRIDE, code, high.z);
-        write(row + 7u * ROW_STRIDE, code, high.w);
+        if ROW_SLOTS > 4u {
+            write(row + 4u * ROW_STRIDE, code, high.x);
+            write(row + 5u * ROW_STRIDE, code, high.y);
+            write(row + 6u * ROW_STRIDE, code, high.z);
+            write(row + 7u * ROW_STRIDE, code, high.w);
+        }
     }
 }
 

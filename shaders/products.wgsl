@@ -36,13 +36,15 @@ fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
     write_column(tile[1], row, first + CODEWORD_STRIDE);
     write_column(tile[2], row, first + 2u * CODEWORD_STRIDE);
     write_column(tile[3], row, first + 3u * CODEWORD_STRIDE);
-    write_column(tile[4], row, first + 4u * CODEWORD_STRIDE);
-    write_column(tile[5], row, first + 5u * CODEWORD_STRIDE);
-    write_column(tile[6], row, first + 6u * CODEWORD_STRIDE);
-    write_column(tile[7], row, first + 7u * CODEWORD_STRIDE);
+    if CODEWORD_SLOTS > 4u {
+        write_column(tile[4], row, first + 4u * CODEWORD_STRIDE);
+        write_column(tile[5], row, first + 5u * CODEWORD_STRIDE);
+        write_column(tile[6], row, first + 6u * CODEWORD_STRIDE);
+        write_column(tile[7], row, first + 7u * CODEWORD_STRIDE);
+    }
 }
 
-// Eight rows and one codeword.
+// The rows and one codeword.
 fn write_column(sum: mat2x4f, row: u32, code: u32) {
     if code >= params.k {
         return;
@@ -55,10 +57,12 @@ fn write_column(sum: mat2x4f, row: u32, code: u32) {
     write(row + ROW_STRIDE, code, values[0].y);
     write(row + 2u * ROW_STRIDE, code, values[0].z);
     write(row + 3u * ROW_STRIDE, code, values[0].w);
-    write(row + 4u * ROW_STRIDE, code, values[1].x);
-    write(row + 5u * ROW_STRIDE, code, values[1].y);
-    write(row + 6u * ROW_STRIDE, code, values[1].z);
-    write(row + 7u * ROW_STRIDE, code, values[1].w);
+    if ROW_SLOTS > 4u {
+        write(row + 4u * ROW_STRIDE, code, values[1].x);
+        write(row + 5u * ROW_STRIDE, code, values[1].y);
+        write(row + 6u * ROW_STRIDE, code, values[1].z);
+        write(row + 7u * ROW_STRIDE, code, values[1].w);
+    }
 }
 
 fn write(row: u32, code: u32, value: f32) {

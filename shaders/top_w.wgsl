@@ -26,7 +26,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
 
-// The list of the row that this lane owns, ascending; unused in lanes 8 and above.
+// The list of the row that this lane owns, ascending; unused in lanes ROW_SLOTS and above.
 struct State {
     scores: array<f32, W>,
     codes: array<u32, W>,
@@ -45,17 +45,19 @@ fn absorb(state: ptr<function, State>, tile: Tile, row: u32, k: u32) {
     offer(state, tile[1], k + CODEWORD_STRIDE);
     offer(state, tile[2], k + 2u * CODEWORD_STRIDE);
     offer(state, tile[3], k + 3u * CODEWORD_STRIDE);
-    offer(state, tile[4], k + 4u * CODEWORD_STRIDE);
-    offer(state, tile[5], k + 5u * CODEWORD_STRIDE);
-    offer(state, tile[6], k + 6u * CODEWORD_STRIDE);
-    offer(state, tile[7], k + 7u * CODEWORD_STRIDE);
+    if CODEWORD_SLOTS > 4u {
+        offer(state, tile[4], k + 4u * CODEWORD_STRIDE);
+        offer(state, tile[5], k + 5u * CODEWORD_STRIDE);
+        offer(state, tile[6], k + 6u * CODEWORD_STRIDE);
+        offer(state, tile[7], k + 7u * CODEWORD_STRIDE);
+    }
 }
 
 // Shows the lanes' scores for codewords `first + lane`, and inserts them.
 fn offer(state: ptr<function, State>, sum: mat2x4f, first: u32) {
     let scores = score(sum, half_norms[first + lane]);
     share(bitcast<vec4u>(scores[0]), bitcast<vec4u>(scores[1]));
-    if lane < 8u {
+    if lane < ROW_SLOTS {
         for (var other = 0u; other < LANES; other++) {
             let candidate = bitcast<f32>(read_slot(other, lane));
             if candidate < (*state).scores[W - 1u] {
@@ -109,10 +111,12 @@ fn finish(state: ptr<function, State>, row: u32) {
             write(row + ROW_STRIDE, p, low.y, found[0].y);
             write(row + 2u * ROW_STRIDE, p, low.z, found[0].z);
             write(row + 3u * ROW_STRIDE, p, low.w, found[0].w);
-            write(row + 4u * ROW_STRIDE, p, high.x, found[1].x);
-            write(row + 5u * ROW_STRIDE, p, high.y, found[1].y);
-            write(row + 6u * ROW_STRIDE, p, high.z, found[1].z);
-            write(row + 7u * ROW_STRIDE, p, high.w, found[1].w);
+            if ROW_SLOTS > 4u {
+                write(row + 4u * ROW_STRIDE, p, high.x, found[1].x);
+                write(row + 5u * ROW_STRIDE, p, high.y, found[1].y);
+                write(row + 6u * ROW_STRIDE, p, high.z, found[1].z);
+                write(row + 7u * ROW_STRIDE, p, high.w, found[1].w);
+            }
         }
     }
 }

@@ -5,14 +5,16 @@
 // llvmpipe ends every loop of an invocation that has made 65,535 loop iterations in all, without a word: the host must
 // take tile_staged.wgsl where (k / 16) (d / 4 + 1) comes near that.
 
-// WORKGROUP_ROWS (rows of x per workgroup), ROW_STRIDE (from one row slot to the next), PANEL (codewords in a panel of the prepared codebook), DEPTH (dimension quads
-// per step of the main loop) and LANES (invocations that share the same rows: an invocation's lane is its number among
-// them) come from the host: `Tile` in src/kernels/tile.rs.
+// The sizes that tile_registers.wgsl names come from the host.
 
 // Invocations in a workgroup.
 const WORKGROUP_SIZE: u32 = 16u;
-// From one codeword slot to the next.
+// From one row slot to the next, and from one codeword slot.
+const ROW_STRIDE: u32 = 1u;
 const CODEWORD_STRIDE: u32 = 1u;
+
+const_assert WORKGROUP_ROWS == 16u * WORKGROUP_SIZE && PANEL == 16u && ROW_SLOTS == 8u && CODEWORD_SLOTS == 8u;
+const_assert LANES == 1u && DEPTH == 1u;
 
 const lane: u32 = 0u;
 var<private> shared_low: vec4u;

@@ -3,7 +3,7 @@
 //   cosine       1 - x . c / (|x| |c|), clamped to [0, 2]; 1 where either is zero    absolute error ~ d * 2^-24
 //   power        sum |x - c|^POWER                                                   nothing cancels
 //   inner prod.  -x . c                                                              error ~ d * 2^-24 * sum |x c|
-// The lanes of a row take every LANES-th quad of dimensions; their parts are added in order of lane.
+// Sums are those of PARTS parts (shared/tile_registers.wgsl).
 
 fn codeword_quad(code: u32, quad: u32) -> vec4f {
     let at = min(vec4u(4u * quad) + vec4u(0u, 1u, 2u, 3u), vec4u(params.d - 1u)) + code * params.d;
@@ -28,34 +28,44 @@ fn terms(row: u32, code: u32, quad: u32) -> vec3f {
     return vec3f(dot(difference, difference), 0.0, 0.0);
 }
 
-// Distances of the eight rows to the codewords `low` (row slots 0 to 3) and `high` (4 to 7), known to all lanes.
+// Distances of the rows to the codewords `low` (row slots 0 to 3) and `high` (4 to 7), known to all lanes.
 fn distances_to(row: u32, low: vec4u, high: vec4u) -> mat2x4f {
     var first = mat2x4f();
     var x_norm = mat2x4f();
     var c_norm = mat2x4f();
-    for (var quad = lane; quad < (params.d + 3u) / 4u; quad += LANES) {
-        let low_terms = transpose(mat4x3f(
-            terms(row, low.x, quad),
-            terms(row + ROW_STRIDE, low.y, quad),
-            terms(row + 2u * ROW_STRIDE, low.z, quad),
-            terms(row + 3u * ROW_STRIDE, low.w, quad),
-        ));
-        let high_terms = transpose(mat4x3f(
-            terms(row + 4u * ROW_STRIDE, high.x, quad),
-            terms(row + 5u * ROW_STRIDE, high.y, quad),
-            terms(row + 6u * ROW_STRIDE, high.z, quad),
-            terms(row + 7u * ROW_STRIDE, high.w, quad),
-        ));
-        first += mat2x4f(low_terms[0], high_terms[0]);
-        x_norm += mat2x4f(low_terms[1], high_terms[1]);
-        c_norm += mat2x4f(low_terms[2], high_terms[2]);
+    for (var parts = 0u; parts < PARTS; parts += LANES) {
+        var own_first = mat2x4f();
+        var own_x_norm = mat2x4f();
+        var own_c_norm = mat2x4f();
+        for (var quad = first_quad(parts); quad < (params.d + 3u) / 4u; quad += PARTS) {
+            let low_terms = transpose(mat4x3f(
+                terms(row, low.x, quad),
+                terms(row + ROW_STRIDE, low.y, quad),
+                terms(row + 2u * ROW_STRIDE, low.z, quad),
+                terms(row + 3u * ROW_STRIDE, low.w, quad),
+            ));
+            var high_terms = mat3x4f();
+            if ROW_SLOTS > 4u {
+                high_terms = transpose(mat4x3f(
+                    terms(row + 4u * ROW_STRIDE, high.x, quad),
+                    terms(row + 5u * ROW_STRIDE, high.y, quad),
+                    terms(row + 6u * ROW_STRIDE, high.z, quad),
+                    terms(row + 7u * ROW_STRIDE, high.w, quad),
+                ));
+            }
+            own_first += mat2x4f(low_terms[0], high_terms[0]);
+            own_x_norm += mat2x4f(low_terms[1], high_terms[1]);
+            own_c_norm += mat2x4f(low_terms[2], high_terms[2]);
+        }
+        first = add_parts(first, own_first);
+        if METRIC == COSINE {
+            x_norm = add_parts(x_norm, own_x_norm);
+            c_norm = add_parts(c_norm, own_c_norm);
+        }
     }
-    first = sum_over_lanes(first);
     if METRIC != COSINE {
         return first;
     }
-    x_norm = sum_over_lanes(x_norm);
-    c_norm = sum_over_lanes(c_norm);
     return mat2x4f(
         cosine_distance(first[0], sqrt(x_norm[0]) * sqrt(c_norm[0])),
         cosine_distance(first[1], sqrt(x_norm[1]) * sqrt(c_norm[1])),

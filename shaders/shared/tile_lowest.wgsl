@@ -1,4 +1,4 @@
-// The lowest score of each of the eight rows, the candidate that has it, and the lowest score of all others.
+// The lowest score of each of the rows, the candidate that has it, and the lowest score of all others.
 
 struct Lowest {
     score: mat2x4f,

@@ -12,7 +12,7 @@ fn accumulate(sum: mat2x4f, x: mat2x4f, c: f32) -> mat2x4f {
     return mat2x4f(fma(x[0], vec4f(c), sum[0]), fma(x[1], vec4f(c), sum[1]));
 }
 
-// Scores of eight rows from their sums; `half_norm` is 0 unless the metric has one, and FAR for padding.
+// Scores of the rows from their sums; `half_norm` is 0 unless the metric has one, and FAR for padding.
 fn score(sum: mat2x4f, half_norm: f32) -> mat2x4f {
     let sign = select(-1.0, 1.0, METRIC == POWERS);
     return mat2x4f(half_norm + sign * sum[0], half_norm + sign * sum[1]);

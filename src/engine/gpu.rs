@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::channel::oneshot;
 
-use super::core::Core;
 use super::pipelines::Pipelines;
 use super::pool::{Pool, Pooled, size_class};
 use super::upload::{self, Uploads};
@@ -37,8 +36,6 @@ pub(crate) struct Gpu {
     pub pipelines: Pipelines,
     /// Poison fresh buffers and keep the shaders' bounds checks.
     pub checked: bool,
-    /// The core that the tiled kernels have to take, where it is not left to us.
-    pub core: Option<Core>,
     /// The device is ours: we may poll it and we listen to its errors.
     pub owned: bool,
     pool: Arc<Pool>,
@@ -86,8 +83,8 @@ impl Trouble {
 
 impl Gpu {
     /// Takes a device of our own and listens to its errors.
-    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool, core: Option<Core>) -> Self {
-        let gpu = Self::new(device, queue, checked, core, true);
+    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
+        let gpu = Self::new(device, queue, checked, true);
         let trouble = Arc::clone(&gpu.trouble);
         gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             trouble.note(format!("the GPU reports: {}", one_line(&error.to_string())));
@@ -103,10 +100,10 @@ impl Gpu {
 
     /// Uses the device of a host app, and installs nothing on it.
     pub fn borrowing(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
-        Self::new(device, queue, checked, None, false)
+        Self::new(device, queue, checked, false)
     }
 
-    fn new(device: wgpu::Device, queue: wgpu::Queue, checked: bool, core: Option<Core>, owned: bool) -> Self {
+    fn new(device: wgpu::Device, queue: wgpu::Queue, checked: bool, owned: bool) -> Self {
         let info = device.adapter_info();
         Self {
             pipelines: Pipelines::new(&device, &info, checked),
@@ -118,7 +115,6 @@ impl Gpu {
             queue,
             info,
             checked,
-            core,
             owned,
         }
     }

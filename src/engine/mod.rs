@@ -18,6 +18,8 @@ mod precision;
 mod recorder;
 mod row_list;
 pub(crate) mod shader;
+pub(crate) mod tile;
+pub(crate) mod tiles;
 mod timing;
 mod upload;
 
@@ -41,6 +43,8 @@ use crate::cpu::half_unit::HalfUnit;
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
 use host_pool::HostPool;
+use tile::Tile;
+use tiles::Tiles;
 
 /// A device to compute on. Cheap to clone: clones are the same device.
 ///
@@ -58,6 +62,7 @@ struct Inner {
     backend: Backend,
     name: String,
     reason: String,
+    tiles: Tiles,
 }
 
 pub(crate) enum Backend {
@@ -132,7 +137,7 @@ impl Engine {
     /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let gpu = Gpu::borrowing(device, queue, EngineBuilder::new().checked);
-        Self::on_gpu(gpu, "lent by the host app")
+        Self::on_gpu(gpu, None, "lent by the host app")
     }
 
     /// What a host app should ask of its own device, so that [`from_wgpu`](Self::from_wgpu) can make the most of it: the
@@ -156,9 +161,23 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    fn on_gpu(gpu: Gpu, reason: &str) -> Self {
-        let name = gpu.info.name.clone();
-        Self { inner: Arc::new(Inner { backend: Backend::Gpu(Arc::new(gpu)), name, reason: reason.into() }) }
+    fn on_gpu(gpu: Gpu, core: Option<Core>, reason: &str) -> Self {
+        let (name, tiles) = (gpu.info.name.clone(), Tiles::of_device(&gpu.info, &gpu.limits, core));
+        let backend = Backend::Gpu(Arc::new(gpu));
+        Self { inner: Arc::new(Inner { backend, name, reason: reason.into(), tiles }) }
+    }
+
+    /// The same GPU as an engine of its own, on which tiled kernels take no other tile.
+    pub(crate) fn with_tile(&self, tile: Tile) -> Self {
+        let Backend::Gpu(gpu) = self.backend() else { return self.clone() };
+        let (name, reason) = (self.inner.name.clone(), self.inner.reason.clone());
+        let (backend, tiles) = (Backend::Gpu(Arc::clone(gpu)), self.tiles().only(tile));
+        Self { inner: Arc::new(Inner { backend, name, reason, tiles }) }
+    }
+
+    /// The tiles that its codebooks can be packed for.
+    pub(crate) fn tiles(&self) -> &Tiles {
+        &self.inner.tiles
     }
 
     /// The device's name: `cpu`, or what the driver calls the GPU.
@@ -465,7 +484,8 @@ impl EngineBuilder {
     fn cpu_by(&self, unit: Option<HalfUnit>, reason: &str) -> Engine {
         let first_look = FirstLook::by(unit);
         let backend = Backend::Cpu(Cpu { checked: self.checked, pool: Arc::default(), first_look });
-        Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into() }) }
+        let tiles = Tiles::default();
+        Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into(), tiles }) }
     }
 
     fn gpu(&self, adapter: wgpu::Adapter, reason: &str) -> Result<Engine> {
@@ -477,6 +497,6 @@ impl EngineBuilder {
         *most = (*most).min(self.max_binding);
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| Error::device(error.to_string()))?;
-        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked, self.core), reason))
+        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked), self.core, reason))
     }
 }

@@ -5,6 +5,7 @@ use super::prepare_codebook::{Codebook, Panels};
 use super::{assign_exactly, tile};
 use crate::certified::bounds::DistanceBound;
 use crate::engine::shader::{Params as _, Shader, shader_params};
+use crate::engine::tile::Tile;
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 use crate::metrics::Metric;
@@ -28,7 +29,7 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["codes", "distances", "left"],
     params: Params::FIELDS,
     variants: || {
-        let tiles = tile::Tile::ALL.into_iter();
+        let tiles = Tile::ALL.into_iter();
         tiles.flat_map(|tile| [4, 3].map(|d| tile::variant(tile, d, Metric::Power(2), ""))).collect()
     },
 };

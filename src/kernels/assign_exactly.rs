@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::assign::LeftRows;
 use super::prepare_codebook::Codebook;
-use super::tile::{self, SOFTWARE_ITERATIONS, Tile};
+use super::tile;
 use crate::certified::bounds::DistanceBound;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::tile::{SOFTWARE_ITERATIONS, Tile};
 use crate::engine::{Matrix, Recorder};
 use crate::error::Result;
 
@@ -22,7 +23,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "codebook", "listed"],
     writes: &["codes", "distances"],
     params: Params::FIELDS,
-    variants: || Tile::ALL.map(variant).to_vec(),
+    variants: || [Tile::DIRECT, Tile::STAGED].map(variant).to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, factor: f32, underflow: f32, rows: u32 });
@@ -38,9 +39,9 @@ fn threads(tile: Tile) -> usize {
     if tile.is_staged() { THREADS } else { THREADS_OF_SOFTWARE }
 }
 
-/// For codes from `tile`.
+/// For codes from `tile`: one for each core.
 fn variant(tile: Tile) -> Variant {
-    let prelude = tile.constants() + &format!("const THREADS = {}u;\n", threads(tile));
+    let prelude = format!("const PARTS = {}u;\nconst THREADS = {}u;\n", tile.parts(), threads(tile));
     Variant { prelude: Cow::Owned(prelude), ..Variant::DEFAULT }
 }
 

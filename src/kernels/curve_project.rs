@@ -3,10 +3,11 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::prepare_codebook::{Form, Panels};
-use super::tile::{self, Params, Tile};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::cpu::curve_project::PackedCurve;
 use crate::engine::shader::{Params as _, Shader};
+use crate::engine::tile::Tile;
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -79,12 +80,12 @@ impl Polyline {
             )));
         }
         let on_device = engine.upload(corners)?;
-        let Some(gpu) = engine.recorder().gpu() else {
+        if !engine.is_gpu() {
             let packed = Packed::Cpu(PackedCurve::new(on_device.host(), d)?);
             return Ok(Self { corners: on_device, packed });
-        };
+        }
         on_device.whole("the curve")?;
-        let tile = Tile::of(&gpu, k, d);
+        let tile = engine.tiles().of(k, d);
         let order = arrange(tile, k);
         let arranged = engine.upload(corners.select(Axis(0), &order).view())?;
         let mut ends = engine.upload(segment_ends(corners, &order).view())?;
@@ -106,15 +107,15 @@ impl Polyline {
     }
 }
 
-/// Which corner has each place of the panels: eight that follow one another where an invocation has its eight codeword
-/// slots. Beyond the last corner there are copies of it, which the shader passes over.
+/// Which corner has each place of the panels: as many that follow one another as an invocation has codeword slots, where it
+/// has them. Beyond the last corner there are copies of it, which the shader passes over.
 fn arrange(tile: Tile, k: usize) -> Vec<usize> {
-    let Tile { panel, lanes, .. } = tile;
+    let Tile { panel, lanes, slots: (_, slots), .. } = tile;
     let places = 0..tile.padded_codewords(k);
     let corner = |place: usize| {
         let (slot, lane) = (place % panel / lanes, place % lanes);
-        let group = slot / 8;
-        place / panel * panel + group * 8 * lanes + 8 * lane + slot % 8
+        let group = slot / slots;
+        place / panel * panel + group * slots * lanes + slots * lane + slot % slots
     };
     places.map(|place| corner(place).min(k - 1)).collect()
 }
@@ -210,17 +211,20 @@ mod tests {
 
     #[test]
     fn an_invocation_meets_corners_that_follow_one_another() {
-        assert_eq!(arrange(Tile::ALL[0], 20)[..20], (0..20).collect::<Vec<_>>());
-        let staged = arrange(Tile::STAGED, 300);
-        assert_eq!(staged.len(), 384);
-        for lane in 0..16 {
-            let own: Vec<usize> = (0..8).map(|slot| staged[128 + lane + 16 * slot]).collect();
-            assert_eq!(own, (0..8).map(|slot| 128 + 8 * lane + slot).collect::<Vec<_>>());
+        assert_eq!(arrange(Tile::DIRECT, 20)[..20], (0..20).collect::<Vec<_>>());
+        for tile in Tile::ALL.into_iter().filter(|tile| tile.is_staged()) {
+            let Tile { panel, lanes, slots: (_, slots), .. } = tile;
+            let k = 2 * panel + 44;
+            let places = arrange(tile, k);
+            assert_eq!(places.len(), 3 * panel, "{tile}");
+            for lane in 0..lanes {
+                let own = (0..slots).map(|slot| places[panel + lane + lanes * slot]);
+                assert!(own.eq((0..slots).map(|slot| panel + slots * lane + slot)), "{tile}");
+            }
+            let mut seen = places;
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen, (0..k).collect::<Vec<_>>(), "{tile}");
         }
-        assert!(staged[256..].iter().all(|&corner| corner < 300));
-        let mut seen = staged;
-        seen.sort();
-        seen.dedup();
-        assert_eq!(seen, (0..300).collect::<Vec<_>>());
     }
 }

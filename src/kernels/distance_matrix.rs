@@ -1,7 +1,7 @@
 //! Host side of `distance_matrix`: every vector against every codeword.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Params, Tile};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -72,7 +72,7 @@ impl Recorder<'_> {
                 distances.host_mut(),
             );
         };
-        let tile = Tile::of(&gpu, k, d);
+        let tile = self.engine().tiles().of(k, d);
         let variant = tile::variant(tile, d, codebook.metric(), "");
         let form = if codebook.metric() == Metric::Cosine { Form::Unit } else { Form::Raw };
         let panels = self.scratch_panels(codebook.codewords(), tile, form)?;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
-use super::tile::Tile;
 use crate::cpu::prepare_codebook::PackedCodebook;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::tile::Tile;
 use crate::engine::{Engine, Matrix, Recorder};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -132,12 +132,11 @@ impl Codebook {
             return Err(Error::input("the metric's power is 0; it has to be at least 1"));
         }
         let engine = codewords.engine().clone();
-        let packed = match engine.recorder().gpu() {
-            None => Packed::Cpu(None),
-            Some(gpu) => {
-                codewords.whole("the codebook")?;
-                Packed::allocate(&engine, Tile::of(&gpu, k, d), metric, (k, d))?
-            }
+        let packed = if engine.is_gpu() {
+            codewords.whole("the codebook")?;
+            Packed::allocate(&engine, engine.tiles().of(k, d), metric, (k, d))?
+        } else {
+            Packed::Cpu(None)
         };
         Ok(Self { codewords, metric, packed, prepared: false })
     }
@@ -250,7 +249,7 @@ impl Recorder<'_> {
             Packed::Gpu(own) => {
                 let (k, d) = codewords.shape();
                 if own.panels.shape != (k, d) {
-                    let tile = Tile::of(&self.gpu().expect("panels are for shaders"), k, d);
+                    let tile = self.engine().tiles().of(k, d);
                     *packed = Packed::allocate(self.engine(), tile, *metric, (k, d))?;
                 }
                 let Packed::Gpu(own) = packed else { unreachable!("it is for a GPU") };

@@ -1,7 +1,7 @@
 //! Host side of `products`: every vector times every codeword.
 
 use super::prepare_codebook::{Codebook, Form, Panels};
-use super::tile::{self, Params, Tile};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
@@ -68,11 +68,12 @@ impl Recorder<'_> {
         if products.is_empty() || d == 0 {
             return Ok(());
         }
-        let Some(gpu) = self.gpu() else {
+        if self.gpu().is_none() {
             cpu::products::products(x.host(), c.host(), d, products.host_mut());
             return Ok(());
-        };
-        let panels = self.scratch_panels(c, Tile::of(&gpu, c.rows(), d), Form::Raw)?;
+        }
+        let tile = self.engine().tiles().of(c.rows(), d);
+        let panels = self.scratch_panels(c, tile, Form::Raw)?;
         // Any metric that neither centres nor raises to powers.
         self.record_products(x, &panels, Metric::Cosine, 0.0, products)
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::engine::Core;
 use crate::engine::gpu::Gpu;
 use crate::engine::shader::{Variant, shader_params};
+use crate::engine::tile::Tile;
 use crate::metrics::Metric;
 
 shader_params!(Params { n: u32, d: u32, k: u32 });
@@ -48,97 +49,19 @@ fn rows_within(work: usize, k: usize, d: usize) -> usize {
     (work / k.saturating_mul(d).max(1) / 256).max(1) * 256
 }
 
-/// llvmpipe ends every loop of an invocation once its loops have made 65,535 iterations together, without a word;
-/// the rest is room for the loops that are not counted below.
-pub(super) const SOFTWARE_ITERATIONS: usize = 60_000;
-
-/// How a workgroup of the tiled core cuts rows × codewords: sizes that the host lays out codebooks by and puts in front of
-/// the shader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tile {
-    /// Rows of x per workgroup: `WORKGROUP_ROWS`.
-    pub rows: u64,
-    /// Codewords in a panel of the prepared codebook: `PANEL`.
-    pub panel: usize,
-    /// Invocations that share the same rows: `LANES`.
-    pub lanes: usize,
-    /// Quads of dimensions per step of the main loop: `DEPTH`.
-    pub depth: usize,
-    /// Where rows and codewords wait for a step, which decides the text.
-    pub core: Core,
-}
-
-impl Tile {
-    const DIRECT: Self = Self { rows: 256, panel: 16, lanes: 1, depth: 1, core: Core::Direct };
-
-    /// For codebooks of any size: 256 invocations.
-    pub const STAGED: Self = Self::staged(16);
-
-    /// For codebooks of up to 64 codewords, of which a panel of [`STAGED`](Self::STAGED) would be half empty or more: 64
-    /// invocations.
-    const NARROW: Self = Self::staged(8);
-
-    /// Every tile that [`of`](Self::of) may choose.
-    pub const ALL: [Self; 3] = [Self::DIRECT, Self::STAGED, Self::NARROW];
-
-    /// `lanes` × `lanes` invocations that hold 8 × 8 sums each, and stage one quad of a row and of a codeword each.
-    const fn staged(lanes: usize) -> Self {
-        Self { rows: 8 * lanes as u64, panel: 8 * lanes, lanes, depth: lanes / 8, core: Core::Staged }
-    }
-
-    /// The tile for a codebook of `k` codewords of `d` dimensions.
-    pub fn of(gpu: &Gpu, k: usize, d: usize) -> Self {
-        let iterations = k.div_ceil(Self::DIRECT.panel) * (d.div_ceil(4) + 1);
-        let cut_short = gpu.is_software() && iterations >= SOFTWARE_ITERATIONS;
-        let direct = match gpu.core {
-            Some(core) => core == Core::Direct,
-            None => gpu.is_software(),
-        };
-        match k {
-            _ if direct && !cut_short => Self::DIRECT,
-            _ if k <= Self::NARROW.panel => Self::NARROW,
-            _ => Self::STAGED,
-        }
-    }
-
-    /// Whether the lanes of a workgroup can show one another values.
-    pub fn is_staged(self) -> bool {
-        self.core == Core::Staged
-    }
-
-    /// Codewords, padded to whole panels.
-    pub fn padded_codewords(self, k: usize) -> usize {
-        k.next_multiple_of(self.panel)
-    }
-
-    /// Dimensions, padded to whole steps.
-    pub fn padded_dimensions(self, d: usize) -> usize {
-        d.next_multiple_of(4 * self.depth)
-    }
-
-    /// The sizes as constants of the shader.
-    pub fn constants(self) -> String {
-        let Self { rows, panel, lanes, depth, core: _ } = self;
-        let stride = lanes;
-        format!(
-            "const WORKGROUP_ROWS = {rows}u;\nconst PANEL = {panel}u;\nconst LANES = {lanes}u;\nconst DEPTH = {depth}u;\nconst ROW_STRIDE = {stride}u;\n"
-        )
-    }
-
-    /// The texts for vectors of `d` dimensions and a metric.
-    fn pieces(self, d: usize, metric: Metric) -> Vec<&'static str> {
-        let core = match self.core {
-            Core::Direct => DIRECT,
-            Core::Staged => STAGED,
-        };
-        let rows = if d.is_multiple_of(4) { ROWS_VEC4 } else { ROWS_SCALAR };
-        let power = match metric {
-            Metric::Power(2) => POWER_TWO,
-            Metric::Power(power) if power > 2 => POWER_ANY,
-            _ => POWER_ONE,
-        };
-        vec![core, rows, power]
-    }
+/// The texts of a core for vectors of `d` dimensions and a metric.
+fn pieces(core: Core, d: usize, metric: Metric) -> Vec<&'static str> {
+    let core = match core {
+        Core::Direct => DIRECT,
+        Core::Staged => STAGED,
+    };
+    let rows = if d.is_multiple_of(4) { ROWS_VEC4 } else { ROWS_SCALAR };
+    let power = match metric {
+        Metric::Power(2) => POWER_TWO,
+        Metric::Power(power) if power > 2 => POWER_ANY,
+        _ => POWER_ONE,
+    };
+    vec![core, rows, power]
 }
 
 /// The variant for vectors of `d` dimensions; `constants` are the kernel's own.
@@ -152,7 +75,7 @@ pub(super) fn variant(tile: Tile, d: usize, metric: Metric, constants: &str) -> 
     };
     Variant {
         prelude: (tile.constants() + constants).into(),
-        pieces: tile.pieces(d, metric).into(),
+        pieces: pieces(tile.core, d, metric).into(),
         overrides: Cow::Owned(vec![("METRIC", number), ("POWER", power)]),
     }
 }
@@ -166,9 +89,10 @@ pub(super) fn variants() -> Vec<Variant> {
     Tile::ALL.into_iter().flat_map(|tile| variants_of(tile, "")).collect()
 }
 
-/// The variants of one tile.
+/// The variants of one tile: of the first one of a core by every metric, as what a metric changes is the same on all tiles.
 pub(super) fn variants_of(tile: Tile, constants: &str) -> Vec<Variant> {
-    let kinds = METRICS.into_iter().flat_map(|metric| [(metric, 4), (metric, 3)]);
+    let metrics = if [Tile::DIRECT, Tile::STAGED].contains(&tile) { &METRICS[..] } else { &METRICS[..1] };
+    let kinds = metrics.iter().flat_map(|&metric| [(metric, 4), (metric, 3)]);
     kinds.map(|(metric, d)| variant(tile, d, metric, constants)).collect()
 }
 

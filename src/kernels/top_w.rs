@@ -1,9 +1,10 @@
 //! Host side of `top_w`: the few nearest codewords of every vector.
 
 use super::prepare_codebook::{Codebook, Form};
-use super::tile::{self, Params, Tile};
+use super::tile::{self, Params};
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader};
+use crate::engine::tile::Tile;
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -23,7 +24,8 @@ pub(crate) static SHADER: Shader = Shader {
     params: Params::FIELDS,
     variants: || {
         let staged = Tile::ALL.into_iter().filter(|tile| tile.is_staged());
-        let lists = staged.flat_map(|tile| [1, 5, LARGEST_W].map(|w| (tile, constants(w))));
+        let lengths = |tile| if tile == Tile::STAGED { &[1, 5, LARGEST_W][..] } else { &[5] };
+        let lists = staged.flat_map(|tile| lengths(tile).iter().map(move |&w| (tile, constants(w))));
         lists.flat_map(|(tile, constants)| tile::variants_of(tile, &constants)).collect()
     },
 };

@@ -21,6 +21,9 @@ pub(super) const SHAPES: [(usize, usize, usize); 9] = [
     (700, 100, 7),
 ];
 
+/// (n, d, k) of more than one workgroup, step and panel of every tile.
+pub(super) const OF_EVERY_TILE: (usize, usize, usize) = (150, 36, 270);
+
 pub(super) const METRICS: [Metric; 5] =
     [Metric::SquaredL2, Metric::Cosine, Metric::L1, Metric::Power(3), Metric::InnerProduct];
 
@@ -31,6 +34,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
             compare(check, &format!("{metric:?}, n {n}, d {d}, k {k}"), metric, &x, &codewords)?;
         }
     }
+    check.on_further_tiles(|check, tile| {
+        let (n, d, k) = OF_EVERY_TILE;
+        let (x, codewords) = (check.normals(n, d, 0.0), check.normals(k, d, 0.0));
+        compare(check, &format!("{tile}, n {n}, d {d}, k {k}"), Metric::SquaredL2, &x, &codewords)
+    })?;
     let (x, codewords) = (check.normals(200, 24, 1e4), check.normals(50, 24, 1e4));
     compare(check, "far from the origin", Metric::SquaredL2, &x, &codewords)?;
     let (x, codewords) = (Array2::zeros((5, 6)), Array2::zeros((4, 6)));

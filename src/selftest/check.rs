@@ -1,6 +1,8 @@
 //! The one place where a kernel's results are compared with what they should be.
 
-use crate::engine::Engine;
+use crate::engine::tile::Tile;
+use crate::engine::{Backend, Engine};
+use crate::error::Result;
 use crate::rng::Rng;
 
 /// A run of one kernel's check: the engine it runs on, seeded random input, and the findings.
@@ -12,7 +14,7 @@ pub struct Check {
     /// Where each comparison has to prove that it can fail: those that took a wrong result for right.
     #[cfg(test)]
     blind: Option<Vec<String>>,
-    /// The bits of all results, in the order in which they came.
+    /// The bits of all results on the engine's own tiles, in the order in which they came.
     #[cfg(test)]
     results: Vec<u32>,
 }
@@ -68,6 +70,31 @@ impl Check {
     /// The engine under test.
     pub(crate) fn engine(&self) -> Engine {
         self.engine.clone()
+    }
+
+    /// Does the same on every tile that the device can take and the engine takes for no codebook by itself: with the same
+    /// random numbers each time, and as if nothing was drawn.
+    ///
+    /// Not in checked mode, as a software driver takes seconds to compile a kernel for a tile.
+    pub(crate) fn on_further_tiles(
+        &mut self,
+        mut work: impl FnMut(&mut Self, Tile) -> Result<()>,
+    ) -> Result<()> {
+        if matches!(self.engine.backend(), Backend::Gpu(gpu) if gpu.checked) {
+            return Ok(());
+        }
+        let (engine, rng) = (self.engine.clone(), self.rng.clone());
+        #[cfg(test)]
+        let results = self.results.len();
+        for tile in engine.tiles().further() {
+            self.engine = engine.with_tile(tile);
+            work(self, tile)?;
+            self.rng = rng.clone();
+        }
+        self.engine = engine;
+        #[cfg(test)]
+        self.results.truncate(results);
+        Ok(())
     }
 
     /// Random numbers, the same at every run.

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView1, Axis, concatenate, s};
 use rayon::prelude::*;
 
+use super::assign::OF_EVERY_TILE;
 use super::oracle::U;
 use super::{Check, oracle};
 use crate::error::Result;
@@ -29,6 +30,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         let (x, corners) = (check.normals(n, d, 0.0), walk(check, k, d));
         compare(check, &format!("n {n}, d {d}, k {k}"), &x, &corners)?;
     }
+    check.on_further_tiles(|check, tile| {
+        let (n, d, k) = OF_EVERY_TILE;
+        let (x, corners) = (check.normals(n, d, 0.0), walk(check, k, d));
+        compare(check, &format!("{tile}, n {n}, d {d}, k {k}"), &x, &corners)
+    })?;
     let (x, corners) = (check.normals(200, 24, 1e4), check.normals(50, 24, 1e4));
     compare(check, "far from the origin", &x, &corners)?;
     // Segments without a length: corners twice and three times, at the ends and between, and all of them one.

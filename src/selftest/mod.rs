@@ -29,6 +29,8 @@ mod displace;
 mod displace_grad;
 mod distance_matrix;
 mod elementwise;
+#[cfg(test)]
+mod every_tile;
 mod extend_codes;
 mod fill;
 mod fold;
