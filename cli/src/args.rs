@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use wgvq::io::Claims;
 use wgvq::metrics::Metric;
 use wgvq::search::MOST_NEIGHBOURS;
-use wgvq::{Context, Core, Engine, Error, Precision, Result};
+use wgvq::{Context, Core, Engine, EngineBuilder, Error, Precision, Result};
 
 use crate::bench::Bench;
 use crate::completions::Completions;
@@ -90,6 +90,9 @@ pub struct Common {
     /// What scores are computed with: auto (what is fastest), f32, bf16 or f16; codes are the same
     #[arg(long, global = true, default_value_t)]
     pub precision: Precision,
+    /// Take the usual shapes of tiles on a GPU, rather than measure once which are the fastest
+    #[arg(long, global = true)]
+    pub no_tune: bool,
     /// Seed of everything random
     #[arg(long, global = true, default_value_t = 0)]
     pub seed: u64,
@@ -134,16 +137,19 @@ pub struct Data {
 impl Common {
     /// The engine of `--device`, with a line on why where the user left the choice to us.
     pub fn engine(&self) -> Result<Engine> {
-        self.engine_with(None)
+        self.open(Engine::builder().tune(!self.no_tune))
     }
 
-    /// [`engine`](Self::engine), its tiled kernels on the given core.
+    /// The engine of `--device` for a self-test: its tiled kernels on the given core, and on every tile without a measurement.
     pub fn engine_with(&self, core: Option<Core>) -> Result<Engine> {
+        self.open(core.into_iter().fold(Engine::builder(), EngineBuilder::core))
+    }
+
+    fn open(&self, builder: EngineBuilder) -> Result<Engine> {
         // An empty WGVQ_DEVICE is as good as none.
         let device = if self.device.is_empty() { "auto" } else { &self.device };
-        let builder = Engine::builder().device(device).precision(self.precision);
-        let builder = core.into_iter().fold(builder, wgvq::EngineBuilder::core);
-        let engine = builder.build().context(|| match self.precision {
+        let opened = builder.device(device).precision(self.precision).build();
+        let engine = opened.context(|| match self.precision {
             Precision::Auto => format!("--device {device}"),
             precision => format!("--device {device} --precision {precision}"),
         })?;

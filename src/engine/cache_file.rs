@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 /// A file is taken for something else if it has more bytes than this: pipelines take a few megabytes.
 const LARGEST: u64 = 256 << 20;
 
+/// `text` with a dash for whatever a file's name had better not have.
+pub(super) fn file_name(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
 /// The file, and how much was in it at last.
 pub(super) struct CacheFile {
     path: PathBuf,

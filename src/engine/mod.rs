@@ -11,6 +11,7 @@ mod element;
 pub(crate) mod gpu;
 pub(crate) mod grid;
 mod host_pool;
+pub(crate) mod kept_tiles;
 mod matrix;
 mod pipelines;
 mod pool;
@@ -137,7 +138,8 @@ impl Engine {
     /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let gpu = Gpu::borrowing(device, queue, EngineBuilder::new().checked);
-        Self::on_gpu(gpu, None, "lent by the host app")
+        let tiles = Tiles::of_device(&gpu.info, &gpu.limits, None);
+        Self::on_gpu(Arc::new(gpu), tiles, "lent by the host app")
     }
 
     /// What a host app should ask of its own device, so that [`from_wgpu`](Self::from_wgpu) can make the most of it: the
@@ -161,18 +163,17 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    fn on_gpu(gpu: Gpu, core: Option<Core>, reason: &str) -> Self {
-        let (name, tiles) = (gpu.info.name.clone(), Tiles::of_device(&gpu.info, &gpu.limits, core));
-        let backend = Backend::Gpu(Arc::new(gpu));
-        Self { inner: Arc::new(Inner { backend, name, reason: reason.into(), tiles }) }
+    pub(crate) fn on_gpu(gpu: Arc<Gpu>, tiles: Tiles, reason: &str) -> Self {
+        let (name, reason) = (gpu.info.name.clone(), reason.into());
+        Self { inner: Arc::new(Inner { backend: Backend::Gpu(gpu), name, reason, tiles }) }
     }
 
     /// The same GPU as an engine of its own, on which tiled kernels take no other tile.
     pub(crate) fn with_tile(&self, tile: Tile) -> Self {
-        let Backend::Gpu(gpu) = self.backend() else { return self.clone() };
-        let (name, reason) = (self.inner.name.clone(), self.inner.reason.clone());
-        let (backend, tiles) = (Backend::Gpu(Arc::clone(gpu)), self.tiles().only(tile));
-        Self { inner: Arc::new(Inner { backend, name, reason, tiles }) }
+        match self.backend() {
+            Backend::Gpu(gpu) => Self::on_gpu(Arc::clone(gpu), self.tiles().only(tile), self.reason()),
+            Backend::Cpu(_) => self.clone(),
+        }
     }
 
     /// The tiles that its codebooks can be packed for.
@@ -223,6 +224,16 @@ impl Engine {
     /// ```
     pub fn multiply_bf16(&self, blocks: usize) -> Option<u64> {
         self.first_look()?.unit.map(|unit| half_peak::multiply(unit, blocks))
+    }
+
+    /// How the tiled kernels cut their work for a codebook of `k` codewords of `d` dimensions, as far as is known: `128x64/8x8`
+    /// is 128 vectors × 64 codewords by a workgroup and 8 × 8 by an invocation, `direct` is [`Core::Direct`]. `None` on the CPU.
+    ///
+    /// ```
+    /// assert_eq!(wgvq::Engine::cpu().tile(1024, 128), None);
+    /// ```
+    pub fn tile(&self, k: usize, d: usize) -> Option<String> {
+        self.is_gpu().then(|| self.tiles().of(k, d).to_string())
     }
 
     /// How the first look of `assign` is done on the CPU.
@@ -397,6 +408,7 @@ pub struct EngineBuilder {
     checked: bool,
     core: Option<Core>,
     precision: Precision,
+    tune: bool,
     max_binding: u64,
 }
 
@@ -407,6 +419,7 @@ impl EngineBuilder {
             checked: cfg!(debug_assertions) || std::env::var_os("WGVQ_CHECKED").is_some(),
             core: None,
             precision: Precision::Auto,
+            tune: false,
             max_binding: u64::MAX,
         }
     }
@@ -433,6 +446,24 @@ impl EngineBuilder {
     /// What numbers the scores of `assign` are computed with, in place of the engine's own choice.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// Whether the engine measures how the tiled kernels are the fastest on its GPU, in place of what is so on most: when the
+    /// first codebook of about a size is made, for a second at most and as long as it takes to compile those kernels in all
+    /// their ways to cut the work. What it finds is kept in the user's cache directory (or that of `WGVQ_CACHE`) until the
+    /// driver changes. No result depends on it. Off by default.
+    ///
+    /// Where there is one way nothing is measured: on the CPU, and on a software rasteriser unless
+    /// [`Core::Staged`] is asked for. Nor is anything on a host app's device.
+    ///
+    /// ```
+    /// let engine = wgvq::Engine::builder().tune(true).build()?;
+    /// println!("{:?}", engine.tile(1024, 128)); // Some("128x256/8x8"), if that was the fastest
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    pub fn tune(mut self, tune: bool) -> Self {
+        self.tune = tune;
         self
     }
 
@@ -497,6 +528,11 @@ impl EngineBuilder {
         *most = (*most).min(self.max_binding);
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| Error::device(error.to_string()))?;
-        Ok(Engine::on_gpu(Gpu::owning(device, queue, self.checked), self.core, reason))
+        let gpu = Gpu::owning(device, queue, self.checked);
+        let mut tiles = Tiles::of_device(&gpu.info, &gpu.limits, self.core);
+        if self.tune {
+            tiles = tiles.tuning(&gpu.info, pipelines::cache_dir());
+        }
+        Ok(Engine::on_gpu(Arc::new(gpu), tiles, reason))
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::cache_file::CacheFile;
+use super::cache_file::{CacheFile, file_name};
 use super::gpu::scoped;
 use super::shader::{Shader, Variant};
 use crate::error::{Context, Result};
@@ -128,8 +128,7 @@ impl DiskCache {
             return None;
         }
         let key = wgpu::util::pipeline_cache_key(info)?;
-        let driver: String =
-            info.driver_info.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let driver = file_name(&info.driver_info);
         let mut file = CacheFile::new(cache_dir()?.join(format!("{key}-{driver}.pipelines")));
         let data = file.read();
         // SAFETY: the file was written by `save` from the cache of an adapter with the same key, and

@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::prepare_codebook::{Form, Panels};
 use super::tile::{self, Params};
+use super::tuner;
 use crate::cpu;
 use crate::cpu::curve_project::PackedCurve;
 use crate::engine::shader::{Params as _, Shader};
@@ -85,7 +86,7 @@ impl Polyline {
             return Ok(Self { corners: on_device, packed });
         }
         on_device.whole("the curve")?;
-        let tile = engine.tiles().of(k, d);
+        let tile = tuner::tile_for(engine, k, d);
         let order = arrange(tile, k);
         let arranged = engine.upload(corners.select(Axis(0), &order).view())?;
         let mut ends = engine.upload(segment_ends(corners, &order).view())?;

@@ -60,6 +60,7 @@ pub(crate) mod top_w;
 pub(crate) mod transpose;
 pub(crate) mod transposed_matmul;
 pub(crate) mod tree_rows;
+pub(crate) mod tuner;
 pub(crate) mod unfold;
 pub(crate) mod weighted_pick;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
+use super::tuner;
 use crate::cpu::prepare_codebook::PackedCodebook;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::tile::Tile;
@@ -131,13 +132,17 @@ impl Codebook {
         if metric == Metric::Power(0) {
             return Err(Error::input("the metric's power is 0; it has to be at least 1"));
         }
-        let engine = codewords.engine().clone();
-        let packed = if engine.is_gpu() {
-            codewords.whole("the codebook")?;
-            Packed::allocate(&engine, engine.tiles().of(k, d), metric, (k, d))?
-        } else {
-            Packed::Cpu(None)
-        };
+        if !codewords.engine().is_gpu() {
+            return Ok(Self { codewords, metric, packed: Packed::Cpu(None), prepared: false });
+        }
+        let tile = tuner::tile_for(codewords.engine(), k, d);
+        Self::for_tile(codewords, metric, tile)
+    }
+
+    /// Takes codewords that are on a GPU, to be packed for a tile.
+    pub(super) fn for_tile(codewords: Matrix<f32>, metric: Metric, tile: Tile) -> Result<Self> {
+        codewords.whole("the codebook")?;
+        let packed = Packed::allocate(codewords.engine(), tile, metric, codewords.shape())?;
         Ok(Self { codewords, metric, packed, prepared: false })
     }
 
