@@ -78,6 +78,8 @@ pub struct Record {
     pub share_of_copy: Option<f64>,
     /// Vectors that `assign` looked at again as a share of all, where it is known.
     pub looked_again: Option<f64>,
+    /// How the tiled kernels cut the work, on a GPU.
+    pub tile: Option<String>,
     /// Where the time goes, by the device's own clock, if it has one: one run of what is recorded.
     #[serde(skip_deserializing)]
     pub kernels: Vec<KernelTime>,
@@ -94,7 +96,11 @@ pub fn measure(
     let (seconds, kernels) = time_of(engine, name, shape, repeat)?;
     let looks = engine.looks().zip(before).map(|(after, before)| after.since(before));
     let looked_again = looks.filter(|looks| looks.vectors > 0).map(|looks| looks.share());
-    Ok(Record { looked_again, kernels, ..Record::new(name, shape, seconds, peaks) })
+    let tile = engine.tile(shape.k, shape.d).filter(|_| name.computes());
+    if let Some(tile) = &tile {
+        log::info!("{name} of {shape}: tile {tile}");
+    }
+    Ok(Record { looked_again, tile, kernels, ..Record::new(name, shape, seconds, peaks) })
 }
 
 impl Record {
@@ -116,6 +122,7 @@ impl Record {
             gbs_median: gbs,
             share_of_copy: Some(gbs / peaks.copy_gbs),
             looked_again: None,
+            tile: None,
             kernels: Vec::new(),
         }
     }
@@ -124,8 +131,9 @@ impl Record {
     pub fn measure_again(&mut self, engine: &Engine, repeat: usize, peaks: &Peaks) -> Result<()> {
         let (seconds, _) = time_of(engine, self.name, self.shape, repeat)?;
         let seconds = [std::mem::take(&mut self.seconds), seconds].concat();
-        let (looked_again, kernels) = (self.looked_again, std::mem::take(&mut self.kernels));
-        *self = Self { looked_again, kernels, ..Self::new(self.name, self.shape, seconds, peaks) };
+        let (looked_again, tile, kernels) =
+            (self.looked_again, self.tile.take(), std::mem::take(&mut self.kernels));
+        *self = Self { looked_again, tile, kernels, ..Self::new(self.name, self.shape, seconds, peaks) };
         Ok(())
     }
 }

@@ -31,6 +31,7 @@ fn a_document_says_what_was_measured_and_where() {
             assert!(result["share_of_copy"].as_f64().unwrap() > 0.0);
             let computes = !["upload", "readback"].contains(&result["name"].as_str().unwrap());
             assert_eq!(result["intensity"].is_number(), computes, "{result}");
+            assert_eq!(result["tile"].is_string(), computes && device == "gpu", "{result}");
         }
         for peak in ["copy_gbs", "multiply_add_gflops"] {
             assert!(found["peaks"][peak].as_f64().unwrap() > 0.0, "{peak} of {device}");
