@@ -3,18 +3,22 @@
 //   codes[i]     = argmin over j < k of |x_i - codewords[first + groups[i] k + j]|^2
 //   rows[i]      = first + groups[i] k + codes[i]: where the codeword is
 //   distances[i] = its squared distance
+//   left         = the rows that grouped_assign_exactly has to look at (shared/left_rows.wgsl)
 //
 // x (n, d); codewords (any, d): from row `first` on, k codewords of each group after the other; groups, codes, rows (n)
 // u32; distances (n). Every group is there: the host's contract.
 // Grid: one workgroup per vector, whose invocations take the codewords in turn (shared/least.wgsl).
-// Ties: the lowest code. Numbers: sums of squares in the order of the dimensions; of two codewords closer than the
-// rounding of such sums either may win. Where every distance overflows, code 0.
+// Ties: the lowest code. Numbers: sums of squares in the order of the dimensions. A row where another codeword may be as near,
+// for all that the rounding of such sums can hide, is left. Where every distance overflows, code 0.
 
 struct Params {
     n: u32,
     d: u32,
     k: u32,
     first: u32,
+    // Up to factor times the lowest sum, and what is lost below normal numbers, a sum may be that of a nearest codeword.
+    factor: f32,
+    underflow: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,6 +28,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> rows: array<u32>;
 @group(0) @binding(6) var<storage, read_write> distances: array<f32>;
+@group(0) @binding(7) var<storage, read_write> left: LeftRows;
+
+// Whether an invocation has met another codeword that may be as near.
+var<workgroup> others: atomic<u32>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -37,6 +45,7 @@ fn main(
     }
     let start = params.first + groups[row] * params.k;
     var best = FAR;
+    var second = FAR;
     var best_code = 0u;
     for (var code = local; code < params.k; code += THREADS) {
         let codeword = (start + code) * params.d;
@@ -45,15 +54,26 @@ fn main(
             let difference = x[row * params.d + j] - codewords[codeword + j];
             sum = fma(difference, difference, sum);
         }
+        second = min(second, max(sum, best));
         if sum < best {
             best = sum;
             best_code = code;
         }
     }
     find_least(local, best, best_code);
+    let threshold = params.factor * least_value[0] + params.underflow;
+    // What is no number may be anything.
+    let another = select(best, second, best_code == least_key[0]);
+    if !(another > threshold && threshold < TRUSTED) {
+        atomicStore(&others, 1u);
+    }
+    workgroupBarrier();
     if local == 0u {
         codes[row] = least_key[0];
         rows[row] = start + least_key[0];
         distances[row] = least_value[0];
+        if atomicLoad(&others) != 0u {
+            leave(row, 1u);
+        }
     }
 }

@@ -4,8 +4,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::distance::distance;
+use super::grouped_assign_exactly::grouped_assign_exactly;
 use crate::certified::bounds::{DistanceBound, is_beyond};
-use crate::certified::exact;
 use crate::metrics::Metric;
 
 /// Codebooks of `k` codewords of `d` dimensions, one after the other from row `first` on.
@@ -71,13 +71,7 @@ impl WithSimd for Block<'_> {
             }
             let threshold = bound.threshold(least);
             if !is_beyond(second, threshold) {
-                let mut candidates = Vec::new();
-                for code in 0..k as u32 {
-                    if !is_beyond(distance(simd, Metric::SquaredL2, x, codeword(code)), threshold) {
-                        candidates.push(code);
-                    }
-                }
-                best = exact::nearest(Metric::SquaredL2, x, &candidates, codeword);
+                best = grouped_assign_exactly(simd, x, k as u32, threshold, codeword);
                 least = distance(simd, Metric::SquaredL2, x, codeword(best));
             }
             self.chosen.codes[i] = best;

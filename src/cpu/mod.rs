@@ -28,6 +28,7 @@ pub(crate) mod first_look;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
+mod grouped_assign_exactly;
 // Where no unit is known, what is behind one is never reached.
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 mod half_panels;

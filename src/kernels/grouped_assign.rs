@@ -1,21 +1,28 @@
 //! Host side of `grouped_assign`: the nearest codeword of every vector in its group's codebook.
 
-use super::tile;
+use super::{grouped_assign_exactly, tile};
+use crate::certified::bounds::DistanceBound;
 use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
-use crate::engine::{Matrix, Recorder, expect_shape, grid};
+use crate::engine::{Matrix, Recorder, RowList, expect_shape, grid};
 use crate::error::Result;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "grouped_assign",
-    source: &[super::GRID, super::LEAST, include_str!("../../shaders/grouped_assign.wgsl")],
+    source: &[
+        super::GRID,
+        super::LEAST,
+        tile::TRUSTED,
+        tile::LEFT_ROWS,
+        include_str!("../../shaders/grouped_assign.wgsl"),
+    ],
     reads: &["x", "codewords", "groups"],
-    writes: &["codes", "rows", "distances"],
+    writes: &["codes", "rows", "distances", "left"],
     params: Params::FIELDS,
     variants: || vec![Variant::DEFAULT],
 };
 
-shader_params!(Params { n: u32, d: u32, k: u32, first: u32 });
+shader_params!(Params { n: u32, d: u32, k: u32, first: u32, factor: f32, underflow: f32 });
 
 /// A codebook of `k` codewords for each of some groups, one after the other from row `first` of `codewords` on.
 #[derive(Clone, Copy)]
@@ -26,8 +33,8 @@ pub(crate) struct Family<'a> {
 }
 
 impl Recorder<'_> {
-    /// The nearest codeword of every vector in the codebook of the vector's group, of equally near ones the lowest code;
-    /// the row of `codewords` it is in, and its squared distance, which is within d + 3 roundings.
+    /// The nearest codeword of every vector in the codebook of the vector's group, by the values as they are and of equally
+    /// near ones the lowest code; the row of `codewords` it is in, and its squared distance, which is within d + 3 roundings.
     ///
     /// Shapes: `x` (n, d), `groups`, `codes`, `rows` and `distances` (n, 1). Every group has to be in the family.
     ///
@@ -65,6 +72,7 @@ impl Recorder<'_> {
             cpu::grouped_assign::grouped_assign(x.host(), family, groups.host(), chosen);
             return Ok(());
         };
+        let DistanceBound { factor, underflow } = DistanceBound::new(d, 2);
         let codewords = codewords.whole("grouped_assign: codewords")?;
         let heights = [
             x.shard_rows(),
@@ -72,19 +80,21 @@ impl Recorder<'_> {
             codes.shard_rows(),
             rows.shard_rows(),
             distances.shard_rows(),
-            tile::rows_per_dispatch(&gpu, k, d),
+            tile::rows_per_dispatch(&gpu, k, d).min(RowList::most_rows(&gpu)),
         ];
         for window in grid::row_windows(n, heights) {
-            let params = Params { n: window.len() as u32, d: d as u32, k: k as u32, first: first as u32 };
-            let bindings = [
-                x.slice(window.clone()),
-                codewords.clone(),
-                groups.slice(window.clone()),
-                codes.slice(window.clone()),
-                rows.slice(window.clone()),
-                distances.slice(window.clone()),
-            ];
+            let left = self.row_list(window.len())?;
+            let (n, d, k, first) = (window.len() as u32, d as u32, k as u32, first as u32);
+            let params = Params { n, d, k, first, factor, underflow };
+            let inputs = [x.slice(window.clone()), codewords.clone(), groups.slice(window.clone())];
+            let outputs =
+                [codes.slice(window.clone()), rows.slice(window.clone()), distances.slice(window.clone())];
+            let bindings = [&inputs[..], &outputs, &[left.slab()]].concat();
             self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, window.len() as u64)?;
+            let params = grouped_assign_exactly::Params { d, k, first, factor, underflow };
+            let bindings = [&inputs[..], &[left.slab()], &outputs].concat();
+            let shader = &grouped_assign_exactly::SHADER;
+            self.dispatch_listed(shader, &grouped_assign_exactly::variant(), &params, &bindings, &left)?;
         }
         Ok(())
     }

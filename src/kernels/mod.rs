@@ -26,6 +26,7 @@ pub(crate) mod fill;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod grouped_assign;
+pub(crate) mod grouped_assign_exactly;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;
 pub(crate) mod lattice_decode;
@@ -70,6 +71,12 @@ pub use prepare_codebook::Codebook;
 
 /// `shaders/shared/grid.wgsl`, for the kernels that use it.
 pub(crate) const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
+
+/// `shaders/shared/exactly.wgsl` and what it takes, for the kernels that compare without rounding.
+pub(crate) const EXACTLY: [&str; 2] = [
+    include_str!("../../shaders/shared/wide_product.wgsl"),
+    include_str!("../../shaders/shared/exactly.wgsl"),
+];
 
 /// `shaders/shared/activations.wgsl`, for the kernels of activation functions.
 pub(crate) const ACTIVATIONS: &str = include_str!("../../shaders/shared/activations.wgsl");

@@ -28,7 +28,8 @@ pub(super) fn compare(check: &mut Check, set: &Set) -> Result<()> {
     Ok(())
 }
 
-fn nearest(x: &Array2<f32>, codewords: &Array2<f32>) -> Vec<u32> {
+/// The codes of rows without rounding.
+pub(super) fn nearest(x: &Array2<f32>, codewords: &Array2<f32>) -> Vec<u32> {
     let all: Vec<u32> = (0..codewords.nrows() as u32).collect();
     let (values, d) = (codewords.as_slice().expect("standard layout"), codewords.ncols());
     let codeword = |j: u32| &values[j as usize * d..][..d];

@@ -36,6 +36,7 @@ mod fill;
 mod fold;
 mod gather;
 mod grouped_assign;
+mod grouped_assign_exactly;
 mod histogram;
 mod keep_least;
 mod lattice_decode;
@@ -114,6 +115,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::fold::SHADER, check: fold::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
+    Kernel { shader: &kernels::grouped_assign_exactly::SHADER, check: grouped_assign_exactly::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },
     Kernel { shader: &kernels::lattice_decode::SHADER, check: lattice_decode::check },
