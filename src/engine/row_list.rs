@@ -16,9 +16,10 @@ impl RowList {
         Ok(Self(gpu.allocate_list(((HEAD + rows) * size_of::<u32>()) as u64)?))
     }
 
-    /// The most rows that a list can have on this device, where it is one binding.
+    /// The most rows that a list can have on this device, where it is one binding; a height for
+    /// [`row_windows`](super::grid::row_windows), as a window of so many rows ends at a valid offset in every matrix.
     pub fn most_rows(gpu: &Gpu) -> usize {
-        gpu.max_binding() as usize / size_of::<u32>() - HEAD
+        (gpu.max_binding() as usize / size_of::<u32>() - HEAD) / 256 * 256
     }
 
     /// The list, ready to bind.

@@ -77,7 +77,7 @@ impl Recorder<'_> {
         let panels = codebook.panels();
         let tile = panels.tile;
         let variant = tile::variant(tile, d, codebook.metric(), "");
-        let most = tile::rows_per_dispatch(&gpu, k, d).min(RowList::most_rows(&gpu) / 256 * 256);
+        let most = tile::rows_per_dispatch(&gpu, k, d).min(RowList::most_rows(&gpu));
         let bound = ScoreBound::squared_l2_on_gpu(d);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows(), most];
         for window in grid::row_windows(n, heights) {

@@ -17,7 +17,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
 fn compare(check: &mut Check, set: &Set) -> Result<()> {
     let Set { name, x, codewords } = set;
     let (engine, (n, k)) = (check.engine(), (x.nrows(), codewords.nrows()));
-    let reversed = codewords.slice(ndarray::s![..;-1, ..]).to_owned();
+    let reversed = codewords.select(Axis(0), &(0..k).rev().collect::<Vec<_>>());
     let both = concatenate(Axis(0), &[codewords.view(), reversed.view()]).expect("of the same width");
     let groups = Array2::from_shape_fn((n, 1), |(row, _)| row as u32 % 2);
     let (x_there, both, groups) =
