@@ -81,14 +81,7 @@ pub fn load_as(path: &Path, settings: &Map<String, Value>, spelling: Spelling) -
             *setting = value.clone();
         }
     }
-    let mut parts = Parts {
-        description: &file.description,
-        tensors: file.tensors,
-        scale: Scale::ONE,
-        part_scales: Vec::new(),
-        codebooks: 0,
-    };
-    let quantizer = parts.quantizer().context(|| path.display())?;
+    let quantizer = Parts::new(&file.description, file.tensors).quantizer().context(|| path.display())?;
     Ok(Model { quantizer, description: file.description, hash: file.hash })
 }
 
@@ -109,7 +102,12 @@ pub(super) struct Parts<'a> {
     codebooks: usize,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    /// Of the tensors that a model of this description has.
+    fn new(description: &'a Value, tensors: BTreeMap<String, ArrayD<f32>>) -> Self {
+        Self { description, tensors, scale: Scale::ONE, part_scales: Vec::new(), codebooks: 0 }
+    }
+
     /// What the name of a tensor behind a rotation begins with, where the rotation has one of the same name.
     pub const INNER: &'static str = "inner.";
 
@@ -233,6 +231,13 @@ pub(super) fn save<Q: Quantizer + ?Sized>(
     overwrite: bool,
     training: Value,
 ) -> Result<()> {
+    let mut description = describe(quantizer);
+    description.insert("training".into(), training);
+    io::write_model(path, overwrite, &description.into(), &quantizer.tensors())
+}
+
+/// What a model file says of a quantizer.
+fn describe<Q: Quantizer + ?Sized>(quantizer: &Q) -> Map<String, Value> {
     let mut description = Map::from_iter([
         ("format".into(), json!(FORMAT)),
         ("spec".into(), json!(quantizer.spec().to_string())),
@@ -240,6 +245,18 @@ pub(super) fn save<Q: Quantizer + ?Sized>(
         ("codebook_sizes".into(), json!(quantizer.codebook_sizes())),
     ]);
     description.extend(quantizer.settings());
-    description.insert("training".into(), training);
-    io::write_model(path, overwrite, &description.into(), &quantizer.tensors())
+    description
+}
+
+/// The same quantizer with other codebooks, of the shapes that its own have.
+pub(super) fn with_codebooks(
+    quantizer: &dyn Quantizer,
+    codebooks: &[Array2<f32>],
+) -> Result<Box<dyn Quantizer>> {
+    let mut tensors: BTreeMap<String, ArrayD<f32>> =
+        quantizer.tensors().into_iter().map(|(name, tensor)| (name, tensor.to_owned())).collect();
+    for (j, codebook) in codebooks.iter().enumerate() {
+        tensors.insert(format!("codebook.{j}"), codebook.clone().into_dyn());
+    }
+    Parts::new(&describe(quantizer).into(), tensors).quantizer()
 }

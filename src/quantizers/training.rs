@@ -11,7 +11,7 @@ use super::Quantizer;
 use super::scaled::scaled;
 use super::spec::{Needs, Spec};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scale::{Scale, ScaledVectors};
 use crate::settings::{Settings, Spelling, Stage};
 use crate::train::{Holds, Iteration, KMeans, Observer};
@@ -151,6 +151,39 @@ impl Training {
     /// As [`fit`](Self::fit), for a spec that cannot be trained or settings that it does not have.
     pub fn sample_size(&self, n: usize) -> Result<usize> {
         Ok(self.sampler(&self.settings()?)?.sample_size(n))
+    }
+
+    /// The numbers of the vectors that training reads of `n`, in ascending order.
+    ///
+    /// Where the vectors lie on many machines, each passes on those of its own, and [`fit`](Self::fit) of them, one below another
+    /// by their numbers, makes the same model to the last bit as of all vectors in one place.
+    ///
+    /// ```
+    /// use ndarray::Axis;
+    /// use wgvq::{Quantizer, Training};
+    /// let engine = wgvq::Engine::cpu();
+    /// let x = ndarray::Array2::from_shape_fn((3000, 4), |(row, column)| ((row * (column + 7)) % 101) as f32);
+    /// let training = Training::new("PQ2x3".parse()?).set("sample", 20).seed(5);
+    /// let rows = training.sample_rows(x.nrows())?;
+    /// assert_eq!(rows.len(), 160);
+    /// let whole = training.fit(&engine, &x, &mut ())?;
+    /// let sampled = training.fit(&engine, &x.select(Axis(0), &rows), &mut ())?;
+    /// assert_eq!(whole.quantizer.codebooks(), sampled.quantizer.codebooks());
+    /// # Ok::<(), wgvq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), for a spec that cannot be trained or settings that it does not have; and
+    /// [`Input`](crate::ErrorKind::Input) for one that [sees all vectors](Self::sees_all).
+    pub fn sample_rows(&self, n: usize) -> Result<Vec<usize>> {
+        if self.sees_all()? {
+            return Err(Error::input(format!(
+                "{} is trained on all vectors, not on a sample; bring them to one place",
+                self.spec
+            )));
+        }
+        let rows = self.sampler(&self.settings()?)?.sample_rows(n);
+        Ok(rows.unwrap_or_else(|| (0..n).collect()))
     }
 
     /// Whether it sees all vectors, and not a sample of them.

@@ -421,11 +421,11 @@ impl KMeans {
         weights: Option<&[f32]>,
     ) -> Result<(Array2<f32>, Option<Vec<f32>>)> {
         let limit = self.limit();
-        let mut rng = Rng::new(self.seed, stream::SAMPLE);
         let Some(weights) = weights else {
-            let all = x.len() <= limit;
-            let rows =
-                if all { x.read_rows(0..x.len())? } else { x.read_each(&rng.distinct(limit, x.len()))? };
+            let rows = match self.sample_rows(x.len()) {
+                Some(rows) => x.read_each(&rows)?,
+                None => x.read_rows(0..x.len())?,
+            };
             return Ok((rows, None));
         };
         // A vector of weight 0 is as good as absent.
@@ -433,9 +433,16 @@ impl KMeans {
         let chosen: Vec<usize> = if present.len() <= limit {
             present
         } else {
+            let mut rng = Rng::new(self.seed, stream::SAMPLE);
             rng.distinct(limit, present.len()).into_iter().map(|at| present[at]).collect()
         };
         Ok((x.read_each(&chosen)?, Some(chosen.iter().map(|&row| weights[row]).collect())))
+    }
+
+    /// The numbers of the vectors that are the sample of `n`, in ascending order; `None` for all of them.
+    pub(crate) fn sample_rows(&self, n: usize) -> Option<Vec<usize>> {
+        let limit = self.limit();
+        (n > limit).then(|| Rng::new(self.seed, stream::SAMPLE).distinct(limit, n))
     }
 
     /// One run from one start.

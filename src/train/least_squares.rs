@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 /// What is added to the diagonal, in vectors: it holds codewords in place that no vector tells anything about.
-const RIDGE: f64 = 0.01;
+pub(crate) const RIDGE: f64 = 0.01;
 
 /// Moves all codewords so that the squared errors of the vectors, given their codes, become least: the normal equations
 /// BᵀB Δ = BᵀE of Babenko and Lempitsky (CVPR 2014), with a small ridge on the move Δ.
