@@ -1,0 +1,29 @@
+//! The extension module of the Python package: what `wgvq` in Python calls. Estimators and the checks of what users give are
+//! Python (`../wgvq`); the work, the table of settings and the errors of the library come from here.
+
+mod arrow;
+mod command_line;
+mod device;
+mod error;
+mod fit;
+mod model;
+mod rows;
+mod table;
+mod value;
+mod work;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _wgvq(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("DeviceError", module.py().get_type::<error::DeviceError>())?;
+    module.add_class::<model::Model>()?;
+    module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(table::kinds, module)?)?;
+    module.add_function(wrap_pyfunction!(table::trainers, module)?)?;
+    module.add_function(wrap_pyfunction!(table::settings, module)?)?;
+    module.add_function(wrap_pyfunction!(device::devices, module)?)?;
+    module.add_function(wrap_pyfunction!(arrow::vectors_of_arrow, module)?)?;
+    module.add_function(wrap_pyfunction!(command_line::main, module)?)
+}

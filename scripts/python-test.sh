@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the Python wheel, installs it into a fresh environment and tests it there. Needs a Rust toolchain and Python 3.10 or
+# newer; PYTHON names another one than python3.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../python"
+
+heading() { printf '\n== %s (%ds)\n' "$1" "$SECONDS"; }
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+heading 'environment'
+"${PYTHON:-python3}" -m venv "$folder/venv"
+python=$folder/venv/bin/python
+"$python" -m pip install --quiet --disable-pip-version-check maturin -r tests/requirements.txt
+
+heading 'wheel'
+"$folder/venv/bin/maturin" build --release --locked --interpreter "$python" --out "$folder/wheels"
+"$python" -m pip install --quiet --disable-pip-version-check "$folder"/wheels/*.whl
+
+heading 'types'
+"$python" ../scripts/python_stubs.py --check
+"$folder/venv/bin/mypy" wgvq tests/typed.py
+
+heading 'tests'
+"$folder/venv/bin/pytest" --quiet
+
+heading 'all passed'
