@@ -1,6 +1,6 @@
 //! The library's errors as Python's exceptions.
 
-use pyo3::exceptions::{PyFileExistsError, PyKeyboardInterrupt, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use wgvq::ErrorKind;
 
@@ -26,9 +26,4 @@ pub fn raise(error: wgvq::Error) -> PyErr {
         }
         _ => PyRuntimeError::new_err(text),
     }
-}
-
-/// The exception for a file that exists.
-pub fn exists(path: &std::path::Path) -> PyErr {
-    PyFileExistsError::new_err(format!("{}: exists; pass overwrite=True to replace it", path.display()))
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use numpy::ndarray::{Array1, Array2};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2, ToPyArray};
+use pyo3::exceptions::{PyFileExistsError, PyFileNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde_json::{Map, Value};
 use wgvq::{Batching, Codes, Context, Encoder, Engine, Quantizer, Vectors, encode_batches};
 
 use crate::device;
-use crate::error::{exists, raise};
+use crate::error::raise;
 use crate::rows::Rows;
 use crate::value::{settings_of, to_python};
 use crate::work;
@@ -96,13 +97,24 @@ impl Model {
         .map_err(raise)
     }
 
-    /// Writes a model file, which appears whole or not at all. Raises FileExistsError unless `overwrite`; OSError.
+    /// Writes a model file, which appears whole or not at all. Raises FileExistsError unless `overwrite`; FileNotFoundError
+    /// if there is no such folder; OSError.
     fn save(&self, py: Python<'_>, path: PathBuf, overwrite: bool) -> PyResult<()> {
         if !overwrite && path.symlink_metadata().is_ok() {
-            return Err(exists(&path));
+            return Err(PyFileExistsError::new_err(format!(
+                "{}: exists; pass overwrite=True to replace it",
+                path.display()
+            )));
         }
         let inner = &self.inner;
-        py.detach(|| inner.quantizer.save(&path, overwrite, inner.training.clone())).map_err(raise)
+        let saved = py.detach(|| inner.quantizer.save(&path, overwrite, inner.training.clone()));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match (saved, folder) {
+            (Err(error), Some(folder)) if !folder.exists() => {
+                Err(PyFileNotFoundError::new_err(error.to_string()))
+            }
+            (saved, _) => saved.map_err(raise),
+        }
     }
 
     /// The bytes of the model file.

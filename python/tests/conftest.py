@@ -19,3 +19,9 @@ def wordnet() -> np.ndarray:
 def digits() -> np.ndarray:
     """Handwritten digits as vectors, float32 (n, 64)."""
     return np.load(ROOT / "data" / "digits.npy").astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    """Tests run in a folder of their own: beside theirs lies the package without its extension module."""
+    monkeypatch.chdir(tmp_path)

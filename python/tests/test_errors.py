@@ -56,7 +56,7 @@ def test_parameters_that_are_not_there():
     with pytest.raises(ValueError, match="Invalid parameter 'beam' for estimator"):
         wgvq.KMeans().set_params(beam=3)
     with pytest.raises(ValueError, match="did you mean PQ8x8"):
-        wgvq.from_spec("PQ8*8")
+        wgvq.from_spec("pq8x8")
     with pytest.raises(ValueError, match="must be one of ste, ema"):
         wgvq.from_spec("VQ8", trainer="nvsq")
     with pytest.raises(TypeError, match="iters is of type list; must be a number"):

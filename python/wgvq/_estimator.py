@@ -259,7 +259,7 @@ class Estimator:
     # Names of columns.
 
     def _remember_names(self, X: Any) -> None:
-        names = names_of(X)
+        names = names_of(X, self.n_features_in_)
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         elif "feature_names_in_" in self.__dict__:
@@ -268,7 +268,7 @@ class Estimator:
     def _check_names(self, X: Any) -> None:
         """Warns if only one of X and the training had names, and fails if the names are others."""
         known = self.__dict__.get("feature_names_in_")
-        names = names_of(X)
+        names = names_of(X, self.n_features_in_)
         name = type(self).__name__
         if names is None and known is None:
             return
@@ -310,6 +310,7 @@ class Estimator:
         estimator = cls._of_spec(model.spec, os.fspath(path))
         if trainer in trainers and "trainer" in estimator._parameter_names():
             estimator.set_params(trainer=trainer)
+        estimator.random_state = training.get("seed", estimator.random_state)
         estimator.device, estimator.threads = device, threads
         known = [setting.name for setting in estimator._settings()]
         for name, value in {**training.get("settings", {}), **model.settings}.items():
@@ -390,10 +391,11 @@ def seed_of(random_state: Any) -> int:
     return seed
 
 
-def names_of(X: Any) -> list[str] | None:
-    """The names of the columns, if all are strings."""
+def names_of(X: Any, dim: int) -> list[str] | None:
+    """The names of the columns, a dimension each, if all are strings."""
     names = _inputs.names_of_columns(X)
-    if not names:
+    # One column holds whole vectors, unless they have one dimension.
+    if not names or len(names) == 1 != dim:
         return None
     strings = [isinstance(name, str) for name in names]
     if any(strings) and not all(strings):

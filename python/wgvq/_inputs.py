@@ -74,10 +74,11 @@ def as_array(X: Any) -> NDArray[Any]:
         array = np.asarray(X)
         # One column of vectors is no array of numbers.
         return _wgvq.vectors_of_arrow(X) if array.dtype == object and has_arrow(X) else array
-    if hasattr(X, "__dlpack__") and hasattr(X, "__dlpack_device__"):
-        return of_dlpack(X)
+    # Arrays of Arrow have DLPack too, for numbers alone.
     if has_arrow(X):
         return _wgvq.vectors_of_arrow(X)
+    if hasattr(X, "__dlpack__") and hasattr(X, "__dlpack_device__"):
+        return of_dlpack(X)
     try:
         return np.asarray(X)
     except ValueError as error:

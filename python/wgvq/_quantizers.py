@@ -204,17 +204,17 @@ class Quantizer(Estimator):
 
     def set_params(self, **parameters: Any) -> Self:
         """Sets parameters by name, and returns the estimator: with another `spec`, also those that this one has."""
-        for name in ("spec", "trainer"):
-            if name in parameters:
-                setattr(self, name, parameters.pop(name))
+        spec, trainer = parameters.pop("spec", self.spec), parameters.pop("trainer", self.trainer)
+        settings_for(spec, trainer)
+        self.spec, self.trainer = spec, trainer
         self._set_settings({})
         return super().set_params(**parameters)
 
     def _settings(self) -> tuple[Argument, ...]:
-        return settings_of(self.spec, self._named_trainer())
+        return settings_for(self.spec, self.trainer)
 
     def _named_trainer(self) -> str | None:
-        return "nsvq" if self.trainer is None and self.spec.startswith("SFVQ") else self.trainer
+        return trainer_for(self.spec, self.trainer)
 
     def _spec(self) -> str:
         return self.spec
@@ -231,6 +231,18 @@ Quantizer.__init__.__signature__ = Signature(  # type: ignore[attr-defined]
     ]
 )
 Quantizer.__doc__ = f"{Quantizer.__doc__}\n\n{documentation((*Quantizer._sizes, *COMMON))}\n\n{ATTRIBUTES}"
+
+
+def trainer_for(spec: str, trainer: str | None) -> str | None:
+    """The trainer by gradient of a spec, if one trains it: curves have no other."""
+    return "nsvq" if trainer is None and spec.startswith("SFVQ") else trainer
+
+
+def settings_for(spec: Any, trainer: Any) -> tuple[Argument, ...]:
+    """The settings of a spec that is trained so."""
+    if not isinstance(spec, str) or not isinstance(trainer, (str, type(None))):
+        raise TypeError(f"spec is {spec!r} and trainer {trainer!r}; must be strings, such as 'RQ8x8' and 'nsvq'")
+    return settings_of(spec, trainer_for(spec, trainer))
 
 
 def from_spec(spec: str, **parameters: Any) -> Quantizer:
