@@ -6,6 +6,7 @@ With --check it only compares. It needs the wgvq of this checkout, installed.
 
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import wgvq
@@ -30,10 +31,18 @@ def parameter(argument: Argument) -> str:
     return f"{argument.name}: {argument.type}{default}"
 
 
-def method(name: str, function: object) -> list[str]:
-    signature = inspect.signature(function, eval_str=False)
-    parameters = ", ".join(str(parameter).replace("'", "") for parameter in signature.parameters.values())
-    return [f"    def {name}({parameters}) -> {str(signature.return_annotation)}: ..."]
+def function(name: str, function: Callable[..., object]) -> str:
+    """The line of a function, whose annotations are strings."""
+    signature = inspect.signature(function)
+    parameters = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        annotation = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        parameters.append(f"{stars}{parameter.name}{annotation}{default}")
+    return f"def {name}({', '.join(parameters)}) -> {signature.return_annotation}: ..."
 
 
 def class_of(cls: type[Estimator]) -> str:
@@ -55,10 +64,9 @@ def class_of(cls: type[Estimator]) -> str:
         if name.startswith("_") or name == "set_params":
             continue
         if isinstance(value, property):
-            lines.append("    @property")
-            lines += method(name, value.fget)
+            lines += ["    @property", f"    {function(name, value.fget)}"]
         elif inspect.isfunction(value):
-            lines += method(name, value)
+            lines.append(f"    {function(name, value)}")
     if cls is _quantizers.KMeans:
         lines += ["    labels_: NDArray[np.int32]", "    inertia_: float"]
     return "\n".join(lines if len(lines) > 1 else [lines[0] + " ..."])
@@ -68,9 +76,7 @@ def stub() -> str:
     classes = [_quantizers.OneCode] + [
         value for value in vars(_quantizers).values() if isinstance(value, type) and value.__name__ in wgvq.__all__
     ]
-    functions = [
-        method(name, getattr(_quantizers, name))[0].strip() for name in ("from_spec", "load")
-    ]
+    functions = [function(name, getattr(_quantizers, name)) for name in ("from_spec", "load")]
     return "\n".join([HEAD, *map(class_of, classes), *functions]) + "\n"
 
 

@@ -39,6 +39,22 @@ class Estimator:
     #: What scikit-learn takes it for, beside a transformer.
     _kind: ClassVar[str | None] = None
 
+    random_state: Any
+    device: str
+    threads: int | None
+    verbose: bool | None
+
+    #: The trained model, or what was pickled of it until it is wanted.
+    _model: _wgvq.Model | bytes
+    #: Settings of encoding that were changed after training.
+    _encoding: dict[str, Any]
+    n_features_in_: int
+    n_iter_: int
+    spec_: str
+    codebook_sizes_: list[int]
+    bits_per_vector_: float
+    feature_names_in_: NDArray[Any]
+
     def __init_subclass__(cls, template: str | None = None, sizes: tuple[Argument, ...] = (), **others: Any) -> None:
         super().__init_subclass__(**others)
         if template is None:
@@ -58,7 +74,7 @@ class Estimator:
 
         __init__.__signature__ = signature  # type: ignore[attr-defined]
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-        cls.__init__ = __init__  # type: ignore[method-assign]
+        cls.__init__ = __init__  # type: ignore[assignment, method-assign]
         cls.__doc__ = f"{cls.__doc__}\n\n{documentation((*sizes, *arguments))}\n\n{ATTRIBUTES}"
 
     @classmethod
@@ -167,14 +183,14 @@ class Estimator:
         finally:
             if progress is not None:
                 progress.finish()
-        self._encoding: dict[str, Any] = {}
+        self._encoding = {}
         self._take(model, iterations)
         self._remember_names(X)
         self._after_fit(rows)
         return self
 
     def _take(self, model: _wgvq.Model, iterations: int) -> None:
-        self._model: _wgvq.Model | bytes = model
+        self._model = model
         self.n_features_in_ = model.dim
         self.n_iter_ = iterations
         self.spec_ = model.spec
@@ -345,7 +361,7 @@ class Estimator:
     # scikit-learn.
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags  # type: ignore[import-untyped, unused-ignore]
 
         return Tags(
             estimator_type=self._kind,

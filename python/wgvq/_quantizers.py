@@ -149,7 +149,7 @@ class SpaceFillingQuantizer(
     sizes=(
         count("bits", 6, "Bits of the corners of the curve: there are 2^bits."),
         count("position_bits", None, "Bits of the place between two corners. None has none."),
-        Argument("trainer", "nsvq", "str", 'How it is trained by gradient: "nsvq" or "diveq".'),
+        Argument("trainer", "nsvq", "Literal['nsvq', 'diveq']", 'How it is trained by gradient.'),
     ),
 ):
     """An ordered codebook: its codewords are the corners of a curve through the data, so that near codes mean near vectors.
