@@ -93,6 +93,16 @@ def test_a_model_of_a_newer_version(fitted, tmp_path):
         wgvq.load(path)
 
 
+def test_a_model_that_was_pickled_on_another_machine(fitted, digits):
+    codes = fitted.transform(digits)
+    there = pickle.loads(pickle.dumps(fitted))
+    there.device = "gpu:99"
+    here = pickle.loads(pickle.dumps(there))
+    with pytest.raises(ValueError, match='there is no device "gpu:99"; the devices here are auto, cpu'):
+        here.transform(digits)
+    assert (here.set_params(device="cpu").transform(digits) == codes).all()
+
+
 def test_an_error_of_the_device_is_a_device_error():
     assert issubclass(wgvq.DeviceError, RuntimeError)
     assert "cpu" in wgvq.DeviceError.__doc__
