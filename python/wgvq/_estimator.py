@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import _inputs, _wgvq
-from ._parameters import COMMON, Argument, Template, documentation, settings_of, signature_of
+from ._documentation import documented
+from ._parameters import COMMON, Argument, Template, settings_of, signature_of
 from ._progress import reporter
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ class Estimator:
     _sizes: ClassVar[tuple[Argument, ...]]
     #: The settings of its spec.
     _class_settings: ClassVar[tuple[Argument, ...]]
-    #: The trainer if nobody names one: None for k-means and the like.
-    _trainer: ClassVar[str | None] = None
     #: What scikit-learn takes it for, beside a transformer.
     _kind: ClassVar[str | None] = None
 
@@ -75,7 +74,7 @@ class Estimator:
         __init__.__signature__ = signature  # type: ignore[attr-defined]
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         cls.__init__ = __init__  # type: ignore[assignment, method-assign]
-        cls.__doc__ = f"{cls.__doc__}\n\n{documentation((*sizes, *arguments))}\n\n{ATTRIBUTES}"
+        cls.__doc__ = documented(cls.__doc__, (*sizes, *arguments))
 
     @classmethod
     def _settings_of(cls, spec: str) -> tuple[Argument, ...]:
@@ -86,8 +85,8 @@ class Estimator:
         return self._class_settings
 
     def _named_trainer(self) -> str | None:
-        """The trainer by gradient that trains it, if one does."""
-        return self._trainer
+        """The trainer by gradient that trains it; None for k-means and the like."""
+        return None
 
     def _spec(self) -> str:
         """The spec that the sizes make."""
@@ -370,24 +369,6 @@ class Estimator:
             transformer_tags=TransformerTags(preserves_dtype=[]),
             input_tags=InputTags(),
         )
-
-
-ATTRIBUTES = """Attributes
-----------
-n_features_in_ : int
-    The dimensions of a vector.
-codebook_sizes_ : list of int
-    Codewords per codebook: one entry per code of a vector.
-codebooks_ : list of arrays (k, d)
-    The codebooks whose codewords add up, each of the dimensions it is of; none for scalars and lattices.
-rotation_ : array (d, d) or None
-    What vectors are turned by before they are encoded.
-bits_per_vector_ : float
-    Bits of the codes of a vector without entropy coding.
-spec_ : str
-    What was trained, by the name that the command line has for it.
-n_iter_ : int
-    Iterations or steps that training took."""
 
 
 def seed_of(random_state: Any) -> int:

@@ -39,12 +39,14 @@ def settings_of(spec: str, trainer: str | None = None) -> tuple[Argument, ...]:
 
 
 def argument_of(setting: dict[str, Any]) -> Argument:
-    default, words = setting["default"], setting["default_text"]
-    kind = f"Literal{setting['choices']!r}" if setting["choices"] else setting["type"]
-    help = f"{setting['help']}: {setting['values']}."
+    default, choices = setting["default"], setting["choices"]
+    kind = f"Literal{choices!r}" if choices else setting["type"]
+    help = f"{setting['help']}."
+    if not choices and kind != "bool":
+        help += f" Values: {setting['values']}."
     if default is None:
         kind += " | None"
-        help += f" None: {words}." if words else ""
+        help += f" None: {setting['default_text']}." if setting["default_text"] else ""
     return Argument(setting["name"], default, kind, help, encodes=setting["stage"] == "encode")
 
 
@@ -56,17 +58,6 @@ def signature_of(sizes: tuple[Argument, ...], others: tuple[Argument, ...]) -> S
     ]
     parameters += [Parameter(other.name, Parameter.KEYWORD_ONLY, default=other.default) for other in others]
     return Signature(parameters)
-
-
-def documentation(arguments: tuple[Argument, ...]) -> str:
-    """The section of a docstring that describes parameters."""
-    lines = ["Parameters", "----------"]
-    for argument in arguments:
-        kind = argument.type.replace(" | ", " or ")
-        default = "" if argument.default is Parameter.empty else f", default={argument.default!r}"
-        lines.append(f"{argument.name} : {kind}{default}")
-        lines.append(f"    {argument.help}")
-    return "\n".join(lines)
 
 
 class Template:

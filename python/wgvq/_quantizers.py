@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._estimator import ATTRIBUTES, Estimator
-from ._parameters import COMMON, Argument, documentation, settings_of, signature_of
+from ._documentation import documented
+from ._estimator import Estimator
+from ._parameters import COMMON, Argument, settings_of, signature_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,7 +231,7 @@ Quantizer.__init__.__signature__ = Signature(  # type: ignore[attr-defined]
         Parameter("settings", Parameter.VAR_KEYWORD),
     ]
 )
-Quantizer.__doc__ = f"{Quantizer.__doc__}\n\n{documentation((*Quantizer._sizes, *COMMON))}\n\n{ATTRIBUTES}"
+Quantizer.__doc__ = documented(Quantizer.__doc__, (*Quantizer._sizes, *COMMON))
 
 
 def trainer_for(spec: str, trainer: str | None) -> str | None:

@@ -158,7 +158,7 @@ class LatticeQuantizer(Estimator):
 class SpaceFillingQuantizer(OneCode):
     bits: int
     position_bits: int | None
-    trainer: str
+    trainer: Literal['nsvq', 'diveq']
     steps: int
     batch: int
     lr: float
@@ -176,7 +176,7 @@ class SpaceFillingQuantizer(OneCode):
     device: str
     threads: int | None
     verbose: bool | None
-    def __init__(self, bits: int = 6, position_bits: int | None = None, trainer: str = 'nsvq', *, steps: int = 20000, batch: int = 1024, lr: float = 0.02, optimizer: Literal['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adam', 'adamw'] = 'adam', schedule: str = 'cosine', warm_up: int = 0, clip: float | None = None, replace_every: int = 500, replace_share: float = 0.01, replace_last: int | None = None, start_from: Literal['kmeans', 'vectors'] = 'kmeans', log_every: int = 100, deviation: float = 0.001, random_state: int | np.random.RandomState | np.random.Generator | None = 0, device: str = 'auto', threads: int | None = None, verbose: bool | None = None) -> None: ...
+    def __init__(self, bits: int = 6, position_bits: int | None = None, trainer: Literal['nsvq', 'diveq'] = 'nsvq', *, steps: int = 20000, batch: int = 1024, lr: float = 0.02, optimizer: Literal['sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adam', 'adamw'] = 'adam', schedule: str = 'cosine', warm_up: int = 0, clip: float | None = None, replace_every: int = 500, replace_share: float = 0.01, replace_last: int | None = None, start_from: Literal['kmeans', 'vectors'] = 'kmeans', log_every: int = 100, deviation: float = 0.001, random_state: int | np.random.RandomState | np.random.Generator | None = 0, device: str = 'auto', threads: int | None = None, verbose: bool | None = None) -> None: ...
 class Quantizer(Estimator):
     spec: str
     trainer: str | None
