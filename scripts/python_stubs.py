@@ -74,7 +74,9 @@ def class_of(cls: type[Estimator]) -> str:
 
 def stub() -> str:
     classes = [_quantizers.OneCode] + [
-        value for value in vars(_quantizers).values() if isinstance(value, type) and value.__name__ in wgvq.__all__
+        value
+        for value in vars(_quantizers).values()
+        if isinstance(value, type) and value.__name__ in wgvq.__all__
     ]
     functions = [function(name, getattr(_quantizers, name)) for name in ("from_spec", "load")]
     return "\n".join([HEAD, *map(class_of, classes), *functions]) + "\n"

@@ -4,11 +4,14 @@ import subprocess
 import sys
 
 import numpy as np
+
 import wgvq
 
 
 def command(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "wgvq", *arguments], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "wgvq", *arguments], capture_output=True, text=True, **options
+    )
 
 
 def test_a_model_goes_there_and_back(digits, tmp_path):

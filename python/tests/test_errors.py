@@ -8,7 +8,6 @@ import sys
 import textwrap
 import time
 
-import numpy as np
 import pytest
 
 import wgvq
@@ -22,7 +21,9 @@ def fitted(digits):
 @pytest.mark.parametrize("method", ["transform", "predict", "inverse_transform", "score", "save"])
 def test_what_was_not_trained_says_so(method):
     # scikit-learn may have been imported by another test, and its exception is one of both kinds too.
-    with pytest.raises(ValueError, match="not fitted yet. Call 'fit' with vectors first, or read a model file") as error:
+    with pytest.raises(
+        ValueError, match="not fitted yet. Call 'fit' with vectors first, or read a model file"
+    ) as error:
         getattr(wgvq.KMeans(), method)([[0]])
     assert isinstance(error.value, AttributeError)
 
@@ -73,7 +74,9 @@ def test_files(fitted, tmp_path):
     fitted.save(path, overwrite=True)
     with pytest.raises(FileNotFoundError):
         fitted.save(tmp_path / "nowhere" / "model.safetensors")
-    with pytest.raises(ValueError, match="holds a VQ3, which is no ProductQuantizer; wgvq.load reads every model"):
+    with pytest.raises(
+        ValueError, match="holds a VQ3, which is no ProductQuantizer; wgvq.load reads every model"
+    ):
         wgvq.ProductQuantizer.load(path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="model.safetensors"):
@@ -84,12 +87,16 @@ def test_a_model_of_a_newer_version(fitted, tmp_path):
     state = fitted.__getstate__()
     assert pickle.loads(pickle.dumps(fitted)).predict([[0.0] * 64]).shape == (1,)
     newer = wgvq.KMeans.__new__(wgvq.KMeans)
-    with pytest.raises(ValueError, match=r"was pickled by wgvq 9.1.0, and .* cannot read it: install that version"):
+    with pytest.raises(
+        ValueError, match=r"was pickled by wgvq 9.1.0, and .* cannot read it: install that version"
+    ):
         newer.__setstate__({**state, "pickle": state["pickle"] + 1, "wgvq": "9.1.0"})
     path = tmp_path / "model.safetensors"
     fitted.save(path)
     path.write_bytes(path.read_bytes().replace(b'\\"format\\":1', b'\\"format\\":9'))
-    with pytest.raises(ValueError, match="a model of format 9; this version reads format 1, a newer one is needed"):
+    with pytest.raises(
+        ValueError, match="a model of format 9; this version reads format 1, a newer one is needed"
+    ):
         wgvq.load(path)
 
 

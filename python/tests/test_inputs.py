@@ -69,7 +69,9 @@ FORMS = {
     "polars": lambda x: polars.DataFrame(x, schema=[str(column) for column in range(x.shape[1])]).to_numpy(),
     "polars series": lambda x: polars.Series(x.tolist(), dtype=polars.Array(polars.Float32, x.shape[1])),
     "polars lists": lambda x: polars.Series(x.tolist(), dtype=polars.List(polars.Float64)),
-    "polars column": lambda x: polars.DataFrame({"v": x.tolist()}, schema={"v": polars.Array(polars.Float32, x.shape[1])}),
+    "polars column": lambda x: polars.DataFrame(
+        {"v": x.tolist()}, schema={"v": polars.Array(polars.Float32, x.shape[1])}
+    ),
     "arrow": lambda x: lists(x, np.float32),
     "arrow slice": lambda x: lists(np.vstack([x[:7], x, x[:3]]), np.float32)[7:-3],
     "arrow float64": lambda x: lists(x, np.float64),
@@ -119,16 +121,36 @@ WRONG = {
     "NaN": (lambda x: nan_at(x, 417, 3, np.nan), ValueError, "row 417, column 3 is NaN"),
     "infinity": (lambda x: nan_at(x, 2, 63, -np.inf), ValueError, "row 2, column 63 is -inf"),
     "too large": (lambda x: nan_at(x.astype(float), 2, 1, 1e300), ValueError, "row 2, column 1 is inf"),
-    "NaN in Arrow": (lambda x: lists(nan_at(x, 41, 3, np.nan), np.float32), ValueError, "row 41, column 3 is NaN"),
-    "dimensions": (lambda x: x[:, :5], ValueError, "X has 5 features, but ProductQuantizer is expecting 64 features"),
+    "NaN in Arrow": (
+        lambda x: lists(nan_at(x, 41, 3, np.nan), np.float32),
+        ValueError,
+        "row 41, column 3 is NaN",
+    ),
+    "dimensions": (
+        lambda x: x[:, :5],
+        ValueError,
+        "X has 5 features, but ProductQuantizer is expecting 64 features",
+    ),
     "one vector": (lambda x: x[0], ValueError, r"X.reshape\(1, -1\)"),
     "three dimensions": (lambda x: x[None], ValueError, r"has shape \(1, 500, 64\)"),
     "no vectors": (lambda x: x[:0], ValueError, r"0 sample\(s\)"),
     "no dimensions": (lambda x: x[:, :0], ValueError, r"0 feature\(s\)"),
-    "ragged lists": (lambda x: [[1.0, 2.0], [3.0, 4.0], [5.0]], ValueError, "row 2 has 1 values and row 0 has 2"),
-    "ragged Arrow": (lambda x: pa.array([[1.0, 2.0], [3.0]]), ValueError, "row 1 has 1 values and row 0 has 2"),
+    "ragged lists": (
+        lambda x: [[1.0, 2.0], [3.0, 4.0], [5.0]],
+        ValueError,
+        "row 2 has 1 values and row 0 has 2",
+    ),
+    "ragged Arrow": (
+        lambda x: pa.array([[1.0, 2.0], [3.0]]),
+        ValueError,
+        "row 1 has 1 values and row 0 has 2",
+    ),
     "missing row": (lambda x: pa.array([[1.0, 2.0], None]), ValueError, "row 1 is missing"),
-    "missing value": (lambda x: pa.array([[1.0, 2.0], [3.0, None]]), ValueError, "row 1, column 1 is missing"),
+    "missing value": (
+        lambda x: pa.array([[1.0, 2.0], [3.0, None]]),
+        ValueError,
+        "row 1, column 1 is missing",
+    ),
     "numbers of Arrow": (lambda x: pa.array([1.0, 2.0]), ValueError, "lists of numbers are needed"),
     "texts of Arrow": (lambda x: pa.array([["a"], ["b"]]), ValueError, "must be float"),
     "two columns of lists": (
@@ -159,7 +181,10 @@ def test_what_is_wrong_is_said_in_training(name, x):
 
 
 WRONG_CODES = {
-    "past the codebook": (lambda codes: np.where(codes == codes, 16, 0), "row 0, column 0 is 16; the codebook has 16"),
+    "past the codebook": (
+        lambda codes: np.where(codes == codes, 16, 0),
+        "row 0, column 0 is 16; the codebook has 16",
+    ),
     "negative": (lambda codes: codes.astype(int) - 100, "row 0, column 0 is -"),
     "larger than uint32": (lambda codes: codes.astype(int) + (1 << 32), "row 0, column 0 is 4294967"),
     "fractions": (lambda codes: codes + 0.5, "whole numbers are needed"),

@@ -45,7 +45,9 @@ def test_signatures_are_those_of_the_table(cls):
 
 def test_a_default_that_is_given_is_the_default(digits):
     plain = wgvq.ResidualQuantizer(2, 4).fit(digits)
-    given = wgvq.ResidualQuantizer(2, 4, **{name: value for name, value in plain.get_params().items() if name not in ("stages", "bits")})
+    given = wgvq.ResidualQuantizer(
+        2, 4, **{name: value for name, value in plain.get_params().items() if name not in ("stages", "bits")}
+    )
     assert (given.fit(digits).transform(digits) == plain.transform(digits)).all()
 
 
@@ -69,7 +71,9 @@ def test_sizes_make_a_spec_and_a_spec_sizes(template, sizes, spec):
 def test_a_template_tells_its_specs_from_others():
     opq = Template("OPQ{parts},PQ{parts}x{bits}")
     assert opq.sizes("OPQ4,PQ8x4") is None and opq.sizes("PQ8x4") is None
-    assert Template("VQ{n}").sizes("VQ8x8") is None and Template("RQ{stages}x{bits}").sizes("RQ1x10+7x8") is None
+    assert (
+        Template("VQ{n}").sizes("VQ8x8") is None and Template("RQ{stages}x{bits}").sizes("RQ1x10+7x8") is None
+    )
 
 
 def test_a_spec_can_be_changed(digits):
@@ -83,7 +87,11 @@ def test_a_spec_can_be_changed(digits):
 
 
 def test_what_is_shown_can_be_typed():
-    for quantizer in (wgvq.KMeans(3, iters=5), wgvq.from_spec("OPQ2,RQ2x4", beam=7, threads=1), wgvq.LatticeQuantizer()):
+    for quantizer in (
+        wgvq.KMeans(3, iters=5),
+        wgvq.from_spec("OPQ2,RQ2x4", beam=7, threads=1),
+        wgvq.LatticeQuantizer(),
+    ):
         again = eval(repr(quantizer), vars(wgvq))
         assert again.get_params() == quantizer.get_params()
 

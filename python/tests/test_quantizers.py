@@ -99,7 +99,9 @@ def test_k_means_clusters(digits):
     distances = ((digits[:, None] - kmeans.cluster_centers_) ** 2).sum(axis=2)
     assert (distances.argmin(axis=1) == kmeans.labels_).all()
     assert kmeans.inertia_ == pytest.approx(distances.min(axis=1).sum(), rel=1e-5)
-    assert (kmeans.inverse_transform(kmeans.labels_.astype(int)) == kmeans.cluster_centers_[kmeans.labels_]).all()
+    assert (
+        kmeans.inverse_transform(kmeans.labels_.astype(int)) == kmeans.cluster_centers_[kmeans.labels_]
+    ).all()
 
 
 def test_a_curve_is_in_order(digits):
@@ -130,7 +132,9 @@ def test_other_devices(digits):
 
 
 def test_a_random_state_is_a_seed(digits):
-    centres = lambda state: wgvq.KMeans(10, iters=1, random_state=state).fit(digits).cluster_centers_
+    def centres(state):
+        return wgvq.KMeans(10, iters=1, random_state=state).fit(digits).cluster_centers_
+
     assert (centres(3) == centres(np.int64(3))).all()
     assert (centres(np.random.RandomState(3)) == centres(np.random.RandomState(3))).all()
     assert (centres(np.random.default_rng(3)) == centres(np.random.default_rng(3))).all()

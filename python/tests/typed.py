@@ -1,9 +1,8 @@
 """What a type checker has to know of the package: it is not run."""
 
-from typing_extensions import assert_type
-
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import assert_type
 
 import wgvq
 

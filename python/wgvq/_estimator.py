@@ -54,7 +54,9 @@ class Estimator:
     bits_per_vector_: float
     feature_names_in_: NDArray[Any]
 
-    def __init_subclass__(cls, template: str | None = None, sizes: tuple[Argument, ...] = (), **others: Any) -> None:
+    def __init_subclass__(
+        cls, template: str | None = None, sizes: tuple[Argument, ...] = (), **others: Any
+    ) -> None:
         super().__init_subclass__(**others)
         if template is None:
             return
@@ -119,7 +121,9 @@ class Estimator:
         known = self._parameter_names()
         for name in parameters:
             if name not in known:
-                raise ValueError(f"Invalid parameter {name!r} for estimator {self!r}. Valid parameters are: {sorted(known)!r}.")
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self!r}. Valid parameters are: {sorted(known)!r}."
+                )
         for name, value in parameters.items():
             setattr(self, name, value)
         if parameters and "_model" in vars(self):
@@ -137,8 +141,14 @@ class Estimator:
 
     def _given(self) -> dict[str, Any]:
         """The settings that are not at their defaults."""
-        values = {setting.name: (getattr(self, setting.name), setting.default) for setting in self._settings()}
-        return {name: value for name, (value, default) in values.items() if value is not default and value != default}
+        values = {
+            setting.name: (getattr(self, setting.name), setting.default) for setting in self._settings()
+        }
+        return {
+            name: value
+            for name, (value, default) in values.items()
+            if value is not default and value != default
+        }
 
     def __repr__(self) -> str:
         sizes = [f"{size.name}={getattr(self, size.name)!r}" for size in self._sizes]
@@ -290,7 +300,9 @@ class Estimator:
         if known is None:
             warnings.warn(f"X has feature names, but {name} was fitted without feature names", stacklevel=4)
         elif names is None:
-            warnings.warn(f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=4)
+            warnings.warn(
+                f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=4
+            )
         elif names != list(known):
             raise ValueError(other_names(list(known), names))
 
@@ -298,7 +310,10 @@ class Estimator:
         """A name for each code of a vector."""
         self._ready()
         if input_features is not None and len(input_features) != self.n_features_in_:
-            raise ValueError(f"input_features should have length equal to number of features ({self.n_features_in_}), got {len(input_features)}")
+            raise ValueError(
+                f"input_features should have length equal to number of features ({self.n_features_in_}), "
+                f"got {len(input_features)}"
+            )
         name = type(self).__name__.lower()
         return np.asarray([f"{name}{code}" for code in range(len(self.codebook_sizes_))], dtype=object)
 
@@ -339,7 +354,9 @@ class Estimator:
     def _of_spec(cls, spec: str, path: str) -> Self:
         sizes = cls._template.sizes(spec)
         if sizes is None:
-            raise ValueError(f"{path}: holds a {spec}, which is no {cls.__name__}; wgvq.load reads every model")
+            raise ValueError(
+                f"{path}: holds a {spec}, which is no {cls.__name__}; wgvq.load reads every model"
+            )
         return cls(**sizes)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -384,7 +401,9 @@ def seed_of(random_state: Any) -> int:
     except TypeError:
         seed = -1
     if not 0 <= seed < 1 << 64:
-        raise ValueError(f"random_state is {random_state!r}; must be a whole number of 0 or more, a RandomState, a Generator or None")
+        raise ValueError(
+            f"random_state is {random_state!r}; must be a whole number of 0 or more, a RandomState, a Generator or None"
+        )
     return seed
 
 

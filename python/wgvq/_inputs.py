@@ -51,16 +51,22 @@ def codes(codes: Any, codebooks: int) -> NDArray[Any]:
     """Codes as uint32 (n, m); of one codebook they may be (n,)."""
     array = as_array(codes)
     if array.dtype.kind not in "ui":
-        raise ValueError(f"the codes are of type {array.dtype}; whole numbers are needed, as transform gives them")
+        raise ValueError(
+            f"the codes are of type {array.dtype}; whole numbers are needed, as transform gives them"
+        )
     if array.ndim == 1 and codebooks == 1:
         array = array[:, np.newaxis]
     if array.ndim != 2:
-        raise ValueError(f"the codes have shape {array.shape}; (n, {codebooks}) is needed, as transform gives them")
+        raise ValueError(
+            f"the codes have shape {array.shape}; (n, {codebooks}) is needed, as transform gives them"
+        )
     if array.size and array.dtype != np.uint32 and not np.can_cast(array.dtype, np.uint32):
         wrong = np.argwhere((array < 0) | (array > np.iinfo(np.uint32).max))
         if len(wrong):
             row, column = wrong[0]
-            raise ValueError(f"the code at row {row}, column {column} is {array[row, column]}, which no codeword has")
+            raise ValueError(
+                f"the code at row {row}, column {column} is {array[row, column]}, which no codeword has"
+            )
     return np.require(array, np.uint32, ["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -119,5 +125,7 @@ def ragged(X: Any) -> str | None:
         return None
     for row, length in enumerate(lengths):
         if length != lengths[0]:
-            return f"row {row} has {length} values and row 0 has {lengths[0]}; every vector has to have as many"
+            return (
+                f"row {row} has {length} values and row 0 has {lengths[0]}; every vector has to have as many"
+            )
     return None

@@ -25,10 +25,25 @@ class Argument:
 
 #: What every estimator has beside its sizes and settings.
 COMMON = (
-    Argument("random_state", 0, "int | np.random.RandomState | np.random.Generator | None", "The seed of everything random. None draws one."),
-    Argument("device", "auto", "str", 'Where to compute: "auto" (the best GPU, or the CPU), "cpu", "gpu", "gpu:N" or "gpu:NAME".'),
+    Argument(
+        "random_state",
+        0,
+        "int | np.random.RandomState | np.random.Generator | None",
+        "The seed of everything random. None draws one.",
+    ),
+    Argument(
+        "device",
+        "auto",
+        "str",
+        'Where to compute: "auto" (the best GPU, or the CPU), "cpu", "gpu", "gpu:N" or "gpu:NAME".',
+    ),
     Argument("threads", None, "int | None", "Threads on the CPU. None takes one for each core."),
-    Argument("verbose", None, "bool | None", "Whether to tell how far training is. None tells it on a terminal and in a notebook."),
+    Argument(
+        "verbose",
+        None,
+        "bool | None",
+        "Whether to tell how far training is. None tells it on a terminal and in a notebook.",
+    ),
 )
 
 

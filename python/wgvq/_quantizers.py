@@ -33,7 +33,9 @@ class OneCode(Estimator):
         return self.transform(X)[:, 0].astype(np.int32)
 
 
-class KMeans(OneCode, template="VQ{n_clusters}", sizes=(count("n_clusters", 8, "Clusters, and so codewords."),)):
+class KMeans(
+    OneCode, template="VQ{n_clusters}", sizes=(count("n_clusters", 8, "Clusters, and so codewords."),)
+):
     """k-means clustering.
 
     After `fit`, `labels_` (n,) are the clusters of the vectors it was trained on, `cluster_centers_` (n_clusters, d) their
@@ -121,13 +123,17 @@ class ProductResidualQuantizer(
 
 
 class AdditiveQuantizer(
-    Estimator, template="AQ{codebooks}x{bits}", sizes=(count("codebooks", 8, "Codebooks, and so codes of a vector."), BITS)
+    Estimator,
+    template="AQ{codebooks}x{bits}",
+    sizes=(count("codebooks", 8, "Codebooks, and so codes of a vector."), BITS),
 ):
     """Additive quantization: a vector is the sum of one codeword of each codebook, found by beam search over all of them."""
 
 
 class LocalSearchQuantizer(
-    Estimator, template="LSQ{codebooks}x{bits}", sizes=(count("codebooks", 8, "Codebooks, and so codes of a vector."), BITS)
+    Estimator,
+    template="LSQ{codebooks}x{bits}",
+    sizes=(count("codebooks", 8, "Codebooks, and so codes of a vector."), BITS),
 ):
     """Additive quantization with local search after the beam: the least error, and the most time."""
 
@@ -137,7 +143,11 @@ class LatticeQuantizer(
     template="{lattice}[x{bits}][:{scale}]",
     sizes=(
         Argument("lattice", "E8", "str", '"Z", "A2" to "A4096", "D2" to "D4096", "E8" or "Leech24".'),
-        count("bits", None, "Bits of a block, to keep the points that carry the data alone. None has a code for each dimension."),
+        count(
+            "bits",
+            None,
+            "Bits of a block, to keep the points that carry the data alone. None has a code for each dimension.",
+        ),
         Argument("scale", None, "float | None", "The distance that 1 becomes. None takes it from the data."),
     ),
 ):
@@ -150,7 +160,7 @@ class SpaceFillingQuantizer(
     sizes=(
         count("bits", 6, "Bits of the corners of the curve: there are 2^bits."),
         count("position_bits", None, "Bits of the place between two corners. None has none."),
-        Argument("trainer", "nsvq", "Literal['nsvq', 'diveq']", 'How it is trained by gradient.'),
+        Argument("trainer", "nsvq", "Literal['nsvq', 'diveq']", "How it is trained by gradient."),
     ),
 ):
     """An ordered codebook: its codewords are the corners of a curve through the data, so that near codes mean near vectors.
@@ -160,7 +170,9 @@ class SpaceFillingQuantizer(
 
     @classmethod
     def _settings_of(cls, spec: str) -> tuple[Argument, ...]:
-        by_name = {setting.name: setting for trainer in ("nsvq", "diveq") for setting in settings_of(spec, trainer)}
+        by_name = {
+            setting.name: setting for trainer in ("nsvq", "diveq") for setting in settings_of(spec, trainer)
+        }
         return tuple(by_name.values())
 
     def _named_trainer(self) -> str:
@@ -183,7 +195,12 @@ class Quantizer(Estimator):
 
     _sizes = (
         Argument("spec", Parameter.empty, "str", "What to train."),
-        Argument("trainer", None, "str | None", "How to train by gradient. None trains by k-means and the like, and SFVQ by nsvq."),
+        Argument(
+            "trainer",
+            None,
+            "str | None",
+            "How to train by gradient. None trains by k-means and the like, and SFVQ by nsvq.",
+        ),
     )
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -242,7 +259,9 @@ def trainer_for(spec: str, trainer: str | None) -> str | None:
 def settings_for(spec: Any, trainer: Any) -> tuple[Argument, ...]:
     """The settings of a spec that is trained so."""
     if not isinstance(spec, str) or not isinstance(trainer, (str, type(None))):
-        raise TypeError(f"spec is {spec!r} and trainer {trainer!r}; must be strings, such as 'RQ8x8' and 'nsvq'")
+        raise TypeError(
+            f"spec is {spec!r} and trainer {trainer!r}; must be strings, such as 'RQ8x8' and 'nsvq'"
+        )
     return settings_of(spec, trainer_for(spec, trainer))
 
 
