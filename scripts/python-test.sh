@@ -14,6 +14,9 @@ heading 'environment'
 python=$folder/venv/bin/python
 "$python" -m pip install --quiet --disable-pip-version-check maturin -r tests/requirements.txt
 
+heading 'lints'
+PYO3_PYTHON=$python cargo clippy --release --locked -p wgvq-python -- -D warnings
+
 heading 'wheel'
 "$folder/venv/bin/maturin" build --release --locked --interpreter "$python" --out "$folder/wheels"
 "$python" -m pip install --quiet --disable-pip-version-check "$folder"/wheels/*.whl

@@ -183,8 +183,8 @@ impl Model {
     #[getter]
     fn training<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.inner.training {
-            Value::Null => Ok(PyDict::new(py).into_any()),
-            training => to_python(py, training),
+            training @ Value::Object(_) => to_python(py, training),
+            _ => Ok(PyDict::new(py).into_any()),
         }
     }
 

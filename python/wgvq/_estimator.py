@@ -343,7 +343,9 @@ class Estimator:
         estimator.random_state = training.get("seed", estimator.random_state)
         estimator.device, estimator.threads = device, threads
         known = [setting.name for setting in estimator._settings()]
-        for name, value in {**training.get("settings", {}), **model.settings}.items():
+        recorded = training.get("settings")
+        given = recorded if isinstance(recorded, dict) else {}
+        for name, value in {**given, **model.settings}.items():
             if name in known:
                 setattr(estimator, name, value)
         estimator._encoding = {}
