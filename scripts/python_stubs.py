@@ -51,6 +51,7 @@ def class_of(cls: type[Estimator]) -> str:
     sizes = getattr(cls, "_sizes", ())
     settings = getattr(cls, "_class_settings", ())
     named = (*settings, *COMMON)
+    lines += [f"    {name}: {kind}" for name, kind in vars(cls).get("__annotations__", {}).items() if name[0] != "_"]
     if sizes:
         lines += [f"    {argument.name}: {argument.type}" for argument in (*sizes, *named)]
         others = ["*", *map(parameter, named)]
@@ -67,8 +68,6 @@ def class_of(cls: type[Estimator]) -> str:
             lines += ["    @property", f"    {function(name, value.fget)}"]
         elif inspect.isfunction(value):
             lines.append(f"    {function(name, value)}")
-    if cls is _quantizers.KMeans:
-        lines += ["    labels_: NDArray[np.int32]", "    inertia_: float"]
     return "\n".join(lines if len(lines) > 1 else [lines[0] + " ..."])
 
 

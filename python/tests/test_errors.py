@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 
+import numpy as np
 import pytest
 
 import wgvq
@@ -98,6 +99,16 @@ def test_a_model_of_a_newer_version(fitted, tmp_path):
         ValueError, match="a model of format 9; this version reads format 1, a newer one is needed"
     ):
         wgvq.load(path)
+
+
+def test_a_training_that_fails_changes_nothing(fitted, digits):
+    again = pickle.loads(pickle.dumps(fitted))
+    wrong = digits.copy()
+    # With one vector in a codeword's sample, training does not read the last of the vectors; finding its label does.
+    wrong[-1, 0] = np.nan
+    with pytest.raises(ValueError, match=f"row {len(digits) - 1}, column 0 is NaN"):
+        again.set_params(sample=1).fit(wrong)
+    assert (again.labels_ == fitted.labels_).all() and (again.predict(digits) == fitted.labels_).all()
 
 
 def test_a_model_that_was_pickled_on_another_machine(fitted, digits):

@@ -6,6 +6,7 @@ import operator
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -139,36 +140,31 @@ class Estimator:
             self._encoding = {name: getattr(self, name) for name in encodes}
             self._model = self._ready().with_encoding(self._encoding)
 
-    def _given(self) -> dict[str, Any]:
-        """The settings that are not at their defaults."""
-        values = {
-            setting.name: (getattr(self, setting.name), setting.default) for setting in self._settings()
-        }
+    def _changed(self, arguments: Iterable[Argument]) -> dict[str, Any]:
+        """Those of the parameters that are not at their defaults."""
+        values = ((argument, getattr(self, argument.name)) for argument in arguments)
         return {
-            name: value
-            for name, (value, default) in values.items()
-            if value is not default and value != default
+            argument.name: value
+            for argument, value in values
+            if value is not argument.default and value != argument.default
         }
 
     def __repr__(self) -> str:
-        sizes = [f"{size.name}={getattr(self, size.name)!r}" for size in self._sizes]
-        others = [*self._settings(), *COMMON]
-        changed = [
-            f"{other.name}={getattr(self, other.name)!r}"
-            for other in others
-            if getattr(self, other.name) is not other.default and getattr(self, other.name) != other.default
-        ]
-        return f"{type(self).__name__}({', '.join(sizes + changed)})"
+        sizes = {size.name: getattr(self, size.name) for size in self._sizes}
+        shown = {**sizes, **self._changed((*self._settings(), *COMMON))}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     # Training.
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Trains the quantizer on X (n, d), and returns it.
 
-        X is read without a copy if it is an array of float32 that is C-contiguous. `y` is there for scikit-learn, and nothing
-        reads it. Ctrl-C ends the training within a second.
+        X is read without a copy if it is an array of float32 that is C-contiguous, and where there are many vectors only the
+        sample that training takes of them is read at all. `y` is there for scikit-learn, and nothing reads it. Ctrl-C ends
+        the training within a second, and leaves the estimator as it was.
 
-        Raises ValueError for vectors and parameters that do not go together, `DeviceError`.
+        Raises ValueError for vectors and parameters that do not go together, naming row and column for a value that is not
+        finite; `DeviceError`.
         """
         rows = _inputs.vectors(X)
         seed = seed_of(self.random_state)
@@ -177,7 +173,7 @@ class Estimator:
             model, iterations = _wgvq.fit(
                 self._spec(),
                 rows,
-                self._given(),
+                self._changed(self._settings()),
                 trainer=self._named_trainer(),
                 seed=seed,
                 device=self.device,
@@ -192,10 +188,11 @@ class Estimator:
         finally:
             if progress is not None:
                 progress.finish()
+        found = self._found(model, rows)
         self._encoding = {}
         self._take(model, iterations)
         self._remember_names(X)
-        self._after_fit(rows)
+        vars(self).update(found)
         return self
 
     def _take(self, model: _wgvq.Model, iterations: int) -> None:
@@ -206,8 +203,9 @@ class Estimator:
         self.codebook_sizes_ = model.codebook_sizes
         self.bits_per_vector_ = model.bits_per_vector
 
-    def _after_fit(self, rows: NDArray[Any]) -> None:
-        """What a class has to say of the vectors that it was trained on."""
+    def _found(self, model: _wgvq.Model, rows: NDArray[Any]) -> dict[str, Any]:
+        """The attributes of a class that say something of the vectors it was trained on."""
+        return {}
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Trains the quantizer on X (n, d), and returns the codes of X."""

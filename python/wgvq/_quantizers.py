@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _wgvq
 from ._documentation import documented
 from ._estimator import Estimator
 from ._parameters import COMMON, Argument, settings_of, signature_of
@@ -53,10 +54,12 @@ class KMeans(
 
     _kind = "clusterer"
 
-    def _after_fit(self, rows: NDArray[np.float32]) -> None:
-        codes, errors = self._ready().encode_with_errors(rows, self.threads)
-        self.labels_ = codes[:, 0].astype(np.int32)
-        self.inertia_ = float(errors.sum())
+    labels_: NDArray[np.int32]
+    inertia_: float
+
+    def _found(self, model: _wgvq.Model, rows: NDArray[Any]) -> dict[str, Any]:
+        codes, errors = model.encode_with_errors(rows, self.threads)
+        return {"labels_": codes[:, 0].astype(np.int32), "inertia_": float(errors.sum())}
 
     @property
     def cluster_centers_(self) -> NDArray[np.float32]:
@@ -65,8 +68,7 @@ class KMeans(
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int32]:
         """Trains on X (n, d), and returns the cluster of each vector, (n,)."""
-        self.fit(X, y)
-        return self.labels_
+        return self.fit(X, y).labels_
 
 
 class VectorQuantizer(OneCode, template="VQ{n_codewords}", sizes=(count("n_codewords", 256, "Codewords."),)):

@@ -11,6 +11,8 @@ from ._estimator import Estimator
 class OneCode(Estimator):
     def predict(self, X: Any) -> NDArray[np.int32]: ...
 class KMeans(OneCode):
+    labels_: NDArray[np.int32]
+    inertia_: float
     n_clusters: int
     init: str | None
     iters: int
@@ -28,8 +30,6 @@ class KMeans(OneCode):
     @property
     def cluster_centers_(self) -> NDArray[np.float32]: ...
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int32]: ...
-    labels_: NDArray[np.int32]
-    inertia_: float
 class VectorQuantizer(OneCode):
     n_codewords: int
     init: str | None
