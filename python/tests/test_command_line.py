@@ -1,9 +1,14 @@
 """`python -m wgvq` is the command line."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 import wgvq
 
@@ -33,3 +38,23 @@ def test_its_exit_status_is_that_of_the_process(tmp_path):
     missing = command("inspect", "missing.npy", cwd=tmp_path)
     assert missing.returncode == 2 and missing.stderr.startswith("wgvq: missing.npy")
     assert command("no-such-command").returncode == 2
+
+
+def test_the_program_is_installed():
+    program = Path(sys.executable).with_name("wgvq")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    assert said == f"wgvq {wgvq.__version__}\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of Unix")
+def test_ctrl_c_ends_it_as_it_ends_the_program(wordnet, tmp_path):
+    np.save(tmp_path / "x.npy", wordnet)
+    words = "train x.npy --spec LSQ8x8 --sample 0 --refine 1000000 -o lsq.safetensors"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wgvq", *words.split()], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
