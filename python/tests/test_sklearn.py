@@ -9,7 +9,11 @@ from sklearn.base import clone, is_clusterer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import (
+    check_clusterer_compute_labels_predict,
+    check_clustering,
+    check_estimator,
+)
 
 import wgvq
 
@@ -46,6 +50,13 @@ def test_check_estimator(estimator):
     assert not failed
     assert {result["check_name"] for result in results if result["status"] == "xfail"} == set(expected)
     assert sum(result["status"] == "passed" for result in results) > 30
+
+
+def test_the_checks_of_clusterers():
+    # check_estimator leaves them out where ClusterMixin is no base, for which scikit-learn would have to be there.
+    check_clusterer_compute_labels_predict("KMeans", wgvq.KMeans(3))
+    for readonly_memmap in (False, True):
+        check_clustering("KMeans", wgvq.KMeans(3), readonly_memmap=readonly_memmap)
 
 
 def test_an_estimator_in_a_pipeline_and_a_search(digits):
