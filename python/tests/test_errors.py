@@ -156,7 +156,8 @@ def test_ctrl_c_ends_work_within_a_second(work):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     took = time.monotonic() - asked
-    assert "KeyboardInterrupt" in errors and process.returncode != 0
+    # Python ends by the signal that nobody caught, and not by a fault of threads that are still at work.
+    assert "KeyboardInterrupt" in errors and process.returncode == -signal.SIGINT
     # .05 s until signals are looked for, .7 s that work has to stop, and what it takes Python to end beside a busy machine.
     assert took < 2, took
 

@@ -166,6 +166,7 @@ WRONG = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names")
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_said(name, x, quantizer):
     make, error, words = WRONG[name]
