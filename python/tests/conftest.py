@@ -10,14 +10,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def wordnet() -> np.ndarray:
-    """Embeddings of real sentences, float32 (3000, 384)."""
-    vectors = np.load(ROOT / "data" / "wordnet.npy").astype(np.float32)
-    return vectors
+    """Embeddings of real sentences, float32 (6000, 384)."""
+    return np.load(ROOT / "data" / "wordnet.npy").astype(np.float32)
 
 
 @pytest.fixture(scope="session")
 def digits() -> np.ndarray:
-    """Handwritten digits as vectors, float32 (n, 64)."""
+    """Handwritten digits as vectors, float32 (1797, 64)."""
     return np.load(ROOT / "data" / "digits.npy").astype(np.float32)
 
 

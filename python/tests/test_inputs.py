@@ -159,6 +159,11 @@ WRONG = {
         "2 columns; give the one that holds the vectors",
     ),
     "texts": (lambda x: np.array([["a", "b"]]), ValueError, "vectors are of numbers"),
+    "nothing": (
+        lambda x: None,
+        ValueError,
+        r"X is of type NoneType; vectors are the rows of an array \(n, d\)",
+    ),
     "words": (lambda x: "vectors.npy", ValueError, "vectors are of numbers"),
     "complex": (lambda x: x.astype(complex), ValueError, "Complex data not supported"),
     "dictionary": (lambda x: [[{}]], TypeError, "number"),

@@ -31,6 +31,8 @@ def vectors(X: Any) -> NDArray[Any]:
         array = array.astype(np.float64)
     elif kind not in "fiub":
         raise ValueError(f"X is of type {array.dtype}; vectors are of numbers, such as float32")
+    if array.ndim == 0:
+        raise ValueError(f"X is of type {type(X).__name__}; vectors are the rows of an array (n, d)")
     if array.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {array.ndim}D array instead: X has shape {array.shape}, and vectors are the rows of "
