@@ -25,6 +25,21 @@
 //! f32; ½‖c'‖² is a sum of f32 here. So a(c) = ½((ρ + γ)‖c'‖² + ‖c' − c̃‖²/ρ), and r(x) the same of x, with γ = γ(3d + 9) as
 //! above but for the norms: ‖x̃‖ ≤ (1 + 2⁻⁸)‖x'‖, and sums of squares that are themselves sums of f32.
 //!
+//! **Scores of values in f16 on a GPU** are bounded the same way; three things differ.
+//!
+//! - A matrix unit adds products in blocks of an order of its own, and cuts off instead of rounding: it shifts the terms of a
+//!   block and the sum so far to the largest exponent among them, keeps 24 digits, and cuts off what the block's sum has more. With
+//!   b terms in a block that loses at most (b + 2)·2⁻²³ of the largest magnitude, which is no more than Σ|x̃c̃|; over d/b blocks of
+//!   b ≥ 2 terms 2d·2⁻²³·Σ|x̃c̃| = γ(4d)·‖x̃‖‖c̃‖. That the unit of a device does no worse is tried on it ([`half_sum_error`]).
+//! - f16 has few exponents. x' is scaled by a power of two of its own, and s̃ taken back by it: both are exact, but that what falls
+//!   below 2⁻¹⁴ of the scaled vector becomes 0, which is part of the measured ‖x' − x̃‖. ‖x̃‖ ≤ (1 + 2⁻¹⁰)‖x'‖ also where
+//!   the device cuts off when it rounds to f16. Lengths are measured of the scaled vector, so no square is lost in them that counts.
+//! - Codewords with ½‖c'‖² ≥ 2⁹⁸ take no part. A row is decided only with ½‖x'‖² < 2⁹⁴ and l(b) < 2⁹⁶: then
+//!   S(c) ≥ ‖c'‖(½‖c'‖ − ‖x'‖) ≥ 2⁴⁹·⁵·2⁴⁷·⁵ = 2⁹⁷, which is above S(b) < 2⁹⁶ + a(b) + r(x).
+//!
+//! Beside the products there are the centring, ½‖c'‖² as a sum of f32, the start and the last difference, with a few roundings to
+//! spare: γ = γ(5d + 16).
+//!
 //! **Scores of outlines.** Instead of by all its coordinates, X = x − o can be told by y, those on p axes V (p, d), and the length
 //! of the rest e(x) = X − Vᵀy; C = c − o by z and e(c). Then X·C = yᵀVVᵀz + y·Ve(c) + Ve(x)·z + e(x)·e(c), and with
 //! ‖VVᵀ − I‖ ≤ η, ‖VX − y‖ ≤ ζ‖X‖ and ‖VC − z‖ ≤ ζ‖C‖,
@@ -122,27 +137,37 @@ impl ScoreBound {
     }
 }
 
-/// What a score of vectors in bf16 says: the true one is from s̃ − a(c) − r(x) to s̃ + a(c) + r(x).
+/// What a score of vectors in 16 bits says: the true one is from s̃ − a(c) − r(x) to s̃ + a(c) + r(x).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfBound {
     /// What a part has of half a squared norm,
-    square: f32,
+    pub square: f32,
     /// and of half that of what is lost by rounding.
-    lost: f32,
-    constant: f32,
+    pub lost: f32,
+    pub constant: f32,
 }
 
-/// ρ: about what rounding to eight digits takes from a vector.
+/// ρ: about what rounding to eight digits takes from a vector, and to the eleven of f16.
 const LOST: f64 = 1.0 / 724.0;
+const LOST_BY_F16: f64 = LOST / 8.0;
 
 impl HalfBound {
-    /// For `d` dimensions.
+    /// Of vectors in bf16, for `d` dimensions.
     pub fn new(d: usize) -> Self {
-        let gamma = gamma(3 * d + 9);
+        Self::of(d, gamma(3 * d + 9), 1.0 / 256.0, LOST)
+    }
+
+    /// Of vectors in f16, each times a power of two of its own, by a GPU's matrix unit; `d` counts dimensions of padding.
+    pub fn f16_on_gpu(d: usize) -> Self {
+        Self::of(d, gamma(5 * d + 16), 1.0 / 1024.0, LOST_BY_F16)
+    }
+
+    /// With ‖x̃‖ ≤ (1 + `digit`)·‖x'‖ and the ρ `share`.
+    fn of(d: usize, gamma: f64, digit: f64, share: f64) -> Self {
         // ‖x̃‖² over ‖x'‖², and a sum of squares in f32 over the true one.
-        let norms = (1.0 + 1.0 / 256.0_f64).powi(2) * (1.0 + gamma) * SPARE;
+        let norms = (1.0 + digit).powi(2) * (1.0 + gamma) * SPARE;
         let constant = up(underflow(d));
-        Self { square: up(norms * (LOST + gamma)), lost: up(norms / LOST), constant }
+        Self { square: up(norms * (share + gamma)), lost: up(norms / share), constant }
     }
 
     /// The same where a part has `share` more of half the squared norm.
@@ -163,6 +188,11 @@ impl HalfBound {
         let apart = 2.0 * (codeword + row);
         least + (apart + ROUNDED * (least.abs() + apart))
     }
+}
+
+/// How far a matrix unit's sum of `d` products of f16 is from the true one, over the sum of their magnitudes.
+pub(crate) fn half_sum_error(d: usize) -> f64 {
+    gamma(4 * d)
 }
 
 /// What the score of two outlines says: the true one is no lower than s̃ − a(c) − r(x).
@@ -295,6 +325,70 @@ mod tests {
             // The bound has a few roundings to spare, which count in few dimensions.
             let most = if d < 100 { 0.6 } else { 0.9 };
             assert!(share[0] < -most && share[1] > most, "{share:?}");
+        }
+    }
+
+    /// `value` rounded to f16, to nearest.
+    fn to_f16(value: f32) -> f32 {
+        half::f16::from_f32(value).to_f32()
+    }
+
+    /// The sum of the terms as a matrix unit has it that keeps no digit beyond f32's: of blocks of `block` terms, each term and
+    /// the sum so far cut off at the last digit of the largest, and then the sum of the block.
+    fn cut_off_sum(terms: &[f64], block: usize) -> f64 {
+        let cut_off = |value: f64, of: f64| {
+            let digit = (of.abs().log2().floor() - 23.0).exp2();
+            if of == 0.0 { value } else { (value / digit).trunc() * digit }
+        };
+        terms.chunks(block).fold(0.0_f64, |sum, terms| {
+            let largest = terms.iter().fold(sum.abs(), |largest, term| largest.max(term.abs()));
+            let next = terms.iter().fold(cut_off(sum, largest), |next, &term| next + cut_off(term, largest));
+            cut_off(next, next)
+        })
+    }
+
+    /// a + r for vectors in f16, without what is for underflow.
+    fn half_bound(x: &[f32], c: &[f32]) -> f64 {
+        let bound = HalfBound::f16_on_gpu(x.len());
+        let part = |v: &[f32]| {
+            let lost: Vec<f32> = v.iter().map(|&v| v - to_f16(v)).collect();
+            f64::from(bound.square) * half_square(v) + f64::from(bound.lost) * half_square(&lost)
+        };
+        part(x) + part(c)
+    }
+
+    /// What rounding to f16 and cutting off move the score by.
+    fn half_error(x: &[f32], c: &[f32], block: usize) -> f64 {
+        let terms = x.iter().zip(c).map(|(&x, &c)| f64::from(to_f16(x)) * f64::from(to_f16(c)));
+        let exact: f64 = x.iter().zip(c).map(|(&x, &c)| f64::from(x) * f64::from(c)).sum();
+        exact - cut_off_sum(&terms.collect::<Vec<_>>(), block)
+    }
+
+    #[test]
+    fn no_score_in_f16_is_beyond_its_bound_and_half_the_bound_would_not_do() {
+        for (d, block) in [(32, 4), (128, 8), (128, 16)] {
+            // A little above, or below, the middle between two numbers of f16: all are rounded up, or down.
+            for middle in [1.0 + 1.01 / 2048.0, 1.0 + 0.99 / 2048.0_f32] {
+                let (x, c) = (vec![middle; d], vec![middle; d]);
+                let opposite: Vec<f32> = c.iter().map(|c| -c).collect();
+                for c in [c, opposite] {
+                    let share = half_error(&x, &c, block) / half_bound(&x, &c);
+                    assert!(share.abs() <= 1.0 && share.abs() > 0.5, "{share}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_sum_that_is_cut_off_is_beyond_its_bound_and_a_third_of_it_would_not_do() {
+        for (d, block) in [(32, 2), (256, 4), (1024, 16)] {
+            // All but the first are a little less than the last digit of the sum.
+            let mut terms = vec![0.999 / 8_388_608.0; d];
+            terms[0] = 1.0 + 1.0 / 8_388_608.0;
+            let exact: f64 = terms.iter().sum();
+            // All terms are positive, so that is the sum of their magnitudes too.
+            let share = (exact - cut_off_sum(&terms, block)) / (half_sum_error(d) * exact);
+            assert!(share <= 1.0 && share > 1.0 / 3.0, "{share}");
         }
     }
 

@@ -7,10 +7,12 @@ pub(crate) mod activate_grad;
 pub(crate) mod assign;
 pub(crate) mod assign_again;
 pub(crate) mod assign_exactly;
+pub(crate) mod assign_half;
 mod assign_large;
 pub(crate) mod beam_codes;
 pub(crate) mod beam_step;
 pub(crate) mod blend_means;
+pub(crate) mod code_distances;
 pub(crate) mod codebook_mean;
 pub(crate) mod convert;
 pub(crate) mod copy_columns;
@@ -34,6 +36,7 @@ mod grouped_assign_exactly;
 mod half_panels;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 pub(crate) mod half_peak;
+pub(crate) mod half_products;
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 pub(crate) mod half_unit;
 #[cfg(target_arch = "x86_64")]
@@ -81,6 +84,7 @@ pub(crate) mod soft_weights;
 pub(crate) mod sum_codewords;
 pub(crate) mod tally;
 pub(crate) mod tile;
+pub(crate) mod to_half;
 pub(crate) mod top_w;
 pub(crate) mod transpose;
 pub(crate) mod transposed_matmul;

@@ -41,6 +41,8 @@ pub(crate) struct Gpu {
     pool: Arc<Pool>,
     uploads: Uploads,
     trouble: Arc<Trouble>,
+    /// Where the device is from, and what was asked of it, if it is ours.
+    origin: Option<(wgpu::Adapter, wgpu::DeviceDescriptor<'static>)>,
 }
 
 /// What went wrong on the device, outside a call that could have returned it.
@@ -82,9 +84,16 @@ impl Trouble {
 }
 
 impl Gpu {
-    /// Takes a device of our own and listens to its errors.
-    pub fn owning(device: wgpu::Device, queue: wgpu::Queue, checked: bool) -> Self {
-        let gpu = Self::new(device, queue, checked, true);
+    /// Opens a device of our own and listens to its errors.
+    pub fn open(
+        adapter: &wgpu::Adapter,
+        descriptor: &wgpu::DeviceDescriptor<'static>,
+        checked: bool,
+    ) -> Result<Self> {
+        let (device, queue) = pollster::block_on(adapter.request_device(descriptor))
+            .map_err(|error| Error::device(error.to_string()))?;
+        let mut gpu = Self::new(device, queue, checked, true);
+        gpu.origin = Some((adapter.clone(), descriptor.clone()));
         let trouble = Arc::clone(&gpu.trouble);
         gpu.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             trouble.note(format!("the GPU reports: {}", one_line(&error.to_string())));
@@ -95,7 +104,14 @@ impl Gpu {
                 trouble.lose(format!("the GPU was lost ({}); restart to use it again", one_line(&message)));
             }
         });
-        gpu
+        Ok(gpu)
+    }
+
+    /// Opens another device of the same adapter, as this one was.
+    pub fn open_another(&self) -> Result<Self> {
+        let (adapter, descriptor) =
+            self.origin.as_ref().ok_or_else(|| Error::device("the device is a host app's"))?;
+        Self::open(adapter, descriptor, self.checked)
     }
 
     /// Uses the device of a host app, and installs nothing on it.
@@ -116,6 +132,7 @@ impl Gpu {
             info,
             checked,
             owned,
+            origin: None,
         }
     }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::cache_file::{CacheFile, file_name};
+use super::cache_file::CacheFile;
+use super::origin::{Origin, adapter_file};
 use super::tile::Tile;
 
 /// Codebooks that share a tile: of up to `k` codewords of `d` dimensions, and of more than half as many.
@@ -28,14 +29,6 @@ impl Class {
         let class = |size: usize, least: usize, most: usize| size.clamp(least, most).next_power_of_two();
         Self { k: class(k, Self::LEAST.k, Self::MOST.k), d: class(d, Self::LEAST.d, Self::MOST.d) }
     }
-}
-
-/// What was measured with what: elsewhere it means nothing.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Origin {
-    adapter: String,
-    driver: String,
-    version: String,
 }
 
 /// The file.
@@ -64,13 +57,9 @@ pub(crate) struct KeptTiles {
 impl KeptTiles {
     /// What an earlier run kept in `folder` of the tiles that are `offered`. What is of no use is noted in the log.
     pub fn open(info: &wgpu::AdapterInfo, folder: Option<PathBuf>, offered: &[Tile]) -> Self {
-        let origin = Origin {
-            adapter: info.name.clone(),
-            driver: format!("{} {}", info.driver, info.driver_info),
-            version: env!("CARGO_PKG_VERSION").into(),
-        };
-        let name = file_name(&format!("{} {}", info.name, info.backend));
-        let mut file = folder.map(|folder| CacheFile::new(folder.join(format!("{name}.tiles"))));
+        let origin = Origin::of(info);
+        let name = adapter_file(info, "tiles");
+        let mut file = folder.map(|folder| CacheFile::new(folder.join(name)));
         let mut tiles = BTreeMap::new();
         if let Some((file, data)) = file.as_mut().and_then(|file| file.read().map(|data| (file, data))) {
             match parse(&data, &origin, offered) {
@@ -95,10 +84,8 @@ impl KeptTiles {
     pub fn keep(&mut self, class: Class, tile: Tile) {
         self.tiles.insert(class, tile);
         let Some(file) = &mut self.file else { return };
-        let Origin { adapter, driver, version } = &self.origin;
-        let origin = Origin { adapter: adapter.clone(), driver: driver.clone(), version: version.clone() };
         let choices = self.tiles.iter().map(|(&class, tile)| Choice { class, tile: tile.to_string() });
-        let document = Document { origin, tiles: choices.collect() };
+        let document = Document { origin: self.origin.clone(), tiles: choices.collect() };
         let text = serde_json::to_vec_pretty(&document).expect("numbers and texts are JSON");
         if let Err(error) = file.grow(&text) {
             log::debug!("the tiles {} were not saved: {error}", file.path().display());
@@ -110,14 +97,8 @@ impl KeptTiles {
 fn parse(data: &[u8], origin: &Origin, offered: &[Tile]) -> Result<BTreeMap<Class, Tile>, String> {
     let document: Document =
         serde_json::from_slice(data).map_err(|error| format!("it is no list of tiles ({error})"))?;
-    let theirs = &document.origin;
-    let differing = [
-        ("adapter", &theirs.adapter, &origin.adapter),
-        ("driver", &theirs.driver, &origin.driver),
-        ("version", &theirs.version, &origin.version),
-    ];
-    if let Some((what, theirs, ours)) = differing.into_iter().find(|(_, theirs, ours)| theirs != ours) {
-        return Err(format!("it was measured with the {what} {theirs:?}, and here is {ours:?}"));
+    if let Some(differing) = origin.differing(&document.origin) {
+        return Err(format!("it was measured with {differing}"));
     }
     let tile = |choice: Choice| {
         let named = offered.iter().find(|tile| tile.to_string() == choice.tile);

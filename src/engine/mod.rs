@@ -13,6 +13,8 @@ pub(crate) mod grid;
 mod host_pool;
 pub(crate) mod kept_tiles;
 mod matrix;
+pub(crate) mod matrix_unit;
+mod origin;
 mod pipelines;
 mod pool;
 mod precision;
@@ -44,6 +46,7 @@ use crate::cpu::half_unit::HalfUnit;
 use crate::error::{Context, Error, Result};
 use gpu::{Gpu, Slab};
 use host_pool::HostPool;
+use matrix_unit::{HalfProducts, MatrixUnit};
 use tile::Tile;
 use tiles::Tiles;
 
@@ -64,6 +67,7 @@ struct Inner {
     name: String,
     reason: String,
     tiles: Tiles,
+    matrix_unit: Option<MatrixUnit>,
 }
 
 pub(crate) enum Backend {
@@ -139,7 +143,7 @@ impl Engine {
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let gpu = Gpu::borrowing(device, queue, EngineBuilder::new().checked);
         let tiles = Tiles::of_device(&gpu.info, &gpu.limits, None);
-        Self::on_gpu(Arc::new(gpu), tiles, "lent by the host app")
+        Self::on_gpu(Arc::new(gpu), tiles, None, "lent by the host app")
     }
 
     /// What a host app should ask of its own device, so that [`from_wgpu`](Self::from_wgpu) can make the most of it: the
@@ -163,17 +167,41 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    pub(crate) fn on_gpu(gpu: Arc<Gpu>, tiles: Tiles, reason: &str) -> Self {
+    pub(crate) fn on_gpu(gpu: Arc<Gpu>, tiles: Tiles, matrix_unit: Option<MatrixUnit>, reason: &str) -> Self {
         let (name, reason) = (gpu.info.name.clone(), reason.into());
-        Self { inner: Arc::new(Inner { backend: Backend::Gpu(gpu), name, reason, tiles }) }
+        Self { inner: Arc::new(Inner { backend: Backend::Gpu(gpu), name, reason, tiles, matrix_unit }) }
     }
 
     /// The same GPU as an engine of its own, on which tiled kernels take no other tile.
     pub(crate) fn with_tile(&self, tile: Tile) -> Self {
         match self.backend() {
-            Backend::Gpu(gpu) => Self::on_gpu(Arc::clone(gpu), self.tiles().only(tile), self.reason()),
+            Backend::Gpu(gpu) => Self::on_gpu(Arc::clone(gpu), self.tiles().only(tile), None, self.reason()),
             Backend::Cpu(_) => self.clone(),
         }
+    }
+
+    /// The same GPU as an engine of its own, on which `assign` computes all scores in f16 by these products, or in f32 if there are
+    /// none.
+    pub(crate) fn with_half_products(&self, products: Option<HalfProducts>) -> Self {
+        match self.backend() {
+            Backend::Gpu(gpu) => {
+                let unit = products.map(MatrixUnit::proven);
+                Self::on_gpu(Arc::clone(gpu), self.tiles().unmeasured(), unit, self.reason())
+            }
+            Backend::Cpu(_) => self.clone(),
+        }
+    }
+
+    /// An engine on another device of the same adapter: what is tried there, and loses its device, does no harm here.
+    pub(crate) fn apart(&self) -> Result<Self> {
+        let Backend::Gpu(gpu) = self.backend() else { return Ok(self.clone()) };
+        let gpu = gpu.open_another()?;
+        Ok(Self::on_gpu(Arc::new(gpu), self.tiles().unmeasured(), None, self.reason()))
+    }
+
+    /// The matrix unit that scores may be computed with.
+    pub(crate) fn matrix_unit(&self) -> Option<&MatrixUnit> {
+        self.inner.matrix_unit.as_ref()
     }
 
     /// The tiles that its codebooks can be packed for.
@@ -516,23 +544,33 @@ impl EngineBuilder {
         let first_look = FirstLook::by(unit);
         let backend = Backend::Cpu(Cpu { checked: self.checked, pool: Arc::default(), first_look });
         let tiles = Tiles::default();
-        Engine { inner: Arc::new(Inner { backend, name: "cpu".into(), reason: reason.into(), tiles }) }
+        let (name, reason) = ("cpu".into(), reason.into());
+        Engine { inner: Arc::new(Inner { backend, name, reason, tiles, matrix_unit: None }) }
     }
 
     fn gpu(&self, adapter: wgpu::Adapter, reason: &str) -> Result<Engine> {
-        if !matches!(self.precision, Precision::Auto | Precision::F32) {
-            return Err(self.precision.refused(&adapter.get_info().name, &[Precision::F32]));
+        let has_unit = matrix_unit::is_in(&adapter);
+        let offered = &[Precision::F32, Precision::F16][..1 + usize::from(has_unit)];
+        if self.precision != Precision::Auto && !offered.contains(&self.precision) {
+            return Err(self.precision.refused(&adapter.get_info().name, offered));
         }
         let mut descriptor = adapters::wanted(&adapter);
         let most = &mut descriptor.required_limits.max_storage_buffer_binding_size;
         *most = (*most).min(self.max_binding);
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .map_err(|error| Error::device(error.to_string()))?;
-        let gpu = Gpu::owning(device, queue, self.checked);
+        let takes_unit = has_unit && self.precision != Precision::F32;
+        if takes_unit {
+            matrix_unit::ask_for(&mut descriptor);
+        }
+        let gpu = Gpu::open(&adapter, &descriptor, self.checked)?;
         let mut tiles = Tiles::of_device(&gpu.info, &gpu.limits, self.core);
         if self.tune {
             tiles = tiles.tuning(&gpu.info, pipelines::cache_dir());
         }
-        Ok(Engine::on_gpu(Arc::new(gpu), tiles, reason))
+        let of_device = || {
+            let (folder, is_demanded) = (pipelines::cache_dir(), self.precision == Precision::F16);
+            MatrixUnit::of_device(&gpu.info, folder, is_demanded)
+        };
+        let matrix_unit = takes_unit.then(of_device);
+        Ok(Engine::on_gpu(Arc::new(gpu), tiles, matrix_unit, reason))
     }
 }

@@ -24,7 +24,7 @@ pub enum Precision {
     F32,
     /// The upper 16 bits of those: processors with a matrix unit (AMX) or AVX512-BF16 have it.
     Bf16,
-    /// 16 bits with 11 binary digits. No device is used for it yet.
+    /// 16 bits with 11 binary digits: GPUs with a matrix unit that multiplies those and adds them up in `f32` have it, through Vulkan.
     F16,
 }
 
@@ -74,7 +74,7 @@ mod tests {
     fn what_a_device_lacks_is_refused_with_what_it_has() {
         let build = |precision| Engine::builder().device("cpu").precision(precision).build();
         assert!(build(Precision::F32).is_ok() && build(Precision::Auto).is_ok());
-        let refused = build(Precision::F16).map(drop).expect_err("no device has it").to_string();
+        let refused = build(Precision::F16).map(drop).expect_err("no processor has it").to_string();
         assert!(refused.contains("cpu computes no scores in f16; it has f32"), "{refused}");
         if crate::test_gpu().is_some() {
             let refused = Engine::builder().device("gpu").precision(Precision::Bf16).build();

@@ -34,6 +34,11 @@ impl Tiles {
         Self { offered: vec![tile], software: self.software, measured: None }
     }
 
+    /// The same, as far as they are known without a measurement.
+    pub fn unmeasured(&self) -> Self {
+        Self { offered: self.offered.clone(), software: self.software, measured: None }
+    }
+
     /// The same, of which the fastest are measured and kept in `folder`; as they are where there is nothing to choose.
     pub fn tuning(mut self, info: &wgpu::AdapterInfo, folder: Option<PathBuf>) -> Self {
         let open = || Mutex::new(KeptTiles::open(info, folder, &self.offered));

@@ -74,6 +74,9 @@ impl Recorder<'_> {
         let Some(gpu) = self.gpu() else {
             return cpu::assign::assign(x.host(), codebook.packed()?, codes.host_mut(), distances.host_mut());
         };
+        if let Some(half) = codebook.half_panels() {
+            return self.assign_half(x, codebook, &half, codes, distances);
+        }
         let panels = codebook.panels();
         let tile = panels.tile;
         let variant = tile::variant(tile, d, codebook.metric(), "");

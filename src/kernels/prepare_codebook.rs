@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
-use super::tuner;
+use super::to_half::Halves;
+use super::{assign_half, matrix_trial, tuner};
 use crate::cpu::prepare_codebook::PackedCodebook;
+use crate::engine::matrix_unit::HalfProducts;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::tile::Tile;
 use crate::engine::{Engine, Matrix, Recorder};
@@ -69,6 +71,16 @@ struct OnGpu {
     panels: Panels,
     /// The codewords as they are, for squared L2.
     raw: Option<Panels>,
+    /// The codewords in f16, where scores are computed so, and how.
+    half: Option<(Halves, HalfProducts)>,
+}
+
+/// What a first look in f16 reads.
+pub(super) struct HalfPanels<'a> {
+    pub products: HalfProducts,
+    pub codewords: &'a Halves,
+    /// The codewords as they are.
+    pub raw: &'a Panels,
 }
 
 /// Codewords as the tiled core reads them.
@@ -135,14 +147,28 @@ impl Codebook {
         if !codewords.engine().is_gpu() {
             return Ok(Self { codewords, metric, packed: Packed::Cpu(None), prepared: false });
         }
-        let tile = tuner::tile_for(codewords.engine(), k, d);
-        Self::for_tile(codewords, metric, tile)
+        let engine = codewords.engine();
+        let tile = tuner::tile_for(engine, k, d);
+        let products = match metric {
+            Metric::SquaredL2 => matrix_trial::products_for(engine, k, d)?,
+            _ => None,
+        };
+        Self::packed_so(codewords, metric, tile, products)
     }
 
-    /// Takes codewords that are on a GPU, to be packed for a tile.
+    /// Takes codewords that are on a GPU, to be packed for a tile, for scores in f32.
     pub(super) fn for_tile(codewords: Matrix<f32>, metric: Metric, tile: Tile) -> Result<Self> {
+        Self::packed_so(codewords, metric, tile, None)
+    }
+
+    fn packed_so(
+        codewords: Matrix<f32>,
+        metric: Metric,
+        tile: Tile,
+        products: Option<HalfProducts>,
+    ) -> Result<Self> {
         codewords.whole("the codebook")?;
-        let packed = Packed::allocate(codewords.engine(), tile, metric, codewords.shape())?;
+        let packed = Packed::allocate(codewords.engine(), tile, products, metric, codewords.shape())?;
         Ok(Self { codewords, metric, packed, prepared: false })
     }
 
@@ -203,14 +229,34 @@ impl Codebook {
             Packed::Cpu(_) => None,
         }
     }
+
+    /// The codewords in f16, where scores are computed so.
+    pub(super) fn half_panels(&self) -> Option<HalfPanels<'_>> {
+        let Packed::Gpu(own) = &self.packed else { return None };
+        let (codewords, products) = own.half.as_ref()?;
+        Some(HalfPanels { products: *products, codewords, raw: own.raw.as_ref()? })
+    }
 }
 
 impl Packed {
     /// Room on a GPU for codewords of this shape.
-    fn allocate(engine: &Engine, tile: Tile, metric: Metric, (k, d): (usize, usize)) -> Result<Self> {
+    fn allocate(
+        engine: &Engine,
+        tile: Tile,
+        products: Option<HalfProducts>,
+        metric: Metric,
+        (k, d): (usize, usize),
+    ) -> Result<Self> {
         let allocate = || Panels::allocate(engine, tile, k, d);
         let raw = (metric == Metric::SquaredL2).then(allocate).transpose()?;
-        Ok(Packed::Gpu(Box::new(OnGpu { panels: allocate()?, raw })))
+        let in_half = |products| {
+            let halves = Halves::allocate(engine, k.next_multiple_of(assign_half::PANEL), d)?;
+            // In few dimensions they take more room than in f32, and have to be in one binding as well.
+            let fits = halves.halves.whole("the codebook in f16").is_ok();
+            Ok::<_, Error>(fits.then_some((halves, products)))
+        };
+        let half = products.map(in_half).transpose()?.flatten();
+        Ok(Packed::Gpu(Box::new(OnGpu { panels: allocate()?, raw, half })))
     }
 }
 
@@ -254,12 +300,19 @@ impl Recorder<'_> {
             Packed::Gpu(own) => {
                 let (k, d) = codewords.shape();
                 if own.panels.shape != (k, d) {
-                    let tile = self.engine().tiles().of(k, d);
-                    *packed = Packed::allocate(self.engine(), tile, *metric, (k, d))?;
+                    let engine = self.engine();
+                    let unit = engine.matrix_unit().filter(|_| *metric == Metric::SquaredL2);
+                    let products = unit.and_then(|unit| unit.known(k, d));
+                    *packed = Packed::allocate(engine, engine.tiles().of(k, d), products, *metric, (k, d))?;
                 }
                 let Packed::Gpu(own) = packed else { unreachable!("it is for a GPU") };
                 self.pack_panels(codewords, Form::of(*metric), &mut own.panels)?;
-                own.raw.iter_mut().try_for_each(|raw| self.pack_panels(codewords, Form::Raw, raw))
+                own.raw.iter_mut().try_for_each(|raw| self.pack_panels(codewords, Form::Raw, raw))?;
+                let OnGpu { panels, half, .. } = &mut **own;
+                half.iter_mut().try_for_each(|(halves, _)| {
+                    let padded = halves.halves.rows();
+                    self.round_to_half(codewords, 0..k, &panels.mean, halves, padded)
+                })
             }
         }
     }

@@ -49,19 +49,23 @@ fn rows_within(work: usize, k: usize, d: usize) -> usize {
     (work / k.saturating_mul(d).max(1) / 256).max(1) * 256
 }
 
+/// The text that reads vectors of `d` dimensions.
+pub(super) fn rows_of(d: usize) -> &'static str {
+    if d.is_multiple_of(4) { ROWS_VEC4 } else { ROWS_SCALAR }
+}
+
 /// The texts of a core for vectors of `d` dimensions and a metric.
 fn pieces(core: Core, d: usize, metric: Metric) -> Vec<&'static str> {
     let core = match core {
         Core::Direct => DIRECT,
         Core::Staged => STAGED,
     };
-    let rows = if d.is_multiple_of(4) { ROWS_VEC4 } else { ROWS_SCALAR };
     let power = match metric {
         Metric::Power(2) => POWER_TWO,
         Metric::Power(power) if power > 2 => POWER_ANY,
         _ => POWER_ONE,
     };
-    vec![core, rows, power]
+    vec![core, rows_of(d), power]
 }
 
 /// The variant for vectors of `d` dimensions; `constants` are the kernel's own.

@@ -158,7 +158,7 @@ mod tests {
             let Backend::Gpu(gpu) = engine.backend() else { panic!("it is asked for a GPU") };
             let tiles = Tiles::of_device(&gpu.info, &gpu.limits, Some(Core::Staged));
             let tiles = tiles.tuning(&gpu.info, Some(folder.path().into()));
-            Engine::on_gpu(Arc::clone(gpu), tiles, "for a test")
+            Engine::on_gpu(Arc::clone(gpu), tiles, None, "for a test")
         };
         let first = engine();
         let codebook = |engine: &Engine, k| {

@@ -5,6 +5,7 @@ use ndarray::Array2;
 use crate::rng::Rng;
 
 /// Vectors `x` (n, d) and codewords (k, d).
+#[derive(Clone)]
 pub(crate) struct Set {
     pub name: String,
     pub x: Array2<f32>,

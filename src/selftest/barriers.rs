@@ -107,7 +107,7 @@ fn check(module: &Module) -> Option<&'static str> {
 #[test]
 fn no_barrier_is_behind_a_branch() {
     let mut found: Vec<String> = Vec::new();
-    resolved(|name, module, _| found.extend(check(module).map(|wrong| format!("{name}: {wrong}"))));
+    resolved(|name, _, module, _| found.extend(check(module).map(|wrong| format!("{name}: {wrong}"))));
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -4,6 +4,8 @@
 //! place than it does without; fresh memory differs too, and nothing may depend on that.
 
 use super::{Check, KERNELS, Kernel};
+use crate::engine::shader::Variant;
+use crate::engine::tile::Tile;
 use crate::engine::{Core, Engine};
 
 /// The results that a kernel's check compares with the oracle's, and that have to be right.
@@ -20,7 +22,9 @@ fn results(engine: &Engine, kernel: &Kernel) -> Vec<u32> {
 
 /// Whether the kernel runs on a core, which has several forms.
 fn is_tiled(kernel: &Kernel) -> bool {
-    (kernel.shader.variants)().iter().any(|variant| !variant.pieces.is_empty())
+    let is_for = |variant: &Variant, tile: Tile| variant.prelude.starts_with(&tile.constants());
+    let variants = (kernel.shader.variants)();
+    variants.iter().any(|variant| Tile::ALL.into_iter().any(|tile| is_for(variant, tile)))
 }
 
 fn compare(core: Core, kernels: impl Iterator<Item = &'static Kernel>) {

@@ -7,22 +7,36 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess, TypeInner};
 
 use super::KERNELS;
+use crate::engine::matrix_unit::WORKGROUP_MEMORY;
 use crate::engine::shader::{Shader, Variant};
 use crate::engine::tile::Tile;
 
-/// The module of a variant, which may use nothing that an adapter can lack: the engine requires no feature.
+/// What a variant may use: what every adapter has but one of OpenGL, which is not taken; the text for a matrix unit that too.
+fn capabilities(variant: &Variant) -> Capabilities {
+    let all_have = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    match needs_matrix_unit(variant) {
+        true => all_have | Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16,
+        false => all_have,
+    }
+}
+
+pub(super) fn needs_matrix_unit(variant: &Variant) -> bool {
+    variant.prelude.contains("enable wgpu_cooperative_matrix;")
+}
+
+/// The module of a variant.
 fn parse(shader: &Shader, variant: &Variant) -> (naga::Module, ModuleInfo) {
     let text = shader.text(variant);
     let module = naga::front::wgsl::parse_str(&text)
         .unwrap_or_else(|error| panic!("{}: {}", shader.stem, error.emit_to_string(&text)));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), capabilities(variant))
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}: {}", shader.stem, error.emit_to_string(&text)));
     (module, info)
 }
 
 /// Every variant of every shader, its overrides resolved, as drivers get it.
-pub(super) fn resolved(mut each: impl FnMut(&str, &naga::Module, &ModuleInfo)) {
+pub(super) fn resolved(mut each: impl FnMut(&str, &Variant, &naga::Module, &ModuleInfo)) {
     for shader in KERNELS.iter().map(|kernel| kernel.shader) {
         for variant in (shader.variants)() {
             let (module, info) = parse(shader, &variant);
@@ -31,7 +45,7 @@ pub(super) fn resolved(mut each: impl FnMut(&str, &naga::Module, &ModuleInfo)) {
             let entry = Some((naga::ShaderStage::Compute, "main"));
             let (module, info) = process_overrides(&module, &info, entry, &constants)
                 .unwrap_or_else(|error| panic!("{} {variant:?}: {error}", shader.stem));
-            each(&format!("{} {:?}", shader.stem, variant.overrides), &module, &info);
+            each(&format!("{} {:?}", shader.stem, variant.overrides), &variant, &module, &info);
         }
     }
 }
@@ -110,8 +124,13 @@ fn modules_have_one_entry_point_within_the_default_limits() {
         );
         // A device is asked whether it can take a tile, by what the tile says of itself.
         let tile = Tile::ALL.into_iter().find(|tile| variant.prelude.starts_with(&tile.constants()));
-        let (most, most_shared) =
-            tile.map_or((256, 16 << 10), |tile| (tile.invocations() as u32, tile.workgroup_memory() as u32));
+        let (most, most_shared) = match tile {
+            Some(tile) => (tile.invocations() as u32, tile.workgroup_memory() as u32),
+            // So it is for whether it has the memory that blocks of products in f16 need.
+            None if shader.stem == "assign_half" => (256, WORKGROUP_MEMORY),
+            None if shader.stem == "half_products" => (256, WORKGROUP_MEMORY),
+            None => (256, 16 << 10),
+        };
         let invocations: u32 = entry.workgroup_size.iter().product();
         assert!(invocations <= most, "{}: {invocations} invocations", shader.stem);
         let shared: u32 = module

@@ -1,6 +1,8 @@
-//! The tile changes no result: codes and distances of vectors that mislead scores are the same on every one, to the last bit.
+//! Neither the tile nor what scores are computed in changes a result: codes and distances of vectors that mislead scores are the
+//! same on every tile, and with scores in f16, to the last bit.
 
 use super::adversarial;
+use crate::engine::matrix_unit::HalfProducts;
 use crate::engine::tile::Tile;
 use crate::engine::{Core, Engine};
 use crate::kernels::prepare_codebook::Codebook;
@@ -29,6 +31,8 @@ fn every_tile_gives_the_same_codes_and_distances() {
     let engine = Engine::builder().device("gpu").core(Core::Staged).checked(false).build().unwrap();
     let (codes, distances) = results(&engine.with_tile(Tile::STAGED));
     assert_eq!(results(&engine.with_tile(Tile::DIRECT)).0, codes, "on the direct core");
+    let in_half = engine.with_half_products(Some(HalfProducts::Emulated));
+    assert_eq!(results(&in_half), (codes.clone(), distances.clone()), "with scores in f16");
     let others = [Tile::NARROW].into_iter().chain(engine.tiles().further());
     let mut compared = 0;
     for tile in others {

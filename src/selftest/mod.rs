@@ -9,6 +9,7 @@ pub(crate) mod adversarial;
 mod assign;
 mod assign_again;
 mod assign_exactly;
+mod assign_half;
 #[cfg(test)]
 mod barriers;
 mod beam_codes;
@@ -17,6 +18,7 @@ mod blend_means;
 #[cfg(test)]
 mod bounds;
 mod check;
+mod code_distances;
 mod codebook_mean;
 #[cfg(test)]
 mod contract;
@@ -37,6 +39,7 @@ mod fold;
 mod gather;
 mod grouped_assign;
 mod grouped_assign_exactly;
+mod half_products;
 mod histogram;
 mod keep_least;
 mod lattice_decode;
@@ -67,6 +70,7 @@ mod soft_slopes;
 mod soft_weights;
 mod sum_codewords;
 mod tally;
+mod to_half;
 mod top_w;
 #[cfg(test)]
 mod translation;
@@ -97,9 +101,11 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::assign::SHADER, check: assign::check },
     Kernel { shader: &kernels::assign_again::SHADER, check: assign_again::check },
     Kernel { shader: &kernels::assign_exactly::SHADER, check: assign_exactly::check },
+    Kernel { shader: &kernels::assign_half::SHADER, check: assign_half::check },
     Kernel { shader: &kernels::beam_codes::SHADER, check: beam_codes::check },
     Kernel { shader: &kernels::beam_step::SHADER, check: beam_step::check },
     Kernel { shader: &kernels::blend_means::SHADER, check: blend_means::check },
+    Kernel { shader: &kernels::code_distances::SHADER, check: code_distances::check },
     Kernel { shader: &kernels::codebook_mean::SHADER, check: codebook_mean::check },
     Kernel { shader: &kernels::convert::SHADER, check: convert::check },
     Kernel { shader: &kernels::copy_columns::SHADER, check: copy_columns::check },
@@ -116,6 +122,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
     Kernel { shader: &kernels::grouped_assign_exactly::SHADER, check: grouped_assign_exactly::check },
+    Kernel { shader: &kernels::half_products::SHADER, check: half_products::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },
     Kernel { shader: &kernels::lattice_decode::SHADER, check: lattice_decode::check },
@@ -144,6 +151,7 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::soft_weights::SHADER, check: soft_weights::check },
     Kernel { shader: &kernels::sum_codewords::SHADER, check: sum_codewords::check },
     Kernel { shader: &kernels::tally::SHADER, check: tally::check },
+    Kernel { shader: &kernels::to_half::SHADER, check: to_half::check },
     Kernel { shader: &kernels::top_w::SHADER, check: top_w::check },
     Kernel { shader: &kernels::transpose::SHADER, check: transpose::check },
     Kernel { shader: &kernels::transposed_matmul::SHADER, check: transposed_matmul::check },
