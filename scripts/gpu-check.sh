@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs an already built wgvq on this machine's GPU, phase by phase: the device, selftest on both cores, transfers,
-# throughput over many shapes, whole jobs against the CPU, and the same search in PyTorch if it is here. Needs bash and
-# coreutils; no toolchain.
+# throughput over many shapes, assign in f32 and f16, whole jobs against the CPU, and the same search in PyTorch if it is
+# here. Needs bash and coreutils; no toolchain.
 #
 #   scripts/gpu-check.sh [--small] [BINARY] [OUT_DIR]      default: target/release/wgvq benches/results
 #
@@ -123,6 +123,17 @@ for shape in ${more[@]+"${more[@]}"}; do
     gpu bench --only assign --repeat 3 --shape "$shape" || break
 done
 
+# What scores are computed with, where the device multiplies matrices of f16.
+begin precision 60
+precisions=(f32)
+if grep -q '16x16x16 f16 to f32' "$out_dir/device.jsonl"; then precisions+=(f16); fi
+$small && shapes=(1000,128,256) || shapes=(1000000,128,1024 1000000,128,4096 1000000,384,1024)
+for shape in "${shapes[@]}"; do
+    for precision in "${precisions[@]}"; do
+        gpu bench --only assign --shape "$shape" --precision $precision || break 2
+    done
+done
+
 if command -v python3 >/dev/null && python3 -c 'import torch' 2>/dev/null; then
     begin torch 80
     timeout -k 2 80 python3 "$root/benches/peers/torch_gpu.py" 2>stderr |
@@ -171,7 +182,7 @@ if ! $small; then
     job sfvq SFVQ8 --steps 2000
 fi
 
-echo "wrote $out_dir/{device,selftest,transfers,sweep,torch,jobs}.jsonl"
+echo "wrote $out_dir/{device,selftest,transfers,sweep,precision,torch,jobs}.jsonl"
 ((failures == 0)) || {
     echo "$failures commands failed" >&2
     exit 1

@@ -69,6 +69,8 @@ pub struct Record {
     pub share_of_multiply_add: Option<f64>,
     /// Where scores are computed in bf16.
     pub share_of_multiply_add_bf16: Option<f64>,
+    /// Where scores are computed in f16, for some codebooks at least.
+    pub share_of_multiply_add_f16: Option<f64>,
     /// Operations for each byte of vectors, codewords, codes and distances.
     pub intensity: Option<f64>,
     /// Vectors per second.
@@ -108,7 +110,10 @@ impl Record {
         let median = median(&seconds);
         let gflops = name.computes().then(|| shape.operations() / median / 1e9);
         let gbs = 4.0 * (shape.n * shape.d) as f64 / median / 1e9;
-        let peak_bf16 = peaks.multiply_add_bf16_gflops.filter(|_| name.assigns());
+        let of_half = |peak: Option<f64>| {
+            let peak = peak.filter(|_| name.assigns());
+            gflops.zip(peak).map(|(gflops, peak)| gflops / peak)
+        };
         Self {
             name,
             shape,
@@ -116,7 +121,8 @@ impl Record {
             median_seconds: median,
             gflops_median: gflops,
             share_of_multiply_add: gflops.map(|gflops| gflops / peaks.multiply_add_gflops),
-            share_of_multiply_add_bf16: gflops.zip(peak_bf16).map(|(gflops, peak)| gflops / peak),
+            share_of_multiply_add_bf16: of_half(peaks.multiply_add_bf16_gflops),
+            share_of_multiply_add_f16: of_half(peaks.multiply_add_f16_gflops),
             intensity: name.computes().then(|| shape.intensity()),
             vectors_per_second: shape.n as f64 / median,
             gbs_median: gbs,

@@ -14,6 +14,8 @@ pub struct Peaks {
     pub multiply_add_gflops: f64,
     /// The same with factors in bf16, where scores are computed with those.
     pub multiply_add_bf16_gflops: Option<f64>,
+    /// The same with factors in f16, where a GPU computes scores with those.
+    pub multiply_add_f16_gflops: Option<f64>,
 }
 
 /// Values of each side of a copy: smaller than any binding limit, larger than most caches.
@@ -22,12 +24,17 @@ pub const COPIED: usize = 1 << 24;
 /// Blocks of products in bf16 for each thread: some milliseconds.
 const BLOCKS: usize = 1 << 14;
 
+/// Rows and columns of the sums of products in f16, and rounds of 16 products in each: some milliseconds.
+const SUMS: (usize, usize) = (1 << 18, 32);
+const ROUNDS: u32 = 4096;
+
 impl Peaks {
     pub fn measure(engine: &Engine, repeat: usize) -> Result<Self> {
         Ok(Self {
             copy_gbs: copy(engine, repeat)?,
             multiply_add_gflops: multiply_add(engine, repeat)?,
             multiply_add_bf16_gflops: multiply_add_bf16(engine, repeat)?,
+            multiply_add_f16_gflops: multiply_add_f16(engine, repeat)?,
         })
     }
 }
@@ -53,6 +60,19 @@ fn multiply_add_bf16(engine: &Engine, repeat: usize) -> Result<Option<f64>> {
     let mut operations = None;
     let seconds = time_host(repeat, || {
         operations = engine.multiply_bf16(blocks);
+        Ok(())
+    })?;
+    Ok(operations.map(|operations| operations as f64 / shortest(&seconds) / 1e9))
+}
+
+fn multiply_add_f16(engine: &Engine, repeat: usize) -> Result<Option<f64>> {
+    if engine.recorder().multiply_f16(&mut engine.zeros(SUMS.1, SUMS.1)?, 0)?.is_none() {
+        return Ok(None);
+    }
+    let mut sums = engine.zeros(SUMS.0, SUMS.1)?;
+    let mut operations = None;
+    let seconds = time(engine, repeat, |recorder| {
+        operations = recorder.multiply_f16(&mut sums, ROUNDS)?;
         Ok(())
     })?;
     Ok(operations.map(|operations| operations as f64 / shortest(&seconds) / 1e9))

@@ -11,17 +11,19 @@ use crate::words::one_line;
 enum Peak {
     MultiplyAdd,
     MultiplyAddBf16,
+    MultiplyAddF16,
     Copy,
 }
 
 impl Peak {
-    const ALL: [Self; 3] = [Self::MultiplyAdd, Self::MultiplyAddBf16, Self::Copy];
+    const ALL: [Self; 4] = [Self::MultiplyAdd, Self::MultiplyAddBf16, Self::MultiplyAddF16, Self::Copy];
 
     /// What marks a figure that is above it.
     fn mark(self) -> char {
         match self {
             Self::MultiplyAdd => '¹',
-            Self::MultiplyAddBf16 => '²',
+            // No device has both.
+            Self::MultiplyAddBf16 | Self::MultiplyAddF16 => '²',
             Self::Copy => '³',
         }
     }
@@ -30,6 +32,7 @@ impl Peak {
         match self {
             Self::MultiplyAdd => record.share_of_multiply_add,
             Self::MultiplyAddBf16 => record.share_of_multiply_add_bf16,
+            Self::MultiplyAddF16 => record.share_of_multiply_add_f16,
             Self::Copy => record.share_of_copy,
         }
     }
@@ -51,7 +54,10 @@ impl Peak {
             Self::MultiplyAdd if peaks.multiply_add_bf16_gflops.is_some() => {
                 "more than the peak in f32: the scores of the first look are products in bf16, which have a peak of their own"
             }
-            Self::MultiplyAdd | Self::MultiplyAddBf16 => {
+            Self::MultiplyAdd if peaks.multiply_add_f16_gflops.is_some() => {
+                "more than the peak in f32: the scores of the first look are products in f16, which have a peak of their own"
+            }
+            Self::MultiplyAdd | Self::MultiplyAddBf16 | Self::MultiplyAddF16 => {
                 "more than the peak: that was measured while the machine was busy or its clock was low; measure again"
             }
             Self::Copy => {
@@ -76,6 +82,9 @@ fn columns(peaks: &Peaks) -> Vec<Column> {
     ];
     if peaks.multiply_add_bf16_gflops.is_some() {
         columns.push(("of bf16", 8, |record| Peak::MultiplyAddBf16.cell(record)));
+    }
+    if peaks.multiply_add_f16_gflops.is_some() {
+        columns.push(("of f16", 7, |record| Peak::MultiplyAddF16.cell(record)));
     }
     columns.extend([
         ("GB/s", 8, (|record| format!("{:.2}", record.gbs_median)) as fn(&Record) -> String),
@@ -109,11 +118,14 @@ pub fn line(record: &Record, peaks: &Peaks) -> String {
 }
 
 fn in_words(peaks: &Peaks) -> String {
-    let bf16 = peaks.multiply_add_bf16_gflops;
-    let bf16 = bf16.map_or_else(String::new, |gflops| format!(", {gflops:.1} in bf16"));
+    let half = [("bf16", peaks.multiply_add_bf16_gflops), ("f16", peaks.multiply_add_f16_gflops)];
+    let half = half
+        .map(|(name, gflops)| gflops.map_or_else(String::new, |gflops| format!(", {gflops:.1} in {name}")));
     format!(
-        "copy {:.1} GB/s; multiply-add {:.1} GFLOP/s in f32{bf16}",
-        peaks.copy_gbs, peaks.multiply_add_gflops
+        "copy {:.1} GB/s; multiply-add {:.1} GFLOP/s in f32{}",
+        peaks.copy_gbs,
+        peaks.multiply_add_gflops,
+        half.concat()
     )
 }
 
@@ -166,17 +178,21 @@ mod tests {
     use super::*;
 
     fn document(bf16: Option<f64>) -> Document {
+        with_peaks(bf16, None)
+    }
+
+    fn with_peaks(bf16: Option<f64>, f16: Option<f64>) -> Document {
         let record = |name: &str, of_f32: Option<f64>, of_bf16: Option<f64>, of_copy: f64| {
             json!({
                 "name": name, "n": 1000, "d": 16, "k": 4, "seconds": [0.002], "median_seconds": 0.002,
                 "gflops_median": of_f32.map(|share| 100.0 * share), "share_of_multiply_add": of_f32,
-                "share_of_multiply_add_bf16": of_bf16, "vectors_per_second": 500_000.0, "gbs_median": 0.032,
+                "share_of_multiply_add_bf16": of_bf16, "share_of_multiply_add_f16": f16.map(|peak| 150.0 / peak), "vectors_per_second": 500_000.0, "gbs_median": 0.032,
                 "share_of_copy": of_copy, "looked_again": 0.05,
             })
         };
         let document = json!({
             "device": "Card | <b>1</b>", "backend": "vulkan", "driver": "Maker 1.2", "threads": 2, "version": "0.1.0",
-            "peaks": { "copy_gbs": 10.0, "multiply_add_gflops": 100.0, "multiply_add_bf16_gflops": bf16 },
+            "peaks": { "copy_gbs": 10.0, "multiply_add_gflops": 100.0, "multiply_add_bf16_gflops": bf16, "multiply_add_f16_gflops": f16 },
             "results": [
                 record("assign", Some(1.5), bf16.map(|peak| 150.0 / peak), 0.2),
                 record("upload", None, None, 1.004),
@@ -211,6 +227,10 @@ mod tests {
         assert_eq!(notes(&with).len(), 1);
         assert!(notes(&with)[0].starts_with("¹ ") && notes(&with)[0].contains("bf16"));
         assert!(line(&with.results[0], &with.peaks).contains(" 150 %¹ "));
+        let on_gpu = with_peaks(None, Some(500.0));
+        assert!(notes(&on_gpu)[0].contains("products in f16"));
+        assert!(heading(&on_gpu.environment, &on_gpu.peaks).contains(", 500.0 in f16"));
+        assert!(line(&on_gpu.results[0], &on_gpu.peaks).contains(" 150 %¹    30 % "));
         let without = document(None);
         assert!(notes(&without)[0].contains("measure again"));
         assert!(!heading(&without.environment, &without.peaks).contains("bf16"));

@@ -91,7 +91,11 @@ impl Point {
 
 /// What multiply-adds reach and how each is called, the lowest first.
 fn roofs(peaks: &Peaks) -> Vec<(f64, String)> {
-    let all = [("f32", Some(peaks.multiply_add_gflops)), ("bf16", peaks.multiply_add_bf16_gflops)];
+    let all = [
+        ("f32", Some(peaks.multiply_add_gflops)),
+        ("bf16", peaks.multiply_add_bf16_gflops),
+        ("f16", peaks.multiply_add_f16_gflops),
+    ];
     let named = all.into_iter().filter_map(|(name, gflops)| {
         let gflops = gflops?;
         Some((gflops, format!("multiply-add in {name}: {}", figure(gflops, "GFLOP/s"))))
