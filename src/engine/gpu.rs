@@ -452,6 +452,19 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_to_another_device_of_the_adapter_is_not_ours() {
+        let Some(engine) = crate::test_gpu() else { return };
+        let apart = engine.apart().unwrap();
+        works(&apart);
+        let (Backend::Gpu(gpu), Backend::Gpu(other)) = (engine.backend(), apart.backend()) else {
+            unreachable!()
+        };
+        other.trouble.lose("gone".into());
+        assert!(other.allocate(4).is_err() && gpu.check().is_ok());
+        works(&engine);
+    }
+
+    #[test]
     fn the_engine_goes_on_after_an_error() {
         let Some(_) = crate::test_gpu() else { return };
         // A device of its own: other tests would hear of the last error.

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::half_blocks::{self, SUBGROUPS};
+use super::matrix_trial;
 use crate::cpu;
 use crate::engine::matrix_unit::HalfProducts;
 use crate::engine::shader::{Params as _, Shader, shader_params};
@@ -76,9 +77,12 @@ impl Recorder<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) if `sums` has another shape.
+    /// [`Shape`](crate::ErrorKind::Shape) if `sums` has another shape; [`Device`](crate::ErrorKind::Device) if the unit was asked
+    /// for and does not pass its trial.
     pub fn multiply_f16(&mut self, sums: &mut Matrix<f32>, rounds: u32) -> Result<Option<u64>> {
-        let Some(products) = self.engine().matrix_unit().map(|unit| unit.products()) else { return Ok(None) };
+        let Some(products) = matrix_trial::products_for(self.engine(), usize::MAX, usize::MAX)? else {
+            return Ok(None);
+        };
         let ones = Array2::from_elem((2 * BLOCK, DIMENSIONS / 2), ONES);
         let ones = self.engine().upload(ones.view())?;
         self.half_products(products, &ones, &ones, rounds, sums)?;

@@ -23,7 +23,7 @@ use crate::rng::Rng;
 ///
 /// # Errors
 /// [`Device`](crate::ErrorKind::Device) if the unit was asked for and does not pass.
-pub(super) fn products_for(engine: &Engine, k: usize, d: usize) -> Result<Option<HalfProducts>> {
+pub(crate) fn products_for(engine: &Engine, k: usize, d: usize) -> Result<Option<HalfProducts>> {
     let Some(unit) = engine.matrix_unit() else { return Ok(None) };
     unit.tried(k, d, || pass(&engine.apart()?, unit.products()))
 }

@@ -38,7 +38,7 @@ pub(crate) mod lattice_round;
 pub(crate) mod local_search;
 pub(crate) mod lut_build;
 pub(crate) mod lut_scan;
-mod matrix_trial;
+pub(crate) mod matrix_trial;
 pub(crate) mod multiply_add;
 pub(crate) mod normalize;
 pub(crate) mod optimizer_step;

@@ -10,6 +10,7 @@ use crate::cpu::assign_half::Vectors;
 use crate::engine::matrix_unit::HalfProducts;
 use crate::engine::{Engine, Matrix};
 use crate::error::Result;
+use crate::kernels::matrix_trial::products_for;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::kernels::to_half::Halves;
 use crate::metrics::Metric;
@@ -21,7 +22,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         x: check.normals(n, d, 0.5),
         codewords: check.normals(k, d, 0.5),
     });
-    let unit = check.engine().matrix_unit().map(|unit| unit.products());
+    let unit = products_for(&check.engine(), usize::MAX, usize::MAX)?;
     for products in [Some(HalfProducts::Emulated), unit].into_iter().flatten() {
         for set in normals.iter().cloned().chain(adversarial::sets()) {
             compare(check, products, &set)?;

@@ -8,9 +8,10 @@ use crate::certified::bounds::half_sum_error;
 use crate::engine::matrix_unit::HalfProducts;
 use crate::error::Result;
 use crate::kernels::half_products::{BLOCK, DIMENSIONS};
+use crate::kernels::matrix_trial::products_for;
 
 pub(super) fn check(check: &mut Check) -> Result<()> {
-    let unit = check.engine().matrix_unit().map(|unit| unit.products());
+    let unit = products_for(&check.engine(), usize::MAX, usize::MAX)?;
     for products in [Some(HalfProducts::Emulated), unit].into_iter().flatten() {
         for (blocks, rounds) in [(1, 0), (8, 1), (9, 20)] {
             compare(check, products, blocks, rounds)?;
