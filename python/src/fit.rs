@@ -1,5 +1,6 @@
 //! Training.
 
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::{Map, Value, json};
@@ -57,6 +58,22 @@ pub fn fit(
         });
         Ok((Model::new(quantizer.into(), engine, Map::new(), training)?, watch.done()))
     })
+}
+
+/// The numbers of the vectors that `fit` reads of `n`, int64, in ascending order.
+///
+/// Raises ValueError for a spec that reads all vectors, or settings that it does not have.
+#[pyfunction]
+pub fn sample_rows<'py>(
+    py: Python<'py>,
+    spec: &str,
+    settings: &Bound<'py, PyDict>,
+    seed: u64,
+    n: usize,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let training = Training::new(spec.parse().map_err(raise)?).set_all(settings_of(settings)?, Spelling::Key);
+    let rows = py.detach(|| training.seed(seed).sample_rows(n)).map_err(raise)?;
+    Ok(rows.into_iter().map(|row| row as i64).collect::<Vec<_>>().into_pyarray(py))
 }
 
 struct Job {

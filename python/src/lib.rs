@@ -7,6 +7,7 @@ mod device;
 mod error;
 mod fit;
 mod model;
+mod refit;
 mod rows;
 mod table;
 mod value;
@@ -19,7 +20,9 @@ fn _wgvq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("DeviceError", module.py().get_type::<error::DeviceError>())?;
     module.add_class::<model::Model>()?;
+    module.add_class::<refit::Sums>()?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(fit::sample_rows, module)?)?;
     module.add_function(wrap_pyfunction!(table::kinds, module)?)?;
     module.add_function(wrap_pyfunction!(table::trainers, module)?)?;
     module.add_function(wrap_pyfunction!(table::settings, module)?)?;

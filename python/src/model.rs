@@ -9,10 +9,11 @@ use pyo3::exceptions::{PyFileExistsError, PyFileNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde_json::{Map, Value};
-use wgvq::{Batching, Codes, Context, Encoder, Engine, Quantizer, Vectors, encode_batches};
+use wgvq::{Batching, Codes, Context, Encoder, Engine, Quantizer, RefitSums, Vectors, encode_batches};
 
 use crate::device;
 use crate::error::raise;
+use crate::refit::Sums;
 use crate::rows::Rows;
 use crate::value::{settings_of, to_python};
 use crate::work;
@@ -229,6 +230,31 @@ impl Model {
         let (codes, errors) =
             work::run(py, threads, None, move |watch| inner.encode_with_errors(&x.watched(watch)))?;
         Ok((to_numpy(py, &codes), Array1::from_vec(errors).into_pyarray(py)))
+    }
+
+    /// What a block of vectors says of the codebooks; `block` is a number that no other block of the pass has.
+    fn refit_sums(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        block: u64,
+        threads: Option<usize>,
+    ) -> PyResult<Sums> {
+        let (x, inner) = (Rows::of(x)?, Arc::clone(&self.inner));
+        let sums = work::run(py, threads, None, move |watch| {
+            RefitSums::of(&*inner.quantizer, &inner.engine, &x.watched(watch), block)
+        });
+        sums.map(Sums::new)
+    }
+
+    /// The model with the codebooks that are best for the codes that the vectors of the sums have.
+    fn refitted(&self, py: Python<'_>, sums: &Sums) -> PyResult<Self> {
+        let Inner { quantizer, engine, encoding, training, .. } = &*self.inner;
+        py.detach(|| {
+            let refitted = sums.get().refitted(&**quantizer)?;
+            Self::new(refitted.into(), engine.clone(), encoding.clone(), training.clone())
+        })
+        .map_err(raise)
     }
 
     /// The vectors (n, d) that `codes`, uint32 (n, m), stand for.

@@ -35,7 +35,7 @@ from ._quantizers import (
     from_spec,
     load,
 )
-from ._wgvq import DeviceError, __version__, devices, kinds, settings, trainers
+from ._wgvq import DeviceError, RefitSums, __version__, devices, kinds, settings, trainers
 
 __all__ = [
     "AdditiveQuantizer",
@@ -48,6 +48,7 @@ __all__ = [
     "ProductQuantizer",
     "ProductResidualQuantizer",
     "Quantizer",
+    "RefitSums",
     "ResidualQuantizer",
     "ScalarQuantizer",
     "SpaceFillingQuantizer",

@@ -211,6 +211,58 @@ class Estimator:
         """Trains the quantizer on X (n, d), and returns the codes of X."""
         return self.fit(X, y).transform(X)
 
+    # Vectors on many machines.
+
+    def sample_rows(self, n: int) -> NDArray[np.int64]:
+        """The numbers of the vectors that `fit` reads of `n`, in ascending order.
+
+        Where vectors lie on many machines, each passes on those of its own, and `fit` of them, in the order of their numbers,
+        makes the same model to the last bit as of all vectors in one place. `random_state` has to be a whole number, so that it
+        is the same seed in both.
+
+        Raises ValueError for a quantizer that reads all vectors, or that is trained by gradient.
+        """
+        name = type(self).__name__
+        if self._named_trainer() is not None:
+            raise ValueError(f"{name}: training by gradient draws its batches from all vectors; fit it in one place")
+        try:
+            operator.index(self.random_state)
+        except TypeError:
+            raise ValueError(
+                f"random_state is {self.random_state!r}; sample_rows and fit need the same whole number"
+            ) from None
+        return _wgvq.sample_rows(self._spec(), self._changed(self._settings()), seed_of(self.random_state), n)
+
+    def refit_sums(self, X: Any, block: int = 0) -> _wgvq.RefitSums:
+        """What a block of vectors X (n, d) says of the codebooks: how often each codeword occurs, and the sums of its vectors.
+
+        `block` is a number that no other block of the pass has. Sums of blocks are added by `RefitSums.add`, and `refit` takes
+        them. No bit of them depends on how vectors were cut into blocks or on the order in which they were added.
+
+        Raises ValueError for a quantizer whose codebooks cannot be refitted, and as `transform`.
+        """
+        return self._ready().refit_sums(self._rows(X), block, self.threads)
+
+    def refit(self, sums: _wgvq.RefitSums | Iterable[_wgvq.RefitSums]) -> Self:
+        """Moves the codebooks to where they are best for the codes that the vectors of the sums have, and returns the quantizer.
+
+        One such pass over all vectors is an iteration of k-means, or a joint fit by least squares where codewords add up.
+
+        Raises ValueError for sums of another model, and for a block that is in two of them.
+        """
+        if not isinstance(sums, _wgvq.RefitSums):
+            total = None
+            for part in sums:
+                if total is None:
+                    total = _wgvq.RefitSums.from_bytes(part.to_bytes())
+                else:
+                    total.add(part)
+            if total is None:
+                raise ValueError("there are no sums; make them by refit_sums")
+            sums = total
+        self._model = self._ready().refitted(sums)
+        return self
+
     # Work.
 
     def transform(self, X: Any) -> NDArray[Any]:
