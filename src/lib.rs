@@ -24,6 +24,7 @@
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`KINDS`] is the table of all quantizers, [`TRAINERS`] that of training by gradient; [`settings`] are what both can be told.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
+//! - [`faiss`] converts models and codes to FAISS's index files and back.
 //! - [`search`] finds nearest neighbours, exactly or among codes.
 //! - [`curves`] are space-filling curves, orders along them and tours.
 //! - [`interpret`] says what an ordered codebook makes of labels, [`privacy`] what its codes give away.
@@ -38,6 +39,7 @@ mod cpu;
 pub mod curves;
 mod engine;
 mod error;
+pub mod faiss;
 pub mod graph;
 pub mod interpret;
 pub mod io;

@@ -10,6 +10,7 @@ use wgvq::{Context, Core, Engine, EngineBuilder, Error, Precision, Result};
 
 use crate::bench::Bench;
 use crate::completions::Completions;
+use crate::convert::Convert;
 use crate::decode::Decode;
 use crate::demo::Demo;
 use crate::elbow::Elbow;
@@ -22,6 +23,7 @@ use crate::man::Man;
 use crate::order::Order;
 use crate::plot::Plot;
 use crate::privacy::Privacy;
+use crate::repack::Repack;
 use crate::selftest::Selftest;
 use crate::test::Test;
 use crate::train::Train;
@@ -51,6 +53,10 @@ pub enum Command {
     Eval(Eval),
     /// Check every byte of a file of packed codes
     Test(Test),
+    /// Turn a file of codes into one of another kind
+    Repack(Repack),
+    /// Turn a model and its codes into an index file of FAISS, or such a file into these
+    Convert(Convert),
     /// Find the exact nearest neighbours of queries
     Truth(Truth),
     /// Find nearest neighbours among codes, and measure the recall

@@ -6,36 +6,65 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use wgvq::coding::{self, Header, MAGIC, Method, Reader};
+use wgvq::coding::{self, Header, MAGIC, Method, Reader, TableReader, TableWriter};
 use wgvq::io::{IndexFile, Job, RowWriter};
 use wgvq::ndarray::Array2;
-use wgvq::{Context, Engine, Model, Result, Vectors, io};
+use wgvq::{Context, Engine, Error, Model, Result, Vectors, io};
 
 /// The extension of packed codes.
 pub const PACKED: &str = "wgvq";
+
+/// The extension of plain codes.
+const PLAIN: &str = "npy";
+
+/// The extension of tables of codes.
+pub const TABLE: &str = "parquet";
 
 /// Codes to be read.
 pub enum CodesFile {
     Plain { file: IndexFile, bytes: u64 },
     Packed(Box<Reader>),
+    Table(Box<TableReader>),
 }
 
 impl CodesFile {
-    /// Opens the codes of vectors that `model` has encoded. A packed file knows its model, and another is refused.
+    /// Opens the codes of vectors that `model` has encoded. A file that knows its model is refused if that is another.
     pub fn open(path: &Path, model: &Model) -> Result<Self> {
+        let file = Self::open_alone(path)?;
+        match &file {
+            Self::Plain { .. } => {}
+            Self::Packed(reader) => reader.check_model(&model.hash)?,
+            Self::Table(reader) => reader.check_model(&model.hash)?,
+        }
+        Ok(file)
+    }
+
+    /// Opens codes of whatever model.
+    pub fn open_alone(path: &Path) -> Result<Self> {
         if is_packed(path)? {
-            let reader = Reader::open(path)?;
-            reader.check_model(&model.hash)?;
-            return Ok(Self::Packed(Box::new(reader)));
+            return Ok(Self::Packed(Box::new(Reader::open(path)?)));
+        }
+        if has_extension(path, TABLE) {
+            return Ok(Self::Table(Box::new(TableReader::open(path)?)));
         }
         let bytes = fs::metadata(path).context(|| path.display())?.len();
         Ok(Self::Plain { file: IndexFile::open(path)?, bytes })
+    }
+
+    /// What the file says of its codes; plain ones say nothing.
+    pub fn header(&self) -> Option<&Header> {
+        match self {
+            Self::Plain { .. } => None,
+            Self::Packed(reader) => Some(reader.header()),
+            Self::Table(reader) => Some(reader.header()),
+        }
     }
 
     pub fn rows(&self) -> usize {
         match self {
             Self::Plain { file, .. } => file.rows(),
             Self::Packed(reader) => reader.rows(),
+            Self::Table(reader) => reader.rows(),
         }
     }
 
@@ -48,6 +77,7 @@ impl CodesFile {
                 Ok(Array2::from_shape_vec(shape, values).expect("one code per cell"))
             }
             Self::Packed(reader) => reader.read(rows),
+            Self::Table(reader) => reader.read(rows),
         }
     }
 
@@ -56,8 +86,23 @@ impl CodesFile {
         match self {
             Self::Plain { bytes, .. } => 8.0 * *bytes as f64 / self.rows().max(1) as f64,
             Self::Packed(reader) => reader.stats().bits_per_vector(),
+            Self::Table(reader) => reader.bits_per_vector(),
         }
     }
+}
+
+/// Fails unless the name of a file is one that [`CodesWriter::create`] can write.
+pub fn check_name(path: &Path) -> Result<()> {
+    if [PLAIN, PACKED, TABLE].iter().any(|extension| has_extension(path, extension)) {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Error::input(format!("{path}: the name of a file of codes ends in .{PLAIN}, .{PACKED} or .{TABLE}")))
+}
+
+/// Whether the name of a file ends in this.
+pub fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|own| own == extension)
 }
 
 /// Whether the file begins as a container does.
@@ -67,20 +112,21 @@ pub fn is_packed(path: &Path) -> Result<bool> {
     Ok(start == MAGIC)
 }
 
-/// The header of a container of codes by `model`.
-pub fn header(model: &Model, engine: &Engine, method: Method) -> Header {
+/// The header of a container of codes by `model`, that `engine` made if it is known.
+pub fn header(model: &Model, engine: Option<&Engine>, method: Method) -> Header {
     let mut header = Header::new(model.quantizer.codebook_sizes(), method);
     header.spec = model.quantizer.spec().to_string();
     header.model_hash = model.hash.clone();
     header.dim = model.quantizer.dim();
     header.ragged = model.quantizer.is_ragged();
-    header.device = Some(engine.name().into());
+    header.device = engine.map(|engine| engine.name().into());
     header
 }
 
-/// Where codes go: a container, or plain integers of the narrowest type that holds every code.
+/// Where codes go: a container, a table, or plain integers of the narrowest type that holds every code.
 pub enum CodesWriter {
     Packed { writer: coding::Writer, written: usize },
+    Table { writer: TableWriter, written: usize },
     U8(RowWriter<u8>),
     U16(RowWriter<u16>),
     U32(RowWriter<u32>),
@@ -105,7 +151,7 @@ impl CodesWriter {
         files: &[PathBuf],
     ) -> Result<Self> {
         if let Some(method) = destination.pack {
-            let header = header(model, engine, method);
+            let header = header(model, Some(engine), method);
             let writer = coding::Writer::create(destination.path, header, destination.force)?;
             return Ok(Self::Packed { writer, written: 0 });
         }
@@ -116,18 +162,35 @@ impl CodesWriter {
             .with("the model", &model.hash)
             .with("how its codes are searched for", serde_json::json!(model.quantizer.settings()))
             .with("the device", engine.name());
-        let shape = (data.len(), sizes.len());
-        Ok(match sizes.into_iter().max().unwrap_or(1) {
-            0..=0x100 => Self::U8(destination.open_plain(shape, &job)?),
-            0x101..=0x1_0000 => Self::U16(destination.open_plain(shape, &job)?),
-            _ => Self::U32(destination.open_plain(shape, &job)?),
+        Self::plain(destination, data.len(), &sizes, Some(&job))
+    }
+
+    /// Begins a file of codes as `header` says, of `rows` vectors: packed or a table if the name says so, otherwise plain integers.
+    pub fn create(path: &Path, header: Header, rows: usize, force: bool) -> Result<Self> {
+        if has_extension(path, TABLE) {
+            return Ok(Self::Table { writer: TableWriter::create(path, header, force)?, written: 0 });
+        }
+        if has_extension(path, PACKED) {
+            return Ok(Self::Packed { writer: coding::Writer::create(path, header, force)?, written: 0 });
+        }
+        let destination = Destination { path, force, resume: false, pack: None };
+        Self::plain(&destination, rows, &header.codebook_sizes, None)
+    }
+
+    /// Begins a file of plain integers, which can be resumed if there is a job.
+    fn plain(destination: &Destination<'_>, rows: usize, sizes: &[usize], job: Option<&Job>) -> Result<Self> {
+        let shape = (rows, sizes.len());
+        Ok(match sizes.iter().max().copied().unwrap_or(1) {
+            0..=0x100 => Self::U8(destination.open_plain(shape, job)?),
+            0x101..=0x1_0000 => Self::U16(destination.open_plain(shape, job)?),
+            _ => Self::U32(destination.open_plain(shape, job)?),
         })
     }
 
     pub fn discard(self) {
         match self {
             // A writer that is dropped leaves nothing.
-            Self::Packed { .. } => {}
+            Self::Packed { .. } | Self::Table { .. } => {}
             Self::U8(writer) => writer.discard(),
             Self::U16(writer) => writer.discard(),
             Self::U32(writer) => writer.discard(),
@@ -137,7 +200,7 @@ impl CodesWriter {
     /// Rows that are written, by an earlier run too.
     pub fn written(&self) -> usize {
         match self {
-            Self::Packed { written, .. } => *written,
+            Self::Packed { written, .. } | Self::Table { written, .. } => *written,
             Self::U8(writer) => writer.written(),
             Self::U16(writer) => writer.written(),
             Self::U32(writer) => writer.written(),
@@ -147,6 +210,10 @@ impl CodesWriter {
     pub fn append(&mut self, codes: &Array2<u32>) -> Result<()> {
         match self {
             Self::Packed { writer, written } => {
+                *written += codes.nrows();
+                writer.append(codes.view())
+            }
+            Self::Table { writer, written } => {
                 *written += codes.nrows();
                 writer.append(codes.view())
             }
@@ -160,6 +227,7 @@ impl CodesWriter {
     pub fn finish(self) -> Result<Option<f64>> {
         match self {
             Self::Packed { writer, .. } => return Ok(Some(writer.finish()?.bits_per_vector())),
+            Self::Table { writer, .. } => writer.finish()?,
             Self::U8(writer) => writer.finish()?,
             Self::U16(writer) => writer.finish()?,
             Self::U32(writer) => writer.finish()?,
@@ -172,14 +240,23 @@ impl Destination<'_> {
     fn open_plain<T: io::RowElement>(
         &self,
         (rows, columns): (usize, usize),
-        job: &Job,
+        job: Option<&Job>,
     ) -> Result<RowWriter<T>> {
-        if self.resume {
-            RowWriter::resume(self.path, rows, columns, self.force, job)
-        } else {
-            RowWriter::create_resumable(self.path, rows, columns, self.force, job)
+        match job {
+            None => RowWriter::create(self.path, rows, columns, self.force),
+            Some(job) if self.resume => RowWriter::resume(self.path, rows, columns, self.force, job),
+            Some(job) => RowWriter::create_resumable(self.path, rows, columns, self.force, job),
         }
     }
+}
+
+/// Codes that are read at a time where they only go from one file to another.
+const BLOCK: usize = 1 << 20;
+
+/// The rows of codes that are read at a time, `columns` codes each.
+pub fn blocks(rows: usize, columns: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = (BLOCK / columns.max(1)).max(1);
+    (0..rows).step_by(step).map(move |first| first..rows.min(first.saturating_add(step)))
 }
 
 /// The files of `specs`, each with its size and when it was changed.

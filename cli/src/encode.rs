@@ -10,7 +10,7 @@ use wgvq::settings::Spelling;
 use wgvq::{Batching, Error, ErrorKind, Evaluation, Result, Vectors, encode_batches};
 
 use crate::args::{Common, Data};
-use crate::codes::{CodesWriter, Destination, PACKED};
+use crate::codes::{CodesWriter, Destination, PACKED, has_extension};
 use crate::figures::{Figures, LossOf};
 use crate::progress::Progress;
 use crate::settings::EncodeSettings;
@@ -42,7 +42,7 @@ pub struct Encode {
 pub fn run(command: &Encode, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads(command.data.data.iter().chain([&command.model]))?;
     claims.writes(&command.output)?;
-    let packed = command.output.extension().is_some_and(|extension| extension == PACKED);
+    let packed = has_extension(&command.output, PACKED);
     if packed {
         if command.resume {
             return Err(Error::input(

@@ -49,7 +49,7 @@ pub fn run(command: &Eval, common: &Common) -> Result<Verdict> {
     let mut norms = Norms { aqe, distance: MeanDistance::of(&*model.quantizer)? };
     let start = Instant::now();
     // What the codes would take range-coded, and take in their file.
-    let mut coded = Writer::measure(codes::header(&model, &engine, Method::Range))?;
+    let mut coded = Writer::measure(codes::header(&model, Some(&engine), Method::Range))?;
     let mut stored = None;
     let found = match &command.codes {
         Some(path) => {

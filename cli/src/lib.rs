@@ -6,6 +6,7 @@ mod bench;
 mod cells;
 mod codes;
 mod completions;
+mod convert;
 mod decode;
 mod demo;
 mod devices;
@@ -34,6 +35,7 @@ mod plot_plane;
 mod plots;
 mod privacy;
 mod progress;
+mod repack;
 mod run_log;
 mod search;
 mod selftest;
@@ -140,6 +142,8 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Selftest(command) => selftest::run(command, common),
         Command::Demo(command) => demo::run(command, common),
         Command::Test(command) => test::run(command, common),
+        Command::Repack(command) => repack::run(command, common),
+        Command::Convert(command) => convert::run(command, common),
         Command::Equalize(command) => equalize::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
         Command::Interpret(command) => interpret::run(command, common),

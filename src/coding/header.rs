@@ -51,6 +51,21 @@ impl Header {
         }
     }
 
+    /// Fails if the codes are of another model than the one with this hash.
+    ///
+    /// # Errors
+    /// The two hashes, if they differ.
+    pub fn check_model(&self, hash: &str) -> Result<()> {
+        match self.model_hash.as_str() {
+            noted if noted == hash => Ok(()),
+            "" => Err(Error::input("its header names no model; there is no telling whether it is this one")),
+            noted => Err(Error::input(format!(
+                "its codes belong to the model {noted} ({}), not to {hash}; pass the model they were made with",
+                self.spec
+            ))),
+        }
+    }
+
     /// The coder of the file's chunks.
     ///
     /// # Errors

@@ -93,14 +93,7 @@ impl Reader {
     /// # Errors
     /// The two hashes, if they differ.
     pub fn check_model(&self, hash: &str) -> Result<()> {
-        match self.header.model_hash.as_str() {
-            noted if noted == hash => Ok(()),
-            "" => Err(self.file.invalid("its header names no model; there is no telling whether it is this one")),
-            noted => Err(self.file.invalid(format!(
-                "its codes belong to the model {noted} ({}), not to {hash}; pass the model they were made with",
-                self.header.spec
-            ))),
-        }
+        self.header.check_model(hash).map_err(|error| self.file.invalid(error))
     }
 
     /// The codes of `rows`, (rows.len(), m).

@@ -218,7 +218,7 @@ impl Vectors for Dataset {
 
 /// Opens what `path` stands for: a data file, a folder of them (sorted by name), a pattern such as
 /// `base-*.npy`, an array as in `file.npz:name`, a tensor as in `file.safetensors:name` or a column as in
-/// `file.parquet:name`.
+/// `file.parquet:name`. A folder without data files of its own stands for its folder `data`, as in a Hugging Face dataset.
 ///
 /// Values may be f16, f32, f64, u8 or i8 (npy, npz, safetensors), bf16 (safetensors), f32 (fvecs, fbin), u8 (bvecs,
 /// u8bin), i8 (i8bin), i32 (ivecs, ibin), or lists of numbers (parquet: floats of 16, 32 and 64 bits, integers, decimals).

@@ -181,28 +181,45 @@ pub fn files(spec: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     Ok(locate(spec)?.into_iter().map(|place| place.path).collect())
 }
 
-/// The file itself, or the data files of a folder or pattern, sorted by path.
+/// The file itself, or the data files of a folder or pattern, sorted by path. A folder that has none stands for its folder `data`,
+/// where Hugging Face datasets have theirs.
 fn data_files(spec: &Path) -> Result<Vec<PathBuf>> {
     let is_pattern = is_pattern(spec);
-    let found: Vec<PathBuf> = if spec.is_dir() {
-        let entries = std::fs::read_dir(spec).context(|| spec.display())?;
-        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().context(|| spec.display())?
+    let files = if spec.is_dir() {
+        let inside = spec.join(DATA);
+        match only_data(entries(spec)?) {
+            own if own.is_empty() && inside.is_dir() => only_data(entries(&inside)?),
+            own => own,
+        }
     } else if spec.exists() {
         return Ok(vec![spec.to_owned()]);
     } else if is_pattern {
-        matches(spec)?
+        only_data(matches(spec)?)
     } else {
         return Err(missing(spec));
     };
-    let is_data = |path: &PathBuf| Format::of(path).is_some() && path.is_file();
-    let mut files: Vec<_> = found.into_iter().filter(is_data).collect();
-    files.sort();
     if files.is_empty() {
         let what = if is_pattern { "no data file matches" } else { "no data files in this folder" };
         let known = Format::ALL.map(|format| format!(".{format}")).join(", ");
         return Err(Error::input(format!("{}: {what} ({known})", spec.display())));
     }
     Ok(files)
+}
+
+/// The folder of a dataset's files.
+const DATA: &str = "data";
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).context(|| folder.display())?;
+    entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().context(|| folder.display())
+}
+
+/// Those of the paths that are data files, sorted.
+fn only_data(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let is_data = |path: &PathBuf| Format::of(path).is_some() && path.is_file();
+    let mut files: Vec<_> = paths.into_iter().filter(is_data).collect();
+    files.sort();
+    files
 }
 
 fn place_all(paths: Vec<PathBuf>, name: Option<&str>) -> Result<Vec<Place>> {
@@ -253,6 +270,23 @@ mod tests {
         );
         assert!(refused(locate(&folder.path("s/e.npy"))).contains("no data files in this folder"));
         assert!(refused(locate(&folder.path("s/[.npy"))).contains("s/[.npy"));
+    }
+
+    #[test]
+    fn a_folder_without_data_of_its_own_stands_for_its_folder_data() {
+        let folder = Folder::new();
+        for name in ["hf/README.md", "hf/data/train-0.parquet", "hf/data/test-0.parquet", "hf/data/notes.txt"]
+        {
+            folder.file(name, b"x");
+        }
+        assert_eq!(names(locate(&folder.path("hf"))), ["test-0.parquet", "train-0.parquet"]);
+        let columns = locate(&folder.path("hf:embedding")).unwrap();
+        assert!(columns.iter().all(|place| place.name.as_deref() == Some("embedding")));
+        assert_eq!(columns.len(), 2);
+        folder.file("hf/own.npy", b"x");
+        assert_eq!(names(locate(&folder.path("hf"))), ["own.npy"]);
+        folder.file("empty/data/notes.txt", b"x");
+        assert!(refused(locate(&folder.path("empty"))).contains("no data files in this folder"));
     }
 
     #[test]

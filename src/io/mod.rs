@@ -53,5 +53,7 @@ pub use job::Job;
 pub use locate::{Format, files};
 pub use model::{ModelFile, read_model, write_model};
 pub use output::{Output, check_output, write_file};
+#[cfg(feature = "parquet")]
+pub(crate) use parquet::{BinaryColumn, BinaryColumnWriter};
 pub use unfinished::remove_unfinished;
 pub use writer::{RowElement, RowWriter};

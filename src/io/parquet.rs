@@ -4,6 +4,7 @@
 //! stays where the last read ended, so memory holds a page and a batch, not a row group, and reading on is
 //! cheap. Reading backwards decodes the row group again from its beginning.
 
+mod binary;
 mod element;
 
 use std::io::BufReader;
@@ -19,6 +20,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
+pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::element::{Batch, Element, skip};
 use super::dataset::Source;
 use super::dtype::Unusable;
@@ -123,7 +125,7 @@ impl Column {
 
     /// The length of the first row's list, which every other row shares.
     fn first_length(&self) -> Result<usize> {
-        let mut cursor = self.seek(None, 0)?;
+        let mut cursor = self.table.seek(self.index, None, 0)?;
         let batch = guarded(&self.table.file, || Batch::decode(&mut cursor.pages, self.element, 1))?;
         match batch.values.len() {
             0 => Err(self.wrong(0, "is empty or null; a vector has at least one number")),
@@ -131,37 +133,12 @@ impl Column {
         }
     }
 
-    /// A cursor that stands at `row`: the one given where that is possible without going back.
-    fn seek(&self, cursor: Option<Cursor>, row: usize) -> Result<Cursor> {
-        let starts = &self.table.starts;
-        let mut cursor = match cursor {
-            Some(cursor) if cursor.row <= row && row < cursor.end => cursor,
-            _ => {
-                let group = starts.partition_point(|&start| start <= row) - 1;
-                let pages = guarded(&self.table.file, || {
-                    self.table.reader.get_row_group(group)?.get_column_reader(self.index)
-                })?;
-                Cursor { row: starts[group], end: starts[group + 1], pages }
-            }
-        };
-        let ahead = row - cursor.row;
-        if ahead > 0 {
-            let skipped = guarded(&self.table.file, || skip(&mut cursor.pages, ahead))?;
-            if skipped != ahead {
-                return Err(self
-                    .wrong(cursor.row + skipped, "is missing: the file holds fewer rows than it promises"));
-            }
-            cursor.row = row;
-        }
-        Ok(cursor)
-    }
-
     fn read_with(&self, cursor: &mut Option<Cursor>, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
         let batch_rows = (BATCH / self.dim).max(1);
         let (mut row, mut out) = (rows.start, out);
         while row < rows.end {
             // Taken out, so that an error leaves none behind.
-            let mut at = self.seek(cursor.take(), row)?;
+            let mut at = self.table.seek(self.index, cursor.take(), row)?;
             let n = batch_rows.min(rows.end - row).min(at.end - row);
             let batch = guarded(&self.table.file, || Batch::decode(&mut at.pages, self.element, n))?;
             let (part, rest) = out.split_at_mut(n * self.dim);
@@ -215,7 +192,7 @@ impl Column {
     }
 
     fn wrong(&self, row: usize, why: &str) -> Error {
-        self.table.file.invalid(format!("row {row} {why}"))
+        self.table.wrong(row, why)
     }
 }
 
@@ -252,6 +229,34 @@ impl Source for Column {
 }
 
 impl Table {
+    /// A cursor that stands at `row` of the column `index`: the one given where that is possible without going back.
+    fn seek(&self, index: usize, cursor: Option<Cursor>, row: usize) -> Result<Cursor> {
+        let starts = &self.starts;
+        let mut cursor = match cursor {
+            Some(cursor) if cursor.row <= row && row < cursor.end => cursor,
+            _ => {
+                let group = starts.partition_point(|&start| start <= row) - 1;
+                let pages =
+                    guarded(&self.file, || self.reader.get_row_group(group)?.get_column_reader(index))?;
+                Cursor { row: starts[group], end: starts[group + 1], pages }
+            }
+        };
+        let ahead = row - cursor.row;
+        if ahead > 0 {
+            let skipped = guarded(&self.file, || skip(&mut cursor.pages, ahead))?;
+            if skipped != ahead {
+                return Err(self
+                    .wrong(cursor.row + skipped, "is missing: the file holds fewer rows than it promises"));
+            }
+            cursor.row = row;
+        }
+        Ok(cursor)
+    }
+
+    fn wrong(&self, row: usize, why: &str) -> Error {
+        self.file.invalid(format!("row {row} {why}"))
+    }
+
     /// The column `name`, or without a name the only one of lists of numbers: its index and its numbers.
     fn choose(&self, name: Option<&str>) -> Result<(usize, Element)> {
         let columns = self.columns();

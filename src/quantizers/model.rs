@@ -81,8 +81,36 @@ pub fn load_as(path: &Path, settings: &Map<String, Value>, spelling: Spelling) -
             *setting = value.clone();
         }
     }
-    let quantizer = Parts::new(&file.description, file.tensors).quantizer().context(|| path.display())?;
+    let quantizer = put_together(&file.description, file.tensors).context(|| path.display())?;
     Ok(Model { quantizer, description: file.description, hash: file.hash })
+}
+
+/// The quantizer of this spec and these settings and tensors, as a model file has them.
+///
+/// # Errors
+/// As [`load`] has of a file.
+pub(crate) fn assemble(
+    spec: &Spec,
+    dim: usize,
+    settings: Map<String, Value>,
+    tensors: BTreeMap<String, ArrayD<f32>>,
+) -> Result<Box<dyn Quantizer>> {
+    put_together(&describe(spec, dim, settings).into(), tensors)
+}
+
+/// The quantizer that a model file of this description holds.
+fn put_together(description: &Value, tensors: BTreeMap<String, ArrayD<f32>>) -> Result<Box<dyn Quantizer>> {
+    Parts { description, tensors, scale: Scale::ONE, part_scales: Vec::new(), codebooks: 0 }.quantizer()
+}
+
+/// What a description says of every quantizer.
+fn describe(spec: &Spec, dim: usize, settings: Map<String, Value>) -> Map<String, Value> {
+    let facts = [
+        ("format".to_string(), json!(FORMAT)),
+        ("spec".into(), json!(spec.to_string())),
+        ("dim".into(), json!(dim)),
+    ];
+    facts.into_iter().chain(settings).collect()
 }
 
 fn spec_of(description: &Value) -> Result<Spec> {
@@ -102,12 +130,7 @@ pub(super) struct Parts<'a> {
     codebooks: usize,
 }
 
-impl<'a> Parts<'a> {
-    /// Of the tensors that a model of this description has.
-    fn new(description: &'a Value, tensors: BTreeMap<String, ArrayD<f32>>) -> Self {
-        Self { description, tensors, scale: Scale::ONE, part_scales: Vec::new(), codebooks: 0 }
-    }
-
+impl Parts<'_> {
     /// What the name of a tensor behind a rotation begins with, where the rotation has one of the same name.
     pub const INNER: &'static str = "inner.";
 
@@ -231,21 +254,10 @@ pub(super) fn save<Q: Quantizer + ?Sized>(
     overwrite: bool,
     training: Value,
 ) -> Result<()> {
-    let mut description = describe(quantizer);
+    let mut description = describe(&quantizer.spec(), quantizer.dim(), quantizer.settings());
+    description.insert("codebook_sizes".into(), json!(quantizer.codebook_sizes()));
     description.insert("training".into(), training);
     io::write_model(path, overwrite, &description.into(), &quantizer.tensors())
-}
-
-/// What a model file says of a quantizer.
-fn describe<Q: Quantizer + ?Sized>(quantizer: &Q) -> Map<String, Value> {
-    let mut description = Map::from_iter([
-        ("format".into(), json!(FORMAT)),
-        ("spec".into(), json!(quantizer.spec().to_string())),
-        ("dim".into(), json!(quantizer.dim())),
-        ("codebook_sizes".into(), json!(quantizer.codebook_sizes())),
-    ]);
-    description.extend(quantizer.settings());
-    description
 }
 
 /// The same quantizer with other codebooks, of the shapes that its own have.
@@ -258,5 +270,5 @@ pub(super) fn with_codebooks(
     for (j, codebook) in codebooks.iter().enumerate() {
         tensors.insert(format!("codebook.{j}"), codebook.clone().into_dyn());
     }
-    Parts::new(&describe(quantizer).into(), tensors).quantizer()
+    assemble(&quantizer.spec(), quantizer.dim(), quantizer.settings(), tensors)
 }

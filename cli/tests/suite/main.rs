@@ -4,6 +4,7 @@ mod common;
 
 mod bench;
 mod cli;
+mod convert;
 mod curves;
 mod format;
 mod golden;
@@ -14,6 +15,7 @@ mod limits;
 mod losses;
 mod privacy;
 mod readme;
+mod repack;
 mod search;
 mod space_filling;
 mod values;
