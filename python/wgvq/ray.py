@@ -114,7 +114,7 @@ def blocks_of(data: Any, column: str) -> list[Block]:
         count = ray.remote(len)
         rows = ray.get([count.remote(reference) for reference in references])
         return [Block(rows, reference) for rows, reference in zip(rows, references) if rows > 0]
-    import pyarrow.parquet as parquet
+    import pyarrow.parquet as parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     blocks = []
     for path in files_of(data):
@@ -129,7 +129,7 @@ def files_of(data: Any) -> list[str]:
     """The Parquet files of paths and folders, each folder's in the order of their names."""
     paths = [data] if isinstance(data, (str, os.PathLike)) else list(data)
     files = []
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(path) for path in paths):
         if not os.path.isdir(path):
             files.append(path)
             continue
@@ -171,7 +171,7 @@ def _read(block: Block) -> tuple[Any, int | None]:
 def _table(place: Any, group: int | None, column: str) -> pa.Table:
     if group is None:
         return place
-    import pyarrow.parquet as parquet
+    import pyarrow.parquet as parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     return parquet.ParquetFile(place).read_row_group(group, columns=[column])
 
