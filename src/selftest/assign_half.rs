@@ -9,7 +9,7 @@ use crate::cpu;
 use crate::cpu::assign_half::Vectors;
 use crate::engine::matrix_unit::HalfProducts;
 use crate::engine::{Engine, Matrix};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::matrix_trial::products_for;
 use crate::kernels::prepare_codebook::Codebook;
 use crate::kernels::to_half::Halves;
@@ -79,7 +79,7 @@ fn first_look(engine: &Engine, set: &Set) -> Result<Vec<Option<u32>>> {
         let (rows, d) = matrix.shape();
         let mut halves = Halves::allocate(engine, rows, d)?;
         recorder.round_to_half(matrix, 0..rows, &mean, &mut halves, rows)?;
-        Ok::<_, crate::Error>(halves)
+        Ok::<_, Error>(halves)
     };
     let (x, codewords) = (in_half(&x)?, in_half(&codewords)?);
     let [x, codewords] = [&x, &codewords]
