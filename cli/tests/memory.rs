@@ -73,12 +73,7 @@ fn training_says_how_much_memory_it_takes() {
             "OPQ8,PQ8x4 --sample 0 --iters 2 --refine 2",
             "8.7 copies of N x 256 values and 25 matrices of 256 x 256",
         ),
-        (
-            "OPQ4,RQ2x4 --sample 0 --iters 2 --refine 2 --rotations 2",
-            "8.7 copies of N x 256 values and 25 matrices of 256 x 256",
-        ),
         ("FSQ:8x5x5x5", "5.3 copies of N x 256 values"),
-        ("LFQ:12", "5.3 copies of N x 256 values"),
         ("E8x8", "1 copies of N x 256 values"),
         ("RR,SQ8", "1.1 copies of N x 256 values and 8 matrices of 256 x 256"),
         ("RR,E8", "1 copies of N x 256 values and 8 matrices of 256 x 256"),
