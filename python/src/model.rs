@@ -251,7 +251,7 @@ impl Model {
     fn refitted(&self, py: Python<'_>, sums: &Sums) -> PyResult<Self> {
         let Inner { quantizer, engine, encoding, training, .. } = &*self.inner;
         py.detach(|| {
-            let refitted = sums.get().refitted(&**quantizer)?;
+            let refitted = sums.lock().refitted(&**quantizer)?;
             Self::new(refitted.into(), engine.clone(), encoding.clone(), training.clone())
         })
         .map_err(raise)

@@ -1,6 +1,6 @@
 //! Refits of codebooks to vectors that lie on many machines.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -13,16 +13,16 @@ use crate::error::raise;
 /// Made by `refit_sums` of a trained quantizer, on any machine; added up in any order, and by `refit` turned into better
 /// codebooks. It can be pickled.
 #[pyclass(frozen, name = "RefitSums", module = "wgvq")]
-pub struct Sums(pub Mutex<RefitSums>);
+pub struct Sums(Mutex<RefitSums>);
 
 impl Sums {
     pub fn new(sums: RefitSums) -> Self {
         Self(Mutex::new(sums))
     }
 
-    /// A copy of the sums.
-    pub fn get(&self) -> RefitSums {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    /// The sums, which nobody else reads or adds to meanwhile.
+    pub fn lock(&self) -> MutexGuard<'_, RefitSums> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -33,15 +33,16 @@ impl Sums {
     /// Raises ValueError if they are of another model, or if a block is in both.
     fn add(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
         py.detach(|| {
-            let other = other.get();
-            self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add(other)
+            // A copy, as two threads may add to one another's, and one to its own.
+            let other = other.lock().clone();
+            self.lock().add(other)
         })
         .map_err(raise)
     }
 
     /// The sums as bytes, which `from_bytes` reads on any machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &py.detach(|| self.get().to_bytes()))
+        PyBytes::new(py, &py.detach(|| self.lock().to_bytes()))
     }
 
     /// The sums that `to_bytes` gave.
@@ -60,23 +61,23 @@ impl Sums {
     /// How many vectors were summed up.
     #[getter]
     fn vectors(&self) -> u64 {
-        self.get().vectors()
+        self.lock().vectors()
     }
 
     /// The numbers of the blocks, in ascending order.
     #[getter]
     fn blocks(&self) -> Vec<u64> {
-        self.get().blocks().collect()
+        self.lock().blocks().collect()
     }
 
     /// The mean squared error of the vectors with the model that the sums were made with.
     #[getter]
     fn mse(&self) -> f64 {
-        self.get().mse()
+        self.lock().mse()
     }
 
     fn __repr__(&self) -> String {
-        let sums = self.get();
+        let sums = self.lock();
         format!(
             "RefitSums({} vectors in {} blocks, mse {:.6})",
             sums.vectors(),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 /// What is added to the diagonal, in vectors: it holds codewords in place that no vector tells anything about.
-pub(crate) const RIDGE: f64 = 0.01;
+const RIDGE: f64 = 0.01;
 
 /// Moves all codewords so that the squared errors of the vectors, given their codes, become least: the normal equations
 /// BᵀB Δ = BᵀE of Babenko and Lempitsky (CVPR 2014), with a small ridge on the move Δ.
@@ -41,9 +41,6 @@ pub(crate) fn update(
             }
         }
     }
-    for at in 0..total {
-        normal[(at, at)] += RIDGE;
-    }
     // BᵀE: the sum of the errors of each codeword's vectors.
     let sums: Vec<Array2<f64>> = (0..sizes.len())
         .into_par_iter()
@@ -63,14 +60,26 @@ pub(crate) fn update(
             right[(offset + code, column)] = sum;
         }
     }
-    let solver = normal
-        .llt(Side::Lower)
-        .map_err(|_| Error::input("the least-squares step cannot be solved; are all values moderate?"))?;
-    solver.solve_in_place(&mut right);
+    solve(normal, &mut right)?;
     for (codebook, &offset) in codebooks.iter_mut().zip(&offsets) {
         for ((code, column), value) in codebook.indexed_iter_mut() {
             *value += right[(offset + code, column)] as f32;
         }
     }
+    Ok(())
+}
+
+/// Solves (`normal` + ridge) Δ = `right` for Δ, which takes the place of `right`; only the lower half of `normal` is read.
+///
+/// # Errors
+/// [`Input`](crate::ErrorKind::Input) if it cannot be solved.
+pub(crate) fn solve(mut normal: Mat<f64>, right: &mut Mat<f64>) -> Result<()> {
+    for at in 0..normal.nrows() {
+        normal[(at, at)] += RIDGE;
+    }
+    let solver = normal
+        .llt(Side::Lower)
+        .map_err(|_| Error::input("the least-squares step cannot be solved; are all values moderate?"))?;
+    solver.solve_in_place(right);
     Ok(())
 }

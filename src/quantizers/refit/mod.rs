@@ -174,8 +174,8 @@ impl RefitSums {
         for (group, sums) in self.plan.groups.iter().zip(&self.groups) {
             let sums = solve::sums_of(group, sums, self.plan.unit, &layout);
             let own = &mut codebooks[group.first..][..group.len()];
-            if group.len() == 1 && !layout.is_ragged {
-                solve::means(own, &sums);
+            if let [codebook] = own {
+                solve::means(codebook, &sums, layout.is_ragged);
             } else {
                 solve::least_squares(own, group, &sums, layout.is_ragged)?;
             }

@@ -1,16 +1,15 @@
 //! Codebooks from sums.
 
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::Mat;
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::Sums;
 use super::fixed::Unit;
 use super::plan::Group;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::quantizers::Layout;
-use crate::train::least_squares::RIDGE;
+use crate::train::least_squares;
 
 /// The sums of a group as numbers.
 pub(super) struct GroupSums<'a> {
@@ -44,10 +43,11 @@ impl Sums {
     }
 }
 
-/// Moves each codeword of one codebook to the mean of its vectors.
-pub(super) fn means(codebooks: &mut [Array2<f32>], sums: &GroupSums<'_>) {
+/// Moves each codeword of one codebook to the mean of its vectors; the last one of a ragged codebook is 0 and stays so.
+pub(super) fn means(codebook: &mut Array2<f32>, sums: &GroupSums<'_>, ragged: bool) {
+    let moving = codebook.nrows() - usize::from(ragged);
     let counted = sums.meetings.iter().zip(&sums.values);
-    for (mut codeword, (&count, values)) in codebooks[0].outer_iter_mut().zip(counted) {
+    for (mut codeword, (&count, values)) in codebook.outer_iter_mut().zip(counted).take(moving) {
         if count > 0 {
             codeword.iter_mut().zip(values).for_each(|(value, &sum)| *value = (sum / count as f64) as f32);
         }
@@ -67,13 +67,8 @@ pub(super) fn least_squares(
     let (k, d) = (group.codewords(), group.columns.len());
     // The last codeword of a ragged codebook is 0 and stays so.
     let stays = |codeword: usize| ragged && group.offsets[1..].contains(&(codeword + 1));
-    let met = |a: usize, b: usize| {
-        if group.len() == 1 {
-            return if a == b { sums.meetings[a] as f64 } else { 0.0 };
-        }
-        // Two codewords of one codebook never meet.
-        sums.meetings[a.max(b) * k + a.min(b)] as f64
-    };
+    // Two codewords of one codebook never meet.
+    let met = |a: usize, b: usize| sums.meetings[a.max(b) * k + a.min(b)] as f64;
     let codewords: Vec<_> = codebooks.iter().flat_map(|codebook| codebook.outer_iter()).collect();
     let right: Vec<Vec<f64>> = (0..k)
         .into_par_iter()
@@ -89,12 +84,9 @@ pub(super) fn least_squares(
         })
         .collect();
     let moved = |a: usize, b: usize| if stays(a) || stays(b) { 0.0 } else { met(a, b) };
-    let normal = Mat::from_fn(k, k, |a, b| moved(a, b) + if a == b { RIDGE } else { 0.0 });
+    let normal = Mat::from_fn(k, k, moved);
     let mut right = Mat::from_fn(k, d, |a, column| if stays(a) { 0.0 } else { right[a][column] });
-    let solver = normal
-        .llt(Side::Lower)
-        .map_err(|_| Error::input("the least-squares step cannot be solved; are all values moderate?"))?;
-    solver.solve_in_place(&mut right);
+    least_squares::solve(normal, &mut right)?;
     for (codebook, &offset) in codebooks.iter_mut().zip(&group.offsets) {
         for ((code, column), value) in codebook.indexed_iter_mut() {
             *value = (f64::from(*value) + right[(offset + code, column)]) as f32;

@@ -82,6 +82,41 @@ fn a_pass_over_all_vectors_lowers_their_error() {
     }
 }
 
+/// Units are no matter: vectors times a power of two have codebooks times it, to the bit.
+#[test]
+fn a_power_of_two_scales_the_codebooks_alone() {
+    for spec in SPECS {
+        let refitted = |factor: f32| {
+            let x = vectors(1000, 1.0).mapv(|value| factor * value);
+            let first = model(spec, &x);
+            let second = by_blocks(&*first, &x, &[300, 1000], 0).refitted(&*first).unwrap();
+            let codebooks: Vec<Array2<f32>> = second.codebooks().into_iter().cloned().collect();
+            codebooks
+        };
+        for exponent in [-70, 60] {
+            let factor = 2_f32.powi(exponent);
+            let want: Vec<_> = refitted(1.0).into_iter().map(|codebook| factor * codebook).collect();
+            assert_eq!(refitted(factor), want, "{spec} times 2^{exponent}");
+        }
+    }
+}
+
+/// Codes that stop have a last codeword of 0, which no refit moves.
+#[test]
+fn the_codeword_that_ends_a_ragged_code_stays() {
+    let x = vectors(1500, 0.0);
+    for spec in ["RQ1x4", "RQ3x4"] {
+        let training = Training::new(spec.parse().unwrap()).set("max_error", 3.0).set("sample", 40);
+        let first = training.fit(&Engine::cpu(), &x, &mut ()).unwrap().quantizer;
+        let sums = by_blocks(&*first, &x, &[400, 1500], 0);
+        let second = sums.refitted(&*first).unwrap();
+        assert_ne!(bits(&*first), bits(&*second), "{spec}");
+        for codebook in second.codebooks() {
+            assert!(codebook.row(15).iter().all(|&value| value == 0.0), "{spec}");
+        }
+    }
+}
+
 #[test]
 fn codewords_of_one_codebook_are_the_means_of_their_vectors() {
     let x = vectors(500, 5.0);
