@@ -9,7 +9,7 @@
 // ids_in (n, entries, length): codeword numbers; costs_in (n, entries); ids (n, W_OUT, length + 1); costs (n, W_OUT).
 // Candidate j is codeword `first + j`. With `group` > 0, codeword numbers / group tell the codebook: a candidate of
 // a codebook that its entry has is skipped, and tuples of the same codewords in another order count as one.
-// Grid: one workgroup per row. The cheapest tuple is found W_OUT times, each time among those dearer than the last.
+// Grid: one workgroup for THREADS / LANES rows (shared/least.wgsl). The cheapest tuple is found W_OUT times, each time among those dearer than the last.
 // CACHED keeps the costs in workgroup memory between the rounds; otherwise they are computed again.
 // Ties: the lowest entry, then the lowest candidate.
 // Numbers: a cost is a sum in the order above. Where fewer than W_OUT tuples exist the host must not ask for more.
@@ -33,13 +33,14 @@ struct Params {
 
 override W_OUT: u32 = 1u;
 override CACHED: u32 = 0u;
-// Costs that fit in workgroup memory beside the rest.
+// Costs that fit in workgroup memory beside the rest, of all rows of a workgroup.
 const CACHE: u32 = 3072u;
-const MOST_ENTRIES: u32 = 128u;
+// Tuples that a workgroup has room for, W_OUT of each row.
+const ROOM: u32 = 320u;
 const NONE: u32 = 0xffffffffu;
 
 var<workgroup> cache: array<f32, CACHE>;
-var<workgroup> chosen: array<u32, MOST_ENTRIES>;
+var<workgroup> chosen: array<u32, ROOM>;
 
 fn id_of(row: u32, entry: u32, position: u32) -> u32 {
     return ids_in[(row * params.entries + entry) * params.length + position];
@@ -55,13 +56,13 @@ fn has(row: u32, entry: u32, id: u32) -> bool {
     return false;
 }
 
-// Whether tuple `key` has the same codewords as one that is chosen already.
-fn is_repeated(row: u32, key: u32, round: u32) -> bool {
+// Whether tuple `key` has the same codewords as one of the row that is chosen already.
+fn is_repeated(row: u32, own: u32, key: u32, round: u32) -> bool {
     let entry = key / params.candidates;
     let id = params.first + key % params.candidates;
     for (var r = 0u; r < round; r++) {
-        let other = chosen[r] / params.candidates;
-        let other_id = params.first + chosen[r] % params.candidates;
+        let other = chosen[own + r] / params.candidates;
+        let other_id = params.first + chosen[own + r] % params.candidates;
         if other == entry || !has(row, other, id) {
             continue;
         }
@@ -106,14 +107,20 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_workgroup(workgroup, grid);
-    if row >= params.n {
+    let first_row = linear_workgroup(workgroup, grid) * (THREADS / LANES);
+    if first_row >= params.n {
         return;
     }
+    let lane = local % LANES;
+    // Past the last row the lanes do as the last row's, and write nothing.
+    let is_row = first_row + local / LANES < params.n;
+    let row = min(first_row + local / LANES, params.n - 1u);
+    let own = local / LANES * W_OUT;
     let tuples = params.entries * params.candidates;
+    let cached = local / LANES * tuples;
     if CACHED == 1u {
-        for (var key = local; key < tuples; key += THREADS) {
-            cache[key] = cost_of(row, key / params.candidates, key % params.candidates);
+        for (var key = lane; key < tuples; key += LANES) {
+            cache[cached + key] = cost_of(row, key / params.candidates, key % params.candidates);
         }
     }
     var last_cost = -FAR;
@@ -122,40 +129,43 @@ fn main(
         // Keys come in ascending order: of equal costs the first stays.
         var best = FAR;
         var best_key = NONE;
-        for (var key = local; key < tuples; key += THREADS) {
+        for (var key = lane; key < tuples; key += LANES) {
             var cost: f32;
             if CACHED == 1u {
-                cost = cache[key];
+                cost = cache[cached + key];
             } else {
                 cost = cost_of(row, key / params.candidates, key % params.candidates);
             }
             let after = cost > last_cost || (cost == last_cost && key > last_key);
             if cost < best && (round == 0u || after) {
-                if params.group == 0u || !is_repeated(row, key, round) {
+                if params.group == 0u || !is_repeated(row, own, key, round) {
                     best = cost;
                     best_key = key;
                 }
             }
         }
         find_least(local, best, best_key);
-        last_cost = least_value[0];
+        last_cost = least_value[first_lane(local)];
         // Past the last tuple there is only what overflowed: the first stands in.
-        last_key = select(least_key[0], 0u, least_key[0] == NONE);
-        if local == 0u {
-            chosen[round] = last_key;
+        let found = least_key[first_lane(local)];
+        last_key = select(found, 0u, found == NONE);
+        if lane == 0u {
+            chosen[own + round] = last_key;
         }
         let entry = last_key / params.candidates;
         let place = row * W_OUT + round;
-        for (var i = local; i <= params.length; i += THREADS) {
-            var id = params.first + last_key % params.candidates;
-            if i < params.length {
-                id = id_of(row, entry, i);
+        if is_row {
+            for (var i = lane; i <= params.length; i += LANES) {
+                var id = params.first + last_key % params.candidates;
+                if i < params.length {
+                    id = id_of(row, entry, i);
+                }
+                ids[place * (params.length + 1u) + i] = id;
             }
-            ids[place * (params.length + 1u) + i] = id;
+            if lane == 0u {
+                costs[place] = last_cost;
+            }
         }
-        if local == 0u {
-            costs[place] = last_cost;
-        }
-        workgroupBarrier();
+        meet();
     }
 }

@@ -7,7 +7,7 @@
 //
 // x (n, d); codewords (any, d): from row `first` on, k codewords of each group after the other; groups, codes, rows (n)
 // u32; distances (n). Every group is there: the host's contract.
-// Grid: one workgroup per vector, whose invocations take the codewords in turn (shared/least.wgsl).
+// Grid: one workgroup for THREADS / LANES vectors (shared/least.wgsl), whose lanes take the codewords in turn.
 // Ties: the lowest code. Numbers: sums of squares in the order of the dimensions. A row where another codeword may be as near,
 // for all that the rounding of such sums can hide, is left. Where every distance overflows, code 0.
 
@@ -30,8 +30,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> distances: array<f32>;
 @group(0) @binding(7) var<storage, read_write> left: LeftRows;
 
-// Whether an invocation has met another codeword that may be as near.
-var<workgroup> others: atomic<u32>;
+// Whether a lane of the row has met another codeword that may be as near.
+var<workgroup> others: array<atomic<u32>, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -39,15 +39,20 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_workgroup(workgroup, grid);
-    if row >= params.n {
+    let first_row = linear_workgroup(workgroup, grid) * (THREADS / LANES);
+    if first_row >= params.n {
         return;
     }
+    let lane = local % LANES;
+    let head = first_lane(local);
+    // Past the last row the lanes do as the last row's, and write nothing.
+    let is_row = first_row + local / LANES < params.n;
+    let row = min(first_row + local / LANES, params.n - 1u);
     let start = params.first + groups[row] * params.k;
     var best = FAR;
     var second = FAR;
     var best_code = 0u;
-    for (var code = local; code < params.k; code += THREADS) {
+    for (var code = lane; code < params.k; code += LANES) {
         let codeword = (start + code) * params.d;
         var sum = 0.0;
         for (var j = 0u; j < params.d; j++) {
@@ -60,19 +65,22 @@ fn main(
             best_code = code;
         }
     }
-    find_least(local, best, best_code);
-    let threshold = params.factor * least_value[0] + params.underflow;
-    // What is no number may be anything.
-    let another = select(best, second, best_code == least_key[0]);
-    if !(another > threshold && threshold < TRUSTED) {
-        atomicStore(&others, 1u);
+    if lane == 0u {
+        atomicStore(&others[local], 0u);
     }
-    workgroupBarrier();
-    if local == 0u {
-        codes[row] = least_key[0];
-        rows[row] = start + least_key[0];
-        distances[row] = least_value[0];
-        if atomicLoad(&others) != 0u {
+    find_least(local, best, best_code);
+    let threshold = params.factor * least_value[head] + params.underflow;
+    // What is no number may be anything.
+    let another = select(best, second, best_code == least_key[head]);
+    if !(another > threshold && threshold < TRUSTED) {
+        atomicStore(&others[head], 1u);
+    }
+    meet();
+    if lane == 0u && is_row {
+        codes[row] = least_key[head];
+        rows[row] = start + least_key[head];
+        distances[row] = least_value[head];
+        if atomicLoad(&others[head]) != 0u {
             leave(row, 1u);
         }
     }

@@ -46,6 +46,11 @@ impl Tiles {
         self
     }
 
+    /// The core that they cut the work of; none on the CPU.
+    pub fn core(&self) -> Option<Core> {
+        self.offered.first().map(|tile| tile.core)
+    }
+
     /// Those that the device can take and [`of`](Self::of) takes for no codebook by itself.
     pub fn further(&self) -> impl Iterator<Item = Tile> {
         let starts = |tile: &Tile| START.iter().any(|(_, start)| start == tile);

@@ -1,7 +1,7 @@
 //! Host side of `beam_step`: one step of a beam search over sums of codewords.
 
+use super::lanes::Lanes;
 use crate::cpu;
-use crate::engine::gpu::Gpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -13,24 +13,24 @@ pub(crate) static SHADER: Shader = Shader {
     writes: &["ids", "costs"],
     params: Params::FIELDS,
     variants: || {
-        [1, 5, MOST_ENTRIES].into_iter().flat_map(|w| [variant(w, false), variant(w, true)]).collect()
+        let variants = |w| [variant(Lanes::ALL, w, false), variant(Lanes::ALL, w, true)];
+        [1, 5, MOST_ENTRIES].into_iter().flat_map(variants).collect()
     },
 };
 
 shader_params!(Params { n: u32, entries: u32, length: u32, candidates: u32, first: u32, group: u32 });
 
-/// The widest beam: `MOST_ENTRIES` in the shader.
+/// The widest beam.
 pub(crate) const MOST_ENTRIES: usize = 128;
 
-/// Costs that the shader can keep between its rounds: its `CACHE`.
+/// Costs that a workgroup can keep between its rounds: `CACHE` in the shader.
 const CACHE: usize = 3072;
 
-/// Invocations per row: the shader's `THREADS`.
-const THREADS: usize = 64;
+/// Tuples that a workgroup has room for: `ROOM` in the shader.
+const ROOM: usize = 320;
 
-fn variant(w: usize, cached: bool) -> Variant {
-    let overrides = vec![("W_OUT", w as f64), ("CACHED", f64::from(u8::from(cached)))];
-    Variant { overrides: overrides.into(), ..Variant::DEFAULT }
+fn variant(lanes: Lanes, w: usize, cached: bool) -> Variant {
+    lanes.variant(&[("W_OUT", w as f64), ("CACHED", f64::from(u8::from(cached)))])
 }
 
 /// The beams of n rows: of each, `entries` tuples of `length` codewords with their costs, the cheapest first.
@@ -119,8 +119,20 @@ impl Recorder<'_> {
             step.run(w, to.ids.host_mut(), to.costs.host_mut());
             return Ok(());
         };
-        let cached = entries * count <= CACHE;
-        check_driver(&gpu, entries, count, length, w, cached)?;
+        let tuples = entries * count;
+        let cached = tuples <= CACHE;
+        let fits = |rows: usize| rows * tuples <= CACHE && rows * w <= ROOM;
+        let iterations = |lanes: usize| {
+            let own = tuples.div_ceil(lanes);
+            let per_round = if cached { own } else { own * (2 * length + 2) };
+            own * (2 * length + 2) + w * (per_round + 16)
+        };
+        let lanes = Lanes::choose(self.engine(), &gpu, tuples, fits, iterations).ok_or_else(|| {
+            Error::device(format!(
+                "a beam of {w} over {count} candidates is more than a software driver runs in one go; \
+                 take a narrower beam or --device cpu"
+            ))
+        })?;
         let shards = [scores.shard_rows(), to.ids.shard_rows(), to.costs.shard_rows()];
         let before = from.into_iter().flat_map(|from| [from.ids.shard_rows(), from.costs.shard_rows()]);
         // Nothing is read of these where there is no beam yet, but something has to be bound.
@@ -155,29 +167,14 @@ impl Recorder<'_> {
                 to.ids.slice(window.clone()),
                 to.costs.slice(window.clone()),
             ];
-            self.dispatch(&SHADER, &variant(w, cached), &params, &bindings, window.len() as u64)?;
+            self.dispatch(
+                &SHADER,
+                &variant(lanes, w, cached),
+                &params,
+                &bindings,
+                lanes.workgroups(window.len()),
+            )?;
         }
         Ok(())
     }
-}
-
-/// llvmpipe ends the loops of an invocation after 65,535 iterations in all, without a word.
-fn check_driver(
-    gpu: &Gpu,
-    entries: usize,
-    count: usize,
-    length: usize,
-    w: usize,
-    cached: bool,
-) -> Result<()> {
-    let tuples = (entries * count).div_ceil(THREADS);
-    let per_round = if cached { tuples } else { tuples * (2 * length + 2) };
-    let iterations = tuples * (2 * length + 2) + w * (per_round + 16);
-    if gpu.is_software() && iterations > 60_000 {
-        return Err(Error::device(format!(
-            "a beam of {w} over {count} candidates is more than a software driver runs in one go; \
-             take a narrower beam or --device cpu"
-        )));
-    }
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! Host side of `grouped_assign`: the nearest codeword of every vector in its group's codebook.
 
+use super::lanes::Lanes;
 use super::{grouped_assign_exactly, tile};
 use crate::certified::bounds::DistanceBound;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, RowList, expect_shape, grid};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "grouped_assign",
@@ -19,7 +20,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "codewords", "groups"],
     writes: &["codes", "rows", "distances", "left"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || vec![Lanes::ALL.variant(&[])],
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, first: u32, factor: f32, underflow: f32 });
@@ -72,6 +73,13 @@ impl Recorder<'_> {
             cpu::grouped_assign::grouped_assign(x.host(), family, groups.host(), chosen);
             return Ok(());
         };
+        let lanes = Lanes::choose(self.engine(), &gpu, k, |_| true, |lanes| k.div_ceil(lanes) * (d + 1) + 8);
+        let lanes = lanes.ok_or_else(|| {
+            Error::device(format!(
+                "the nearest of {k} codewords of {d} dimensions are more than a software driver compares in one go; take --device cpu"
+            ))
+        })?;
+        let variant = lanes.variant(&[]);
         let DistanceBound { factor, underflow } = DistanceBound::new(d, 2);
         let codewords = codewords.whole("grouped_assign: codewords")?;
         let heights = [
@@ -90,7 +98,7 @@ impl Recorder<'_> {
             let outputs =
                 [codes.slice(window.clone()), rows.slice(window.clone()), distances.slice(window.clone())];
             let bindings = [&inputs[..], &outputs, &[left.slab()]].concat();
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, window.len() as u64)?;
+            self.dispatch(&SHADER, &variant, &params, &bindings, lanes.workgroups(window.len()))?;
             let params = grouped_assign_exactly::Params { d, k, first, factor, underflow };
             let bindings = [&inputs[..], &[left.slab()], &outputs].concat();
             let shader = &grouped_assign_exactly::SHADER;

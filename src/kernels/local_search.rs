@@ -1,7 +1,8 @@
 //! Host side of `local_search`: one round of iterated local search over additive codes.
 
+use super::lanes::Lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 use crate::ops::MOST_CODEBOOKS;
@@ -12,13 +13,13 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["scores", "gram", "shifts"],
     writes: &["codes", "costs"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || vec![Lanes::ALL.variant(&[])],
 };
 
 shader_params!(Params { n: u32, m: u32, k: u32, sweeps: u32, first: u32 });
 
-/// Invocations per row: `THREADS` in `shaders/shared/least.wgsl`.
-const THREADS: usize = 64;
+/// Codes that a workgroup has room for: `ROOM` in the shader.
+const ROOM: usize = 512;
 
 /// Passes over the codes in one round, at most: Martinez et al. take four.
 const SWEEPS: usize = 4;
@@ -66,13 +67,14 @@ impl Recorder<'_> {
             search.run(codes.host_mut(), costs.host_mut());
             return Ok(());
         };
-        // llvmpipe ends the loops of an invocation after 65,535 iterations in all, without a word.
-        let iterations = SWEEPS * m * (k.div_ceil(THREADS) * (m + 1) + 8) + m * m;
-        if gpu.is_software() && iterations > 60_000 {
-            return Err(Error::device(format!(
+        let iterations = |lanes: usize| SWEEPS * m * (k.div_ceil(lanes) * (m + 1) + 8) + m * m;
+        let lanes = Lanes::choose(self.engine(), &gpu, k, |rows| rows * m <= ROOM, iterations);
+        let lanes = lanes.ok_or_else(|| {
+            Error::device(format!(
                 "a local search over {m} codebooks of {k} is more than a software driver runs in one go; take --device cpu"
-            )));
-        }
+            ))
+        })?;
+        let variant = lanes.variant(&[]);
         for window in grid::row_windows(n, [scores.shard_rows(), codes.shard_rows(), costs.shard_rows()]) {
             let params = Params {
                 n: window.len() as u32,
@@ -88,7 +90,7 @@ impl Recorder<'_> {
                 codes.slice(window.clone()),
                 costs.slice(window.clone()),
             ];
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, window.len() as u64)?;
+            self.dispatch(&SHADER, &variant, &params, &bindings, lanes.workgroups(window.len()))?;
         }
         Ok(())
     }

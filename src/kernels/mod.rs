@@ -33,6 +33,7 @@ mod half_blocks;
 pub(crate) mod half_products;
 pub(crate) mod histogram;
 pub(crate) mod keep_least;
+mod lanes;
 pub(crate) mod lattice_decode;
 pub(crate) mod lattice_round;
 pub(crate) mod local_search;
@@ -87,7 +88,7 @@ pub(crate) const EXACTLY: [&str; 2] = [
 /// `shaders/shared/activations.wgsl`, for the kernels of activation functions.
 pub(crate) const ACTIVATIONS: &str = include_str!("../../shaders/shared/activations.wgsl");
 
-/// `shaders/shared/least.wgsl`, for the kernels whose workgroups look for a minimum.
+/// `shaders/shared/least.wgsl`, for the kernels that look for the least of a row's values, with their [`lanes`].
 pub(crate) const LEAST: &str = include_str!("../../shaders/shared/least.wgsl");
 
 /// Invocations per workgroup of the kernels that give each invocation one element: `WORKGROUP` in
