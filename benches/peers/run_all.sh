@@ -61,12 +61,16 @@ if has torch; then
 else
     absent+=('PyTorch: python3 -m pip install torch (for a GPU as https://pytorch.org says)')
 fi
+if [[ -x $peers/burn/target/release/burn-assign ]]; then
+    compare 'burn, assign on the GPU' python3 "$peers/burn_assign.py" "$binary" --rounds "$rounds" --ratios "$ratios"
+else
+    absent+=('burn: cargo build --release --manifest-path benches/peers/burn/Cargo.toml (several hundred crates)')
+fi
 
 python3 "$peers/ratios.py" "$ratios"
 echo "$threads threads, $rounds turns, load at the start: $load"
 for peer in ${absent[@]+"${absent[@]}"}; do echo "absent: $peer"; done
 echo 'not here: the obvious shader, one invocation for each vector; it needs a build: cargo bench --bench naive'
-echo 'not here: burn (a matrix product, then argmin); its GPU backend is a build of several hundred crates'
 ((${#failed[@]} == 0)) || {
     printf 'did not run: %s\n' "${failed[@]}" >&2
     exit 1
