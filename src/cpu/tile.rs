@@ -405,6 +405,7 @@ impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
 }
 
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "zip is inlined only where code is optimised across units")]
 fn tile<S: Simd, T: Term, const R: usize, const V: usize>(
     simd: S,
     term: T,
@@ -415,11 +416,11 @@ fn tile<S: Simd, T: Term, const R: usize, const V: usize>(
     let mut sums = [*start; R];
     for (rows, panel) in rows.iter().zip(panel.chunks(16)) {
         for (i, codewords) in panel.iter().enumerate() {
-            for (x, sums) in rows.iter().zip(&mut sums) {
+            for r in 0..R {
                 // i < 16; the remainder spares the bounds check.
-                let x = simd.splat_f32s(x.0[i % 16]);
-                for (sum, &c) in sums.iter_mut().zip(codewords) {
-                    *sum = term.add(simd, x, c, *sum);
+                let x = simd.splat_f32s(rows[r].0[i % 16]);
+                for v in 0..V {
+                    sums[r][v] = term.add(simd, x, codewords[v], sums[r][v]);
                 }
             }
         }

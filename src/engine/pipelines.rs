@@ -17,7 +17,10 @@ pub(crate) struct Pipelines {
     disk: Option<DiskCache>,
 }
 
-type Known = (Variant, Arc<Compiled>);
+type Known = (Variant, Slot);
+
+/// Empty until the variant is compiled. Whoever needs it meanwhile waits here, and others do not.
+type Slot = Arc<Mutex<Option<Arc<Compiled>>>>;
 
 /// A variant of a shader, ready to be dispatched.
 pub(crate) struct Compiled {
@@ -33,9 +36,9 @@ impl Pipelines {
 
     /// The pipeline of one variant, compiled at its first use.
     pub fn get(&self, device: &wgpu::Device, shader: &Shader, variant: &Variant) -> Result<Arc<Compiled>> {
-        let mut compiled = self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let variants = compiled.entry(shader.stem).or_default();
-        if let Some((_, found)) = variants.iter().find(|(known, _)| known.is(variant)) {
+        let slot = self.slot(shader, variant);
+        let mut slot = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(found) = &*slot {
             return Ok(Arc::clone(found));
         }
         let start = Instant::now();
@@ -47,8 +50,20 @@ impl Pipelines {
         }
         let layout = pipeline.get_bind_group_layout(0);
         let made = Arc::new(Compiled { pipeline, layout });
-        variants.push((variant.clone(), Arc::clone(&made)));
+        *slot = Some(Arc::clone(&made));
         Ok(made)
+    }
+
+    /// Where the variant is or will be.
+    fn slot(&self, shader: &Shader, variant: &Variant) -> Slot {
+        let mut compiled = self.compiled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let variants = compiled.entry(shader.stem).or_default();
+        if let Some((_, slot)) = variants.iter().find(|(known, _)| known.is(variant)) {
+            return Arc::clone(slot);
+        }
+        let slot = Slot::default();
+        variants.push((variant.clone(), Arc::clone(&slot)));
+        slot
     }
 
     fn compile(

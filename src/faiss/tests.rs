@@ -118,7 +118,8 @@ fn damaged_bytes_are_refused_or_read_and_never_worse() {
     let mut refusals = 0;
     for (name, ..) in FILES {
         let bytes = bytes_of(name);
-        for at in 0..bytes.len() {
+        // Every byte of the front, where the fields are, and every fifth of the values behind.
+        for at in (0..bytes.len()).filter(|at| at % 5 == 0 || *at < 512) {
             let mut damaged = bytes.clone();
             damaged[at] ^= [0x01, 0x80, 0xff][at % 3];
             match Reader::open(folder.file("damaged.faiss", &damaged)) {
