@@ -16,6 +16,8 @@ pub struct Peaks {
     pub multiply_add_bf16_gflops: Option<f64>,
     /// The same with factors in f16, where a GPU computes scores with those.
     pub multiply_add_f16_gflops: Option<f64>,
+    /// Microseconds in which the host records and submits a kernel, among many, on a GPU.
+    pub dispatch_us: Option<f64>,
 }
 
 /// Values of each side of a copy: smaller than any binding limit, larger than most caches.
@@ -23,6 +25,9 @@ pub const COPIED: usize = 1 << 24;
 
 /// Blocks of products in bf16 for each thread: some milliseconds.
 const BLOCKS: usize = 1 << 14;
+
+/// Kernels that are recorded one behind the other.
+const DISPATCHES: usize = 2000;
 
 /// Rows and columns of the sums of products in f16, and rounds of 16 products in each: some milliseconds.
 const SUMS: (usize, usize) = (1 << 18, 32);
@@ -35,6 +40,7 @@ impl Peaks {
             multiply_add_gflops: multiply_add(engine, repeat)?,
             multiply_add_bf16_gflops: multiply_add_bf16(engine, repeat)?,
             multiply_add_f16_gflops: multiply_add_f16(engine, repeat)?,
+            dispatch_us: dispatch(engine, repeat)?,
         })
     }
 }
@@ -76,4 +82,19 @@ fn multiply_add_f16(engine: &Engine, repeat: usize) -> Result<Option<f64>> {
         Ok(())
     })?;
     Ok(operations.map(|operations| operations as f64 / shortest(&seconds) / 1e9))
+}
+
+/// The device's own time does not count: nobody waits for it.
+fn dispatch(engine: &Engine, repeat: usize) -> Result<Option<f64>> {
+    if !engine.is_gpu() {
+        return Ok(None);
+    }
+    let mut value = engine.zeros::<f32>(1, 1)?;
+    let seconds = time_host(repeat, || {
+        let mut recorder = engine.recorder();
+        (0..DISPATCHES).try_for_each(|_| recorder.fill(&mut value, 1.0))?;
+        recorder.submit()
+    })?;
+    engine.wait()?;
+    Ok(Some(shortest(&seconds) / DISPATCHES as f64 * 1e6))
 }

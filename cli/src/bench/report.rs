@@ -121,11 +121,13 @@ fn in_words(peaks: &Peaks) -> String {
     let half = [("bf16", peaks.multiply_add_bf16_gflops), ("f16", peaks.multiply_add_f16_gflops)];
     let half = half
         .map(|(name, gflops)| gflops.map_or_else(String::new, |gflops| format!(", {gflops:.1} in {name}")));
+    let dispatch = peaks.dispatch_us.map(|time| format!("; {time:.1} µs of the host a dispatch"));
     format!(
-        "copy {:.1} GB/s; multiply-add {:.1} GFLOP/s in f32{}",
+        "copy {:.1} GB/s; multiply-add {:.1} GFLOP/s in f32{}{}",
         peaks.copy_gbs,
         peaks.multiply_add_gflops,
-        half.concat()
+        half.concat(),
+        dispatch.unwrap_or_default()
     )
 }
 

@@ -36,6 +36,7 @@ fn a_document_says_what_was_measured_and_where() {
         for peak in ["copy_gbs", "multiply_add_gflops"] {
             assert!(found["peaks"][peak].as_f64().unwrap() > 0.0, "{peak} of {device}");
         }
+        assert_eq!(found["peaks"]["dispatch_us"].as_f64().is_some_and(|time| time > 0.0), device == "gpu");
         assert!(found["threads"].as_u64().unwrap() > 0 && found["logical_cores"].as_u64().unwrap() > 0);
         assert_eq!(found["precision"], "auto");
         assert_eq!(found["optimised"], !cfg!(debug_assertions));
