@@ -8,8 +8,8 @@
 //! Without files it takes the sample of sentence vectors, 4 bytes each and 250 steps: three quarters to train, the rest
 //! as BASE. With files, such as the `learn`, `base` and `query` of SIFT, 8 bytes each and 1000 steps. Each is trained
 //! with three seeds. Prints the mean squared error on BASE and how often the true nearest neighbour of a query is among
-//! the first 1, 10 and 100 found by the codes, mean and standard deviation; draws recall@T for T from 1 to 100 to
-//! `target/recall.svg` and the errors while training to `target/nsvq_variants.svg`. `--full` takes 4000 steps.
+//! the first 1, 10 and 100 found by the codes, mean and standard deviation; draws 1-recall@T for T from 1 to 100
+//! to `target/recall.svg` and the errors while training to `target/nsvq_variants.svg`. `--full` takes 4000 steps.
 
 #[path = "shared/chart.rs"]
 mod chart;
@@ -22,20 +22,20 @@ use std::time::Instant;
 
 use ndarray::{Array2, s};
 use wgvq::metrics::{self, Metric};
-use wgvq::search::{Search, recall};
+use wgvq::search::{Recall, Search};
 use wgvq::{Engine, GradientTraining, Quantizer, Spec, Trainer, Training};
 
 /// Steps of a run on the sample, and of the longest.
 const STEPS: u64 = 250;
 const FULL_STEPS: u64 = 4000;
 const SEEDS: u64 = 3;
-/// The last T of recall@T.
+/// The last T of 1-recall@T.
 const LAST: usize = 100;
 
 /// A quantizer on the vectors that it is judged by.
 struct Judged {
     mse: f64,
-    /// recall@T for T from 1 to [`LAST`].
+    /// 1-recall@T for T from 1 to [`LAST`].
     recalls: Vec<f64>,
     /// Of training.
     seconds: f64,
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let found = Search::nearest(LAST)
             .codes(&engine, Metric::SquaredL2, quantizer, codes.len(), rows, &queries)?
             .ids;
-        let recalls = (1..=LAST).map(|at| recall(found.view(), truth.view(), at));
+        let recalls = (1..=LAST).map(|at| Recall::new(1, at)?.measure(found.view(), truth.view()));
         Ok(Judged { mse, recalls: recalls.collect::<wgvq::Result<_>>()?, seconds })
     };
     println!(
@@ -109,12 +109,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         recalls.push(report(&spec, "NSVQ", &judged));
     }
     std::fs::create_dir_all("target")?;
-    let title = format!("recall@T of {} queries among {} codes of {m} bytes", queries.nrows(), base.nrows());
+    let title =
+        format!("1-recall@T of {} queries among {} codes of {m} bytes", queries.nrows(), base.nrows());
     let panel = chart::Panel { title: &title, x: "T", lines: recalls };
     chart::draw_over_ranks(Path::new("target/recall.svg"), &[panel])?;
     let panel = chart::Panel { title: "mean squared error while training by NSVQ", x: "step", lines: losses };
     chart::draw(Path::new("target/nsvq_variants.svg"), &[panel])?;
-    println!("recall@T is drawn in target/recall.svg, the training in target/nsvq_variants.svg");
+    println!("1-recall@T is drawn in target/recall.svg, the training in target/nsvq_variants.svg");
     Ok(())
 }
 

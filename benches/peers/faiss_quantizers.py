@@ -14,7 +14,7 @@ as long, which flatters wgvq, so the load found at the start is shown:
 - training s: training alone, without reading the file.
 - MSE: mean over the base of the squared error, summed in float64 over the decoded files, alike for both.
 - encode vectors/s: wgvq's counts reading the base and writing the codes; FAISS's goes from memory to memory.
-- recall@R: share of the queries whose true nearest neighbour is among the first R found; wgvq's is that of
+- 1-recall@R: share of the queries whose true nearest neighbour is among the first R found; wgvq's is that of
   `wgvq search`, FAISS's that of IndexFlatL2 over the decoded base.
 
 `asked` is what wgvq must reach: a multiple of FAISS's figure, for recall a difference. Exit status 1 if one is
@@ -146,7 +146,7 @@ class Wgvq:
             "search", self.data.paths[2], "--codes", self.codes, "-m", self.model, "-k", max(RANKS),
             "--truth", self.data.truth, "--recall-at", ",".join(map(str, RANKS)),
         )["recall"]
-        return [found[str(rank)] for rank in RANKS]
+        return [found[f"1-recall@{rank}"] for rank in RANKS]
 
 
 class Faiss:
@@ -202,7 +202,7 @@ class Faiss:
 
 
 def measure(case, data, folder):
-    """Every run of each side, and what it reached: {"training s": …, "MSE": …, "recall@1": …, …}."""
+    """Every run of each side, and what it reached: {"training s": …, "MSE": …, "1-recall@1": …, …}."""
     sides = [Wgvq(case.spec, data, folder)] + [Faiss(case.spec, data)] * case.in_faiss
     seen = [{"training s": [], "encode vectors/s": [], "MSE": [], "recall": []} for _ in sides]
     for seed in range(args.seeds):
@@ -221,7 +221,7 @@ def measure(case, data, folder):
             "training s": statistics.mean(found["training s"]),
             "MSE": statistics.mean(found["MSE"]),
             "encode vectors/s": statistics.median(found["encode vectors/s"]),
-            **{f"recall@{r}": statistics.mean(v) for r, v in zip(RANKS, zip(*found["recall"]))},
+            **{f"1-recall@{r}": statistics.mean(v) for r, v in zip(RANKS, zip(*found["recall"]))},
         }
         for found in seen
     ]
@@ -259,7 +259,7 @@ def show(case, data, rows):
     cells = []
     for row in rows:
         compared = "-" if row["compared"] is None else (
-            f"{row['compared']:+.3f}" if row["figure"].startswith("recall") else f"{row['compared']:.4f}"
+            f"{row['compared']:+.3f}" if row["figure"].startswith("1-recall") else f"{row['compared']:.4f}"
         )
         verdict = {True: "ok", False: "MISSED", None: ""}[row["ok"]]
         cells.append(

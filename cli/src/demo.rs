@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wgvq::io::{self, Dataset, RowWriter};
 use wgvq::metrics::Metric;
 use wgvq::ndarray::Array2;
-use wgvq::search::{self, Search};
+use wgvq::search::{Recall, Search};
 use wgvq::{
     Batching, Codes, Context, Engine, Error, Evaluation, Result, Spec, Training, encode_batches, sample,
 };
@@ -35,7 +35,7 @@ const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"]
 /// One vector in as many is kept from the training, and judged.
 const HELD_OUT: usize = 4;
 
-/// Neighbours that are searched for, and those that the recall is of.
+/// Neighbours that are searched for, and those that recalls are of.
 const NEIGHBOURS: usize = 10;
 
 pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
@@ -58,10 +58,14 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         say!("running on {}: {}", engine.name(), engine.reason());
         say!("sample: {} sentence embeddings × {} dimensions, f32", data.rows(), data.dim());
         say!("loss: {}", LossOf::HeldOut);
-        say!("recall: how many of {} queries find their nearest among {NEIGHBOURS}\n", queries.rows());
+        say!(
+            "recall: of {} queries, how many find their nearest among {NEIGHBOURS}, and how much of the",
+            queries.rows()
+        );
+        say!("  true {NEIGHBOURS} they find\n");
     }
 
-    let truth = Search::nearest(1).flat(&engine, Metric::SquaredL2, &data, &queries)?;
+    let truth = Search::nearest(NEIGHBOURS).flat(&engine, Metric::SquaredL2, &data, &queries)?;
     let (held_out, rest): (Vec<_>, Vec<_>) = (0..data.rows()).partition(|row| row % HELD_OUT == HELD_OUT - 1);
     let task = Task {
         engine: &engine,
@@ -119,7 +123,7 @@ struct Task<'a> {
     trained_on: Array2<f32>,
     held_out: Array2<f32>,
     queries: &'a Dataset,
-    /// The row that is nearest to each query.
+    /// The rows that are nearest to each query.
     truth: Array2<u32>,
     folder: &'a Path,
 }
@@ -131,7 +135,8 @@ struct Run {
     counts: Vec<f64>,
     train_seconds: f64,
     decode_rate: f64,
-    recall: f64,
+    /// 1-recall@10 and 10-recall@10.
+    recalls: [(Recall, f64); 2],
 }
 
 impl Task<'_> {
@@ -170,31 +175,35 @@ impl Task<'_> {
         let read = |rows| Ok(codes.rows(rows).to_owned());
         let found =
             Search::nearest(NEIGHBOURS).codes(engine, Metric::SquaredL2, quantizer, n, read, self.queries)?;
-        let recall = search::recall(found.ids.view(), self.truth.view(), NEIGHBOURS)?;
+        let recall = |of| {
+            let recall = Recall::new(of, NEIGHBOURS)?;
+            Ok::<_, Error>((recall, recall.measure(found.ids.view(), self.truth.view())?))
+        };
+        let recalls = [recall(1)?, recall(NEIGHBOURS)?];
 
         let counts = measured.usage[0].counts().iter().map(|&count| count as f64).collect();
         let judged = Evaluation::of(&*coder, engine, &self.held_out)?;
         let loss = Loss::new(&judged.distortion, LossOf::HeldOut);
         let mut figures = Figures::of_loss(engine, quantizer, loss, &measured.usage, seconds);
         figures.vectors_per_second = n as f64 / seconds;
-        Ok(Run { figures, counts, train_seconds, decode_rate, recall })
+        Ok(Run { figures, counts, train_seconds, decode_rate, recalls })
     }
 }
 
-const HEADER: &str =
-    "spec            bytes  smaller     mse     lost  recall@10  train s    encode/s    decode/s";
+const HEADER: &str = "spec            bytes  smaller     mse     lost  1-recall@10  10-recall@10  train s    encode/s    decode/s";
 
 impl Run {
     fn line(&self) -> String {
         let f = &self.figures;
         format!(
-            "{:<14} {:>6.1} {:>7.0}× {:>7.4} {:>6.1} % {:>10.3} {:>8.2} {:>11.0} {:>11.0}",
+            "{:<14} {:>6.1} {:>7.0}× {:>7.4} {:>6.1} % {:>12.3} {:>13.3} {:>8.2} {:>11.0} {:>11.0}",
             f.spec,
             f.bits_per_vector / 8.0,
             32.0 * f.dim as f64 / f.bits_per_vector,
             f.mse.unwrap_or(0.0),
             100.0 * f.relative_mse.unwrap_or(0.0),
-            self.recall,
+            self.recalls[0].1,
+            self.recalls[1].1,
             self.train_seconds,
             f.vectors_per_second,
             self.decode_rate
@@ -205,7 +214,8 @@ impl Run {
 fn figures(runs: &[Run]) -> Vec<Value> {
     let figures = |run: &Run| {
         let mut figures = json!(run.figures);
-        figures["recall_at_10"] = json!(run.recall);
+        let named = run.recalls.iter().map(|(recall, value)| (recall.to_string(), json!(value)));
+        figures["recall"] = named.collect::<Map<_, _>>().into();
         figures
     };
     runs.iter().map(figures).collect()
@@ -226,8 +236,8 @@ fn write_report(folder: &Path, runs: &[Run], data: &Dataset, engine: &Engine) ->
     let y = format!("share of the variance lost, {}", LossOf::HeldOut);
     let labels = Labels { title: "Rate and distortion", x, y: &y };
     chart("rate-distortion.svg", labels, |run| run.figures.relative_mse.unwrap_or(0.0))?;
-    let labels = Labels { title: "Rate and recall", x, y: "recall@10" };
-    chart("recall.svg", labels, |run| run.recall)?;
+    let labels = Labels { title: "Rate and recall", x, y: "1-recall@10" };
+    chart("recall.svg", labels, |run| run.recalls[0].1)?;
 
     let last = &runs[runs.len() - 1];
     let title = format!("Use of the first codebook of {}", last.figures.spec);

@@ -52,6 +52,11 @@ pub fn error_line(error: &str) -> String {
     format!("{start} […] {end}")
 }
 
+/// Says on stderr what belongs beside what stdout has.
+pub fn remark(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}", visible(&line.to_string()));
+}
+
 /// Says on stderr what went wrong, if somebody is there to read it.
 pub fn complain(error: impl Display) {
     let _ = writeln!(std::io::stderr(), "wgvq: {}", error_line(&error.to_string()));

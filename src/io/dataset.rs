@@ -1,6 +1,7 @@
 //! Vectors in files or in memory, read a range of rows at a time.
 
 use std::fmt;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::dtype::first_non_finite;
+use super::file::DataFile;
 use super::locate::{Format, Place, locate};
 use super::npy;
 use super::npz::Archive;
 use super::safetensors::Tensors;
 use super::stored::{Order, StoredMatrix};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::vectors::Vectors;
 
 /// Rows that one task gathers, how many unwanted numbers it reads rather than start another read, and how many
@@ -253,6 +255,32 @@ pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Dataset> {
     Dataset::open(places.concat())
 }
 
+/// The vectors of an `.npy` file that comes from a stream, such as standard input, to its end. It is kept in a temporary file without a name,
+/// which is read by position like any other; `name` is what errors call it.
+///
+/// ```
+/// # fn main() -> wgvq::Result<()> {
+/// let bytes = b"\x93NUMPY\x01\0\x3a\0{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1)}\n\x07\x09";
+/// let x = wgvq::io::open_stream(&bytes[..], "standard input")?;
+/// assert_eq!(x.to_array()?, ndarray::array![[7.0], [9.0]]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// A stream that is empty, is cut short, is no `.npy` file, or is not read to its end; no room for it on the disk.
+pub fn open_stream(mut stream: impl Read, name: &str) -> Result<Dataset> {
+    let keeping = || format!("{name}: keeping it in a temporary file");
+    let mut kept = tempfile::tempfile().context(keeping)?;
+    std::io::copy(&mut stream, &mut kept).context(keeping)?;
+    let file = DataFile::unnamed(kept, name.into())?;
+    if file.len() == 0 {
+        return Err(file.invalid("nothing came; an .npy file is wanted"));
+    }
+    let all = 0..file.len();
+    Dataset::new(vec![Box::new(of_vectors(npy::within(file, all, npy::matrix)?)?)])
+}
+
 fn open_source(place: Place) -> Result<Box<dyn Source>> {
     let Place { path, format, name } = place;
     let name = name.as_deref();
@@ -267,11 +295,18 @@ fn open_source(place: Place) -> Result<Box<dyn Source>> {
         }
         (None, _) => Tensors::open(&path)?.matrix(name)?,
     };
-    if !matrix.dtype().holds_vectors() && !matches!(format, Format::Ivecs | Format::Ibin) {
-        let why = format!("holds numbers of type {}; f16, f32, f64, u8 and i8 hold vectors", matrix.dtype());
-        return Err(matrix.file().invalid(why));
+    // These have no other type.
+    let is_whole = matches!(format, Format::Ivecs | Format::Ibin);
+    Ok(Box::new(if is_whole { matrix } else { of_vectors(matrix)? }))
+}
+
+/// The matrix, whose numbers have to be such as vectors have.
+fn of_vectors(matrix: StoredMatrix) -> Result<StoredMatrix> {
+    if matrix.dtype().holds_vectors() {
+        return Ok(matrix);
     }
-    Ok(Box::new(matrix))
+    let why = format!("holds numbers of type {}; f16, f32, f64, u8 and i8 hold vectors", matrix.dtype());
+    Err(matrix.file().invalid(why))
 }
 
 impl Source for StoredMatrix {

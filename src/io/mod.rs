@@ -3,7 +3,10 @@
 //! | what | how |
 //! | --- | --- |
 //! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
+//! | vectors from a stream of `.npy` | [`open_stream`] |
 //! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
+//! | ids of the user's own from `.npy`, `.npz`, `.parquet` and `.txt` | [`read_ids`], [`parse_ids`] |
+//! | neighbours to `.npy`, `.ivecs`, `.jsonl` and `.parquet` | [`NeighbourWriter`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
 //! | any other file, whole or not at all | [`Output`], [`write_file`]; of a [`Job`], resumably |
 //! | that no output is an input or another output | [`Claims`], [`files`] |
@@ -21,10 +24,12 @@ mod describe;
 mod dtype;
 mod file;
 mod identity;
+mod ids;
 mod index;
 mod job;
 mod locate;
 mod model;
+mod neighbours;
 mod npy;
 mod npz;
 mod output;
@@ -44,14 +49,16 @@ mod fuzz;
 pub(crate) mod testing;
 
 pub use claims::Claims;
-pub use dataset::{Dataset, open, open_all};
+pub use dataset::{Dataset, open, open_all, open_stream};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
 pub(crate) use file::DataFile;
 pub use file::open_file;
+pub use ids::{parse_ids, read_ids};
 pub use index::IndexFile;
 pub use job::Job;
 pub use locate::{Format, files};
 pub use model::{ModelFile, read_model, write_model};
+pub use neighbours::NeighbourWriter;
 pub use output::{Output, check_output, write_file};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet::{BinaryColumn, BinaryColumnWriter};

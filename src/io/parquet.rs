@@ -6,6 +6,9 @@
 
 mod binary;
 mod element;
+mod neighbours;
+mod sink;
+mod whole_numbers;
 
 use std::io::BufReader;
 use std::ops::Range;
@@ -22,6 +25,8 @@ use parquet::schema::types::{ColumnDescriptor, Type};
 
 pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::element::{Batch, Element, skip};
+pub(super) use self::neighbours::NeighbourTable;
+pub(super) use self::whole_numbers::whole_numbers;
 use super::dataset::Source;
 use super::dtype::Unusable;
 use super::file::{DataFile, Sequential};

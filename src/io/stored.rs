@@ -131,7 +131,7 @@ impl StoredMatrix {
             Dtype::U8 => self.read::<u8, _>(rows, out),
             Dtype::I8 => self.read::<i8, _>(rows, out),
             Dtype::I32 => self.read::<i32, _>(rows, out),
-            Dtype::U16 | Dtype::U32 | Dtype::I64 => {
+            Dtype::U16 | Dtype::U32 | Dtype::U64 | Dtype::I64 => {
                 Err(self.file.invalid(format!("holds numbers of type {}, not vectors", self.dtype)))
             }
         }
@@ -143,12 +143,29 @@ impl StoredMatrix {
             Dtype::U8 => self.read::<u8, _>(rows, out),
             Dtype::U16 => self.read::<u16, _>(rows, out),
             Dtype::U32 => self.read::<u32, _>(rows, out),
+            Dtype::U64 => self.read::<u64, _>(rows, out),
             Dtype::I32 => self.read::<i32, _>(rows, out),
             Dtype::I64 => self.read::<i64, _>(rows, out),
-            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => {
-                Err(self.file.invalid(format!("holds numbers of type {}, not codes or ids", self.dtype)))
-            }
+            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => Err(self.holds_no_indices()),
         }
+    }
+
+    /// Reads all rows as ids of 64 bits, row-major.
+    pub fn read_u64(&self, out: &mut [u64]) -> Result<()> {
+        let rows = 0..self.rows;
+        match self.dtype {
+            Dtype::U8 => self.read::<u8, _>(rows, out),
+            Dtype::U16 => self.read::<u16, _>(rows, out),
+            Dtype::U32 => self.read::<u32, _>(rows, out),
+            Dtype::U64 => self.read::<u64, _>(rows, out),
+            Dtype::I32 => self.read::<i32, _>(rows, out),
+            Dtype::I64 => self.read::<i64, _>(rows, out),
+            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => Err(self.holds_no_indices()),
+        }
+    }
+
+    fn holds_no_indices(&self) -> Error {
+        self.file.invalid(format!("holds numbers of type {}, not codes or ids", self.dtype))
     }
 
     fn read<T, To>(&self, rows: Range<usize>, out: &mut [To]) -> Result<()>

@@ -1,13 +1,13 @@
 //! Nearest neighbours: exact ones, and those that codes find.
 //!
 //! [`Search::flat`] compares every query with every vector, [`Search::codes`] with what every code stands for;
-//! [`recall()`] tells how often the second finds what the first does. Candidates stream past the queries a batch at a time;
+//! [`Recall`] tells how much of what the first finds the second does. Candidates stream past the queries a batch at a time;
 //! each query's list of the nearest so far stays on the device.
 //!
 //! ```
 //! use ndarray::{Array2, array};
 //! use wgvq::metrics::Metric;
-//! use wgvq::search::{Search, recall};
+//! use wgvq::search::{Recall, Search};
 //! use wgvq::{Engine, Quantizer, Vq};
 //! # fn main() -> wgvq::Result<()> {
 //! let engine = Engine::auto()?;
@@ -19,7 +19,8 @@
 //! let codes = vq.encode(&engine, &base)?;
 //! let read = |rows| Ok(codes.rows(rows).to_owned());
 //! let found = Search::nearest(100).codes(&engine, Metric::SquaredL2, &vq, codes.len(), read, &queries)?;
-//! println!("recall@10 {}", recall(found.ids.view(), truth.ids.view(), 10)?);
+//! let recall = Recall::new(1, 10)?;
+//! println!("{recall} {}", recall.measure(found.ids.view(), truth.ids.view())?);
 //! # Ok(())
 //! # }
 //! ```
@@ -40,7 +41,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 pub use coded::CodedVectors;
-pub use recall::recall;
+pub use recall::Recall;
 
 use self::unit_vectors::{COSINE, UnitVectors};
 use crate::engine::Engine;
@@ -57,23 +58,6 @@ pub struct Neighbours {
     pub ids: Array2<u32>,
     /// Their distances by the metric, (queries, k).
     pub distances: Array2<f64>,
-}
-
-impl Neighbours {
-    /// The distances as f32, which files have.
-    ///
-    /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if one is over what f32 holds, naming the query.
-    pub fn f32_distances(&self) -> Result<Array2<f32>> {
-        let over = |distance: &f64| !(*distance as f32).is_finite();
-        match self.distances.indexed_iter().find(|(_, distance)| over(distance)) {
-            None => Ok(self.distances.mapv(|distance| distance as f32)),
-            Some(((query, _), distance)) => Err(Error::input(format!(
-                "a distance of query {query} is {distance:e}, over what f32 holds; leave the distances out, or scale the \
-                 vectors down"
-            ))),
-        }
-    }
 }
 
 /// How to search: how many neighbours, in how much memory, and who watches.

@@ -416,7 +416,7 @@ fn a_tree_of_rq_is_trq() {
         cli.json("truth x.npy x.npy -k 1 -o truth.ivecs");
         let search =
             "search x.npy --codes codes.npy -m tree.safetensors -k 50 --truth truth.ivecs --recall-at 50";
-        let recall = cli.json(search)["recall"]["50"].as_f64().unwrap();
+        let recall = cli.json(search)["recall"]["1-recall@50"].as_f64().unwrap();
         assert!(recall > 0.9, "{recall}");
         cli.refuse(
             "train x.npy --spec VQ4 --start tree.safetensors -o vq.safetensors",

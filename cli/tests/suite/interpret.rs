@@ -141,7 +141,7 @@ fn what_does_not_fit_is_refused() {
         ("--labels short.npy", "short.npy holds 299 labels, and the data 300 vectors"),
         ("--labels pairs.npy", "one number per row"),
         ("--labels below.npy", "row 0, column 0 is -1"),
-        ("--labels float.npy", "type f32; u8, u16, u32, i32 and i64"),
+        ("--labels float.npy", "type f32; u8, u16, u32, u64, i32 and i64"),
         ("--labels missing.npy", "--labels: missing.npy"),
         ("--labels y.npy --heat-map map.svg", "a heat map of 300 labels"),
         ("--labels y.npy --heat-map map.png", "ends in .svg"),

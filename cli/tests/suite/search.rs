@@ -4,6 +4,7 @@ use crate::common::cli::{Cli, devices};
 use serde_json::Value;
 use wgvq::io::IndexFile;
 use wgvq::ndarray::{Array2, array, s};
+use wgvq::search::Recall;
 
 #[test]
 fn truth_then_search_measures_the_recall() {
@@ -46,35 +47,167 @@ fn truth_then_search_measures_the_recall() {
         let ids = cli.ids("ids.npy");
         assert_eq!(ids.dim(), (100, 200));
         let truth = cli.ids("gt.ivecs");
+        // The truth has 20 neighbours, so there is no 50-recall@50.
+        assert_eq!(found["recall"].as_object().unwrap().len(), 3);
         for at in [1, 50, 200] {
-            let recall = wgvq::search::recall(ids.view(), truth.view(), at).unwrap();
-            assert_eq!(found["recall"][at.to_string()], recall, "{at}");
+            let recall = Recall::new(1, at).unwrap().measure(ids.view(), truth.view()).unwrap();
+            assert_eq!(found["recall"][format!("1-recall@{at}")], recall, "{at}");
         }
         // A code names a cluster of 35 vectors: the true neighbour is hardly ever the first of them, but is among them.
-        assert!(found["recall"]["1"].as_f64() < found["recall"]["200"].as_f64());
-        assert!(found["recall"]["200"].as_f64().unwrap() > 0.9, "{found}");
+        assert!(found["recall"]["1-recall@1"].as_f64() < found["recall"]["1-recall@200"].as_f64());
+        assert!(found["recall"]["1-recall@200"].as_f64().unwrap() > 0.9, "{found}");
 
         let usual = cli.json(&format!("{search} --force"));
-        assert_eq!(usual["recall"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1", "10", "100"]);
+        let names = ["1-recall@1", "1-recall@10", "1-recall@100", "10-recall@10"];
+        assert_eq!(usual["recall"].as_object().unwrap().keys().collect::<Vec<_>>(), names);
+        let ten = Recall::new(10, 10).unwrap().measure(ids.view(), truth.view()).unwrap();
+        assert_eq!(usual["recall"]["10-recall@10"], ten);
         let text = cli.run(&format!("{search} --force --recall-at 7"));
-        assert!(String::from_utf8_lossy(&text.stdout).contains("recall@7"));
-        // Five ranks are five dots; a hundred are a line alone.
+        let text = String::from_utf8_lossy(&text.stdout);
+        assert!(text.contains("\n7-recall@7 ") && text.starts_with("1-recall@7 "), "{text}");
+        // Five ranks are five dots on each line, twenty known neighbours as many; a hundred are a line alone.
         let dots = |k: usize| {
             cli.json(&format!(
                 "search queries.fvecs --codes codes.npy -m m.safetensors -k {k} --truth gt.ivecs --recall-at 1 \
                  --plot recall.svg --force"
             ));
             let picture = std::fs::read_to_string(cli.path("recall.svg")).unwrap();
-            assert!(picture.contains("recall@T") && picture.contains("100 queries among 1400 codes of VQ40"));
+            for text in ["1-recall@T", "T-recall@T", "100 queries among 1400 codes of VQ40"] {
+                assert!(picture.contains(text), "{text}");
+            }
             picture.matches("<circle").count()
         };
-        assert_eq!([5, 200].map(dots), [5, 0]);
+        assert_eq!([5, 200].map(dots), [10, 20]);
         cli.refuse(
             "search queries.fvecs --codes codes.npy -m m.safetensors --plot r.svg",
             "--truth <GT.ivecs>",
         );
         let unmeasured = cli.json("search queries.fvecs --codes codes.npy -m m.safetensors -k 3");
-        assert_eq!(unmeasured["recall"], Value::Null);
+        assert_eq!((&unmeasured["recall"], &unmeasured["neighbours"]), (&Value::Null, &Value::Null));
+    }
+}
+
+#[test]
+fn a_recall_that_is_missed_is_exit_status_1() {
+    let cli = Cli::new("cpu");
+    let x = crate::common::clustered(300, 4, 10, 5);
+    cli.write("x.npy", &x);
+    cli.json("train x.npy --spec VQ10 --iters 5 -o m.safetensors");
+    cli.json("encode x.npy -m m.safetensors -o codes.npy");
+    cli.json("truth x.npy x.npy -k 10 -o gt.ivecs");
+    let search = "search x.npy --codes codes.npy -m m.safetensors -k 60 --truth gt.ivecs";
+    let recall = |name: &str| cli.json(search)["recall"][name].as_f64().unwrap();
+    let (one, ten) = (recall("1-recall@10"), recall("10-recall@10"));
+    assert!(ten < one && one < 1.0, "{ten} {one}");
+    // What is asked for is measured, whether or not its rank is among the others.
+    for (least, missed) in [
+        (format!("10@10={ten}"), ""),
+        (format!("1@10={one},10@10={ten},10@60=0"), ""),
+        (format!("10@10={one}"), "10-recall@10"),
+        (format!("1@10={one},10@10={one}"), "10-recall@10"),
+        ("5@10=1 --recall-at 1".into(), "5-recall@10"),
+    ] {
+        let output = cli.run(&format!("{search} --min-recall {least} --json"));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(i32::from(!missed.is_empty())), "{least}: {complaint}");
+        let names: Vec<&str> = (!missed.is_empty()).then_some(missed).into_iter().collect();
+        assert_eq!(document["missed"], serde_json::json!(names), "{least}");
+        assert_eq!(complaint.contains("is below --min-recall"), !missed.is_empty(), "{least}: {complaint}");
+        assert!(complaint.contains(missed) && document["recall"].get(missed).is_some() | missed.is_empty());
+    }
+    cli.refuse(
+        &format!("{search} --min-recall 10@100=.5"),
+        "10-recall@100 of 60 neighbours; give a larger -k",
+    );
+    cli.refuse(&format!("{search} --min-recall 20@20=.5"), "gt.ivecs: 10 neighbours of each query, too few");
+    cli.refuse(&format!("{search} --min-recall .9"), "10@10=.95");
+    cli.refuse(&format!("{search} --min-recall 20@10=.9"), "20-recall@10");
+    cli.refuse("search x.npy --codes codes.npy -m m.safetensors --min-recall 1@1=1", "--truth");
+}
+
+#[test]
+fn neighbours_go_where_they_are_wanted_by_the_ids_that_are_wanted() {
+    let cli = Cli::new("cpu");
+    let x = crate::common::clustered(40, 3, 8, 2);
+    cli.write("x.npy", &x);
+    let own: Vec<u64> = (0..40).map(|row| u64::MAX - 1000 * row).collect();
+    let lines: String = own.iter().map(|id| format!("{id}\n")).collect();
+    std::fs::write(cli.path("ids.txt"), &lines).unwrap();
+    cli.write("ids.npy", &Array2::from_shape_fn((40, 1), |(row, _)| own[row]));
+    cli.json("train x.npy --spec VQ8 --iters 5 -o m.safetensors");
+    cli.json("encode x.npy -m m.safetensors -o codes.npy");
+    let search = "search x.npy --codes codes.npy -m m.safetensors -k 3";
+    cli.json(&format!("{search} -o rows.ivecs --distances distances.fvecs"));
+    let rows = cli.ids("rows.ivecs");
+    let distances = wgvq::io::open(cli.path("distances.fvecs")).unwrap().to_array().unwrap();
+    let own_of = |query: usize, at: usize| own[rows[[query, at]] as usize];
+
+    cli.json(&format!("{search} --ids ids.txt -o found.parquet"));
+    cli.json(&format!("{search} --ids ids.npy -o found.jsonl"));
+    let column = |name: &str| wgvq::io::read_ids(format!("{}:{name}", cli.path("found.parquet").display()));
+    let (ids, queries) = (column("id").unwrap(), column("query").unwrap());
+    let text = std::fs::read_to_string(cli.path("found.jsonl")).unwrap();
+    for (query, line) in text.lines().enumerate() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["query"], query);
+        for at in 0..3 {
+            assert_eq!(line["ids"][at], own_of(query, at));
+            assert_eq!(line["distances"][at].as_f64().unwrap() as f32, distances[[query, at]]);
+            assert_eq!((queries[3 * query + at], ids[3 * query + at]), (query as u64, own_of(query, at)));
+        }
+    }
+    // On stdout there are the neighbours alone; with --json they are in the document.
+    let output = cli.run(&format!("{search} --ids ids.txt -o -"));
+    let table = String::from_utf8(output.stdout).unwrap();
+    let mut table_lines = table.lines();
+    assert_eq!(table_lines.next(), Some("query\trank\tid\tdistance"));
+    assert_eq!(table_lines.clone().count(), 120);
+    for (at, line) in table_lines.enumerate() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let (query, rank) = (at / 3, at % 3);
+        assert_eq!(cells[..3], [query.to_string(), (rank + 1).to_string(), own_of(query, rank).to_string()]);
+        assert_eq!(cells[3].parse::<f64>().unwrap() as f32, distances[[query, rank]]);
+    }
+    assert!(String::from_utf8_lossy(&output.stderr).contains("3 neighbours of 40 queries"));
+    let document = cli.json(&format!("{search} --ids ids.txt -o -"));
+    assert_eq!(document["neighbours"][7]["ids"][1], own_of(7, 1));
+    let exact = cli.json("truth x.npy x.npy -k 1 -o -");
+    assert_eq!(exact["neighbours"][5]["distances"][0], 0.0);
+
+    // Queries and ids come from stdin too.
+    let piped = |arguments: &str, file: &str| {
+        let file = std::fs::File::open(cli.path(file)).unwrap();
+        let output = cli.command(arguments).stdin(file).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let of_stdin = search.replace("x.npy", "-");
+    assert_eq!(piped(&format!("{of_stdin} --ids ids.txt -o - -q"), "x.npy"), table);
+    assert_eq!(piped(&format!("{search} --ids - -o - -q"), "ids.txt"), table);
+    piped("truth x.npy - -k 3 -o piped.ivecs", "x.npy");
+    cli.json("truth x.npy x.npy -k 3 -o named.ivecs");
+    assert_eq!(cli.ids("piped.ivecs"), cli.ids("named.ivecs"));
+
+    cli.write("few.npy", &Array2::<u64>::zeros((39, 1)));
+    std::fs::write(cli.path("words.txt"), "one\n").unwrap();
+    for (arguments, why) in [
+        (
+            "-o a.ivecs --ids ids.txt",
+            "an id is 18446744073709551615, and .ivecs holds those up to 2147483647",
+        ),
+        ("-o a.npy --ids few.npy", "few.npy: 39 ids, and there are 40 codes"),
+        ("-o a.npy --ids words.txt", "words.txt: line 1 is \"one\""),
+        ("-o a.txt", "written as .ivecs or .npy (ids), .jsonl or .parquet"),
+        ("-o a.jsonl --distances a.npy", "leave the second file out"),
+        ("-o - --distances a.npy", "-o - prints distances too"),
+        ("--ids ids.txt", "--output"),
+    ] {
+        cli.refuse(&format!("{search} {arguments}"), why);
+    }
+    cli.refuse(&format!("{of_stdin} --ids - -o -"), "standard input is either the queries or --ids");
+    for name in ["a.ivecs", "a.npy", "a.jsonl"] {
+        assert!(!cli.path(name).exists(), "{name}");
     }
 }
 

@@ -208,3 +208,20 @@ fn real_data_is_read() {
     let norms = minilm.to_array().unwrap().map_axis(ndarray::Axis(1), |row| row.dot(&row).sqrt());
     assert!(norms.iter().all(|norm| (norm - 1.0).abs() < 1.0 / 2048.0 + 1e-4), "{norms}");
 }
+
+#[test]
+fn a_stream_is_read_as_the_file_that_it_is() {
+    let file = npy("<f4", true, (2, 3), &bytes(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+    let x = open_stream(&file[..], "standard input").unwrap();
+    assert_eq!(x.to_array().unwrap(), array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    assert_eq!(x.gather(&[1]).unwrap(), array![[4.0, 5.0, 6.0]]);
+    let why = |bytes: &[u8]| refused(open_stream(bytes, "standard input").and_then(|x| x.to_array()));
+    assert!(why(b"").contains("standard input: nothing came"));
+    assert!(
+        why(b"1 2 3\n").contains("standard input: its npy header") || why(b"1 2 3\n").contains("not an npy")
+    );
+    assert!(why(&file[..file.len() - 1]).contains("standard input: the header promises 2 x 3"));
+    assert!(why(&npy("<i8", false, (1, 1), &[0; 8])).contains("numbers of type i64"));
+    let nan = npy("<f4", false, (1, 2), &bytes(&[0.0, f32::NAN]));
+    assert!(why(&nan).ends_with("standard input: row 0, column 1 is NaN"));
+}

@@ -15,8 +15,9 @@ use parquet::file::reader::FileReader;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use super::sink::{Sink, failed};
 use super::{Cursor, Table, guarded};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::io::Output;
 
 /// Bytes of rows that make a row group.
@@ -131,20 +132,6 @@ pub(crate) struct BinaryColumnWriter {
     pending: Vec<u8>,
 }
 
-/// An output as the parquet crate writes to it.
-struct Sink(Output);
-
-impl std::io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.append(bytes).map_err(std::io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 impl BinaryColumnWriter {
     /// Begins a file whose column `name` has `width` bytes in a row, and that says `note` under a key.
     pub fn create(
@@ -206,10 +193,6 @@ impl BinaryColumnWriter {
         let sink = self.writer.into_inner().map_err(|error| failed(&self.target, &error))?;
         sink.0.finish()
     }
-}
-
-fn failed(target: &str, error: &ParquetError) -> Error {
-    Error::new(ErrorKind::Io, format!("{target}: writing parquet: {error}"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,307 @@
+//! The neighbours of queries in files.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::locate::Format;
+use super::output::Output;
+use super::writer::RowWriter;
+use crate::error::{Error, Result};
+
+/// The extension of JSON lines.
+const LINES: &str = "jsonl";
+
+/// Writes the neighbours of queries, the nearest first, in the format that the name of the file says.
+///
+/// | name | what it has |
+/// | --- | --- |
+/// | `.ivecs`, `.npy` | ids, (queries, k): i32; in `.npy` u64 where one is larger |
+/// | `.jsonl` | a line for each query: `{"query":0,"ids":[7,4],"distances":[0.5,0.75]}` |
+/// | `.parquet` | a row for each query and rank: `query` (i64, from 0), `rank` (i32, from 1), `id` (u64), `distance` (f32) |
+///
+/// Beside ids alone a second file, `.fvecs` or `.npy`, may have the distances, (queries, k), f32. Files take their targets' places when
+/// all are finished and not before.
+///
+/// ```
+/// # fn main() -> wgvq::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("found.jsonl");
+/// let mut found = wgvq::io::NeighbourWriter::create(&path, None, (1, 2), 9, false)?;
+/// found.append(&[7, 4], &[0.5, 0.75])?;
+/// found.finish()?;
+/// assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"query\":0,\"ids\":[7,4],\"distances\":[0.5,0.75]}\n");
+/// # Ok(())
+/// # }
+/// ```
+pub struct NeighbourWriter {
+    file: File,
+    k: usize,
+    queries: usize,
+    written: usize,
+}
+
+enum File {
+    Rows {
+        ids: Ids,
+        distances: Option<RowWriter<f32>>,
+    },
+    Lines(Output),
+    #[cfg(feature = "parquet")]
+    Table(super::parquet::NeighbourTable),
+}
+
+/// A line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    query: usize,
+    ids: &'a [u64],
+    distances: &'a [f32],
+}
+
+enum Ids {
+    Narrow(RowWriter<i32>),
+    Wide(RowWriter<u64>),
+}
+
+impl NeighbourWriter {
+    /// Begins the file `target` of (queries, k) neighbours whose ids are at most `largest`, and another for the distances if `target` has
+    /// ids alone.
+    ///
+    /// # Errors
+    /// A name that ends in none of these; a file of distances beside one that has them; ids that `.ivecs` cannot hold; otherwise as
+    /// [`Output::create`].
+    pub fn create(
+        target: impl AsRef<Path>,
+        distances: Option<&Path>,
+        (queries, k): (usize, usize),
+        largest: u64,
+        force: bool,
+    ) -> Result<Self> {
+        let target = target.as_ref();
+        let shown = target.display();
+        let format = Format::of(target);
+        let lines = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(LINES));
+        let narrow = i32::try_from(largest).is_ok();
+        if let (Some(path), false) = (distances, matches!(format, Some(Format::Ivecs | Format::Npy))) {
+            return Err(Error::input(format!(
+                "{}: {shown} is no .ivecs or .npy, and only those are without distances; leave the second file out",
+                path.display()
+            )));
+        }
+        let file = match format {
+            _ if lines => File::Lines(Output::create(target, force)?),
+            #[cfg(feature = "parquet")]
+            Some(Format::Parquet) => File::Table(super::parquet::NeighbourTable::create(target, force)?),
+            Some(Format::Ivecs) if !narrow => {
+                return Err(Error::input(format!(
+                    "{shown}: an id is {largest}, and .ivecs holds those up to {}; write .npy, .jsonl or .parquet",
+                    i32::MAX
+                )));
+            }
+            Some(Format::Ivecs | Format::Npy) => {
+                let ids = match narrow {
+                    true => Ids::Narrow(RowWriter::create(target, queries, k, force)?),
+                    false => Ids::Wide(RowWriter::create(target, queries, k, force)?),
+                };
+                let distances =
+                    distances.map(|path| RowWriter::create(path, queries, k, force)).transpose()?;
+                File::Rows { ids, distances }
+            }
+            _ => {
+                return Err(Error::input(format!(
+                    "{shown}: neighbours are written as .ivecs or .npy (ids), .{LINES} or .parquet (ids and distances)"
+                )));
+            }
+        };
+        Ok(Self { file, k, queries, written: 0 })
+    }
+
+    /// Appends the neighbours of the next queries, row-major: k ids and k distances for each.
+    ///
+    /// # Errors
+    /// A part of a row; a distance over what f32 holds where it is written, naming the query; a full disk.
+    pub fn append(&mut self, ids: &[u64], distances: &[f64]) -> Result<()> {
+        let (k, first) = (self.k, self.written);
+        if ids.len() != distances.len() || !ids.len().is_multiple_of(k) {
+            let (ids, distances) = (ids.len(), distances.len());
+            return Err(Error::shape(format!(
+                "{ids} ids and {distances} distances in rows of {k} neighbours"
+            )));
+        }
+        match &mut self.file {
+            File::Rows { ids: file, distances: beside } => {
+                if let Some(beside) = beside {
+                    beside.append(&to_f32(distances, k, first)?)?;
+                }
+                match file {
+                    Ids::Narrow(file) => file.append(&to_i32(ids)?)?,
+                    Ids::Wide(file) => file.append(ids)?,
+                }
+            }
+            File::Lines(file) => {
+                let distances = to_f32(distances, k, first)?;
+                let mut text = Vec::new();
+                for (row, (ids, distances)) in ids.chunks_exact(k).zip(distances.chunks_exact(k)).enumerate()
+                {
+                    let line = Line { query: first + row, ids, distances };
+                    serde_json::to_writer(&mut text, &line)
+                        .map_err(|error| Error::shape(error.to_string()))?;
+                    text.push(b'\n');
+                }
+                file.append(&text)?;
+            }
+            #[cfg(feature = "parquet")]
+            File::Table(file) => file.append(ids, &to_f32(distances, k, first)?, k)?,
+        }
+        self.written += ids.len() / k;
+        Ok(())
+    }
+
+    /// Puts the files in their places.
+    ///
+    /// # Errors
+    /// Fewer queries than were announced; otherwise as [`Output::finish`].
+    pub fn finish(self) -> Result<()> {
+        if self.written != self.queries {
+            return Err(Error::shape(format!(
+                "finished after the neighbours of {} of {} queries",
+                self.written, self.queries
+            )));
+        }
+        match self.file {
+            File::Rows { ids, distances } => {
+                match ids {
+                    Ids::Narrow(file) => file.finish()?,
+                    Ids::Wide(file) => file.finish()?,
+                }
+                distances.map_or(Ok(()), RowWriter::finish)
+            }
+            File::Lines(file) => file.finish(),
+            #[cfg(feature = "parquet")]
+            File::Table(file) => file.finish(),
+        }
+    }
+}
+
+/// Distances as files have them, of `k` neighbours of each query from `first` on.
+fn to_f32(distances: &[f64], k: usize, first: usize) -> Result<Vec<f32>> {
+    let f32 = |(at, &distance): (usize, &f64)| match distance as f32 {
+        rounded if rounded.is_finite() => Ok(rounded),
+        _ => Err(Error::input(format!(
+            "a distance of query {} is {distance:e}, over what f32 holds; leave the distances out, or scale the vectors down",
+            first + at / k
+        ))),
+    };
+    distances.iter().enumerate().map(f32).collect()
+}
+
+fn to_i32(ids: &[u64]) -> Result<Vec<i32>> {
+    let i32 = |&id| {
+        i32::try_from(id).map_err(|_| Error::shape(format!("the id {id} is above the largest announced")))
+    };
+    ids.iter().map(i32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::testing::{Folder, refused};
+    use crate::io::{IndexFile, read_ids};
+    use ndarray::array;
+
+    const DISTANCES: [f64; 4] = [0.1, 0.25, -3.0, 1e30];
+
+    fn write(folder: &Folder, name: &str, beside: Option<&str>, ids: [u64; 4]) -> Result<()> {
+        let beside = beside.map(|name| folder.path(name));
+        let largest = ids.into_iter().max().unwrap();
+        let mut writer =
+            NeighbourWriter::create(folder.path(name), beside.as_deref(), (2, 2), largest, false)?;
+        writer.append(&ids[..2], &DISTANCES[..2])?;
+        writer.append(&ids[2..], &DISTANCES[2..])?;
+        writer.finish()
+    }
+
+    #[test]
+    fn ids_are_narrow_where_they_fit() {
+        let folder = Folder::new();
+        write(&folder, "a.ivecs", Some("a.fvecs"), [7, 0, 3, 9]).unwrap();
+        write(&folder, "a.npy", Some("b.npy"), [7, 0, 3, 9]).unwrap();
+        for (ids, distances) in [("a.ivecs", "a.fvecs"), ("a.npy", "b.npy")] {
+            let ids = IndexFile::open(folder.path(ids)).unwrap().to_array().unwrap();
+            assert_eq!(ids, array![[7, 0], [3, 9]]);
+            let distances = crate::io::open(folder.path(distances)).unwrap().to_array().unwrap();
+            assert_eq!(distances, array![[0.1, 0.25], [-3.0, 1e30]]);
+        }
+        let large = [7, 0, 1 << 31, u64::MAX];
+        write(&folder, "large.npy", None, large).unwrap();
+        let bytes = std::fs::read(folder.path("large.npy")).unwrap();
+        assert_eq!(
+            bytes[bytes.len() - 32..]
+                .chunks(8)
+                .map(|id| u64::from_le_bytes(id.try_into().unwrap()))
+                .collect::<Vec<_>>(),
+            large
+        );
+        let why = refused(write(&folder, "large.ivecs", None, large));
+        assert!(
+            why.contains("an id is 18446744073709551615, and .ivecs holds those up to 2147483647"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_line_of_json_is_a_query() {
+        let folder = Folder::new();
+        write(&folder, "a.jsonl", None, [7, 0, u64::MAX, 9]).unwrap();
+        let text = std::fs::read_to_string(folder.path("a.jsonl")).unwrap();
+        assert_eq!(
+            text,
+            "{\"query\":0,\"ids\":[7,0],\"distances\":[0.1,0.25]}\n\
+             {\"query\":1,\"ids\":[18446744073709551615,9],\"distances\":[-3.0,1e30]}\n"
+        );
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_row_of_a_table_is_a_query_and_a_rank() {
+        let folder = Folder::new();
+        write(&folder, "a.parquet", None, [7, 0, u64::MAX, 9]).unwrap();
+        let column = |name: &str| read_ids(format!("{}:{name}", folder.path("a.parquet").display()));
+        assert_eq!(column("query").unwrap(), [0, 0, 1, 1]);
+        assert_eq!(column("rank").unwrap(), [1, 2, 1, 2]);
+        assert_eq!(column("id").unwrap(), [7, 0, u64::MAX, 9]);
+        let why = refused(column("distance"));
+        assert!(why.contains("column 'distance' holds no whole numbers (there is: query i64, rank i32, id u64, distance f32)"), "{why}");
+        assert!(refused(column("x")).contains("has no column 'x'"));
+        assert!(
+            refused(read_ids(folder.path("a.parquet")))
+                .contains("several columns of whole numbers; name one")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_and_leaves_nothing() {
+        let folder = Folder::new();
+        let create = |name: &str, beside: Option<&str>| {
+            let beside = beside.map(|name| folder.path(name));
+            NeighbourWriter::create(folder.path(name), beside.as_deref(), (1, 1), 0, false)
+        };
+        assert!(
+            refused(create("a.txt", None)).contains("written as .ivecs or .npy (ids), .jsonl or .parquet")
+        );
+        assert!(refused(create("a.jsonl", Some("a.fvecs"))).contains("leave the second file out"));
+        assert!(refused(create("a.npy", Some("a.ivecs"))).contains("a.ivecs"));
+        for (name, beside) in [("a.jsonl", None), ("a.npy", Some("b.npy"))] {
+            let mut writer = create(name, beside).unwrap();
+            assert!(refused(writer.append(&[0], &[1e39])).contains("a distance of query 0 is 1e39"));
+            assert!(refused(writer.finish()).contains("0 of 1 queries"));
+        }
+        // Without distances nothing is too large.
+        let mut writer = create("a.npy", None).unwrap();
+        writer.append(&[0], &[1e39]).unwrap();
+        assert!(refused(writer.append(&[0, 0], &[0.0])).contains("2 ids and 1 distances"));
+        drop(writer);
+        assert_eq!(folder.names(), [""; 0]);
+    }
+}

@@ -1,0 +1,84 @@
+//! Neighbours as a table that other programs join with their own: a row for each query and rank.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::data_type::{DataType, FloatType, Int32Type, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+
+use super::sink::{Sink, failed};
+use crate::error::Result;
+use crate::io::Output;
+
+/// `query` and `rank` count from 0 and 1; without nulls.
+const SCHEMA: &str = "message neighbours {
+    required int64 query (INTEGER(64, true));
+    required int32 rank (INTEGER(32, true));
+    required int64 id (INTEGER(64, false));
+    required float distance;
+}";
+
+/// Rows that make a row group.
+const GROUP_ROWS: usize = 1 << 20;
+
+/// Writes a file of neighbours; it takes its target's place when it is finished.
+pub(in crate::io) struct NeighbourTable {
+    writer: SerializedFileWriter<Sink>,
+    target: String,
+    queries: usize,
+}
+
+impl NeighbourTable {
+    /// Begins a file.
+    pub fn create(target: &Path, overwrite: bool) -> Result<Self> {
+        let shown = target.display().to_string();
+        let output = Output::create(target, overwrite)?;
+        let writer = parse_message_type(SCHEMA).and_then(|schema| {
+            let properties = WriterProperties::builder().build();
+            SerializedFileWriter::new(Sink(output), Arc::new(schema), Arc::new(properties))
+        });
+        Ok(Self { writer: writer.map_err(|error| failed(&shown, &error))?, target: shown, queries: 0 })
+    }
+
+    /// Appends the `k` neighbours of each of the next queries, the nearest first.
+    pub fn append(&mut self, ids: &[u64], distances: &[f32], k: usize) -> Result<()> {
+        let rows = (GROUP_ROWS / k).max(1) * k;
+        for (ids, distances) in ids.chunks(rows).zip(distances.chunks(rows)) {
+            self.write_group(ids, distances, k).map_err(|error| failed(&self.target, &error))?;
+            self.queries += ids.len() / k;
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self, ids: &[u64], distances: &[f32], k: usize) -> Result<(), ParquetError> {
+        let queries: Vec<i64> = (0..ids.len()).map(|row| (self.queries + row / k) as i64).collect();
+        let ranks: Vec<i32> = (0..ids.len()).map(|row| (row % k + 1) as i32).collect();
+        let ids: Vec<i64> = ids.iter().map(|id| id.cast_signed()).collect();
+        let mut group = self.writer.next_row_group()?;
+        write_column::<Int64Type>(&mut group, &queries)?;
+        write_column::<Int32Type>(&mut group, &ranks)?;
+        write_column::<Int64Type>(&mut group, &ids)?;
+        write_column::<FloatType>(&mut group, distances)?;
+        group.close().map(drop)
+    }
+
+    /// Puts the file in its place.
+    pub fn finish(self) -> Result<()> {
+        let sink = self.writer.into_inner().map_err(|error| failed(&self.target, &error))?;
+        sink.0.finish()
+    }
+}
+
+/// Writes the next column of a row group.
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Sink>,
+    values: &[T::T],
+) -> Result<(), ParquetError> {
+    let column = group.next_column()?;
+    let mut column = column.ok_or_else(|| ParquetError::General("the schema has no such column".into()))?;
+    column.typed::<T>().write_batch(values, None, None)?;
+    column.close()
+}
