@@ -69,7 +69,7 @@ impl NeighbourWriter {
     /// ids alone.
     ///
     /// # Errors
-    /// A name that ends in none of these; a file of distances beside one that has them; ids that `.ivecs` cannot hold; otherwise as
+    /// No neighbours; a name that ends in none of these; a file of distances beside one that has them; ids that `.ivecs` cannot hold; otherwise as
     /// [`Output::create`].
     pub fn create(
         target: impl AsRef<Path>,
@@ -83,6 +83,9 @@ impl NeighbourWriter {
         let format = Format::of(target);
         let lines = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(LINES));
         let narrow = i32::try_from(largest).is_ok();
+        if k == 0 {
+            return Err(Error::shape(format!("{shown}: 0 neighbours of each query cannot be written")));
+        }
         if let (Some(path), false) = (distances, matches!(format, Some(Format::Ivecs | Format::Npy))) {
             return Err(Error::input(format!(
                 "{}: {shown} is no .ivecs or .npy, and only those are without distances; leave the second file out",
@@ -258,7 +261,7 @@ mod tests {
         assert_eq!(
             text,
             "{\"query\":0,\"ids\":[7,0],\"distances\":[0.1,0.25]}\n\
-             {\"query\":1,\"ids\":[18446744073709551615,9],\"distances\":[-3.0,1e30]}\n"
+             {\"query\":1,\"ids\":[18446744073709551615,9],\"distances\":[-3.0,1e+30]}\n"
         );
     }
 
@@ -292,6 +295,10 @@ mod tests {
         );
         assert!(refused(create("a.jsonl", Some("a.fvecs"))).contains("leave the second file out"));
         assert!(refused(create("a.npy", Some("a.ivecs"))).contains("a.ivecs"));
+        for name in ["a.npy", "a.jsonl"] {
+            let none = NeighbourWriter::create(folder.path(name), None, (1, 0), 0, false);
+            assert!(refused(none).contains("0 neighbours of each query"), "{name}");
+        }
         for (name, beside) in [("a.jsonl", None), ("a.npy", Some("b.npy"))] {
             let mut writer = create(name, beside).unwrap();
             assert!(refused(writer.append(&[0], &[1e39])).contains("a distance of query 0 is 1e39"));
