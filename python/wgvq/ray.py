@@ -14,6 +14,7 @@ others take over.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import numpy as np
 
 import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-from . import _inputs, _wgvq
+from . import _tables, _wgvq
 from ._estimator import Estimator
 
 if TYPE_CHECKING:
@@ -37,11 +38,16 @@ AHEAD = 2
 
 
 class Block:
-    """Vectors that one worker takes at a time: a row group of a Parquet file, or a block of a Ray dataset."""
+    """Vectors that one worker takes at a time: a row group of a Parquet file, or a block of a Ray dataset.
 
-    def __init__(self, rows: int, place: tuple[str, int] | Any) -> None:
+    `place` is the file's path and `group` the row group's number; or they are a table in the object store and None.
+    """
+
+    def __init__(self, name: str, rows: int, place: Any, group: int | None) -> None:
+        self.name = name
         self.rows = rows
         self.place = place
+        self.group = group
 
 
 def fit(
@@ -60,7 +66,8 @@ def fit(
     here: it is the same to the last bit as by `fit` of all vectors in one place. Then there are `passes` over all vectors, which
     move the codebooks to what is best for them (`Estimator.refit`). Each worker has `num_cpus` and `num_gpus`.
 
-    Raises ValueError for a column that there is not, and as `Estimator.sample_rows`, `fit` and `refit_sums`.
+    Raises ValueError for a column that there is not, for blocks of other dimensions or with vectors that are none, named by file and row,
+    and as `Estimator.sample_rows`, `fit` and `refit_sums`; MemoryError if workers run out of memory.
     """
     blocks = blocks_of(data, column)
     starts = np.cumsum([0, *(block.rows for block in blocks)])
@@ -69,8 +76,15 @@ def fit(
     wanted = [rows[cuts[at] : cuts[at + 1]] - starts[at] for at in range(len(blocks))]
     some = [at for at, numbers in enumerate(wanted) if len(numbers) > 0]
     remote = {"num_cpus": num_cpus, "max_retries": RETRIES}
-    parts = _each(ray.remote(_rows).options(**remote), [(*_read(blocks[at]), column, wanted[at]) for at in some])
-    in_order = [part for _, part in sorted(parts, key=lambda numbered: numbered[0])]
+    draw = ray.remote(_rows).options(**remote)
+    parts = dict(_each(draw, [(*_read(blocks[at]), column, wanted[at]) for at in some]))
+    in_order = [parts[number] for number in range(len(some))]
+    for at, part in zip(some, in_order):
+        if part.shape[1] != in_order[0].shape[1]:
+            raise ValueError(
+                f"{blocks[at].name}: its vectors have {part.shape[1]} dimensions, those of {blocks[some[0]].name} have "
+                f"{in_order[0].shape[1]}; all must have as many"
+            )
     quantizer.fit(np.concatenate(in_order) if in_order else np.empty((0, 1), np.float32))
     for _ in range(passes):
         model = ray.put(quantizer)
@@ -81,47 +95,40 @@ def fit(
     return quantizer
 
 
-class Encode:
+class Encode(_tables.Encode):
     """Turns the vectors in `column` of batches into codes, for `ray.data.Dataset.map_batches` with `batch_format="pyarrow"`.
 
     The codes of a vector are in the column `codes`: a list of whole numbers of a fixed length, in place of the vectors unless
-    `keep`. All other columns, such as ids, and the order of the rows stay as they are.
+    `keep`. All other columns, such as ids, and the order of the rows stay as they are. Each worker has `threads`, which should be as
+    many as the `num_cpus` that `map_batches` is given; 1 if neither this nor the quantizer says how many.
     """
 
-    def __init__(self, quantizer: Estimator, *, column: str, codes: str = "codes", keep: bool = False) -> None:
-        self.quantizer = quantizer
-        self.column = column
-        self.codes = codes
-        self.keep = keep
-
     def __call__(self, batch: pa.Table) -> pa.Table:
-        import pyarrow as pa
-
-        if batch.num_rows > 0:
-            codes = self.quantizer.transform(_vectors(batch, self.column))
-        else:
-            codes = self.quantizer.transform(np.zeros((1, self.quantizer.n_features_in_)))[:0]
-        column = pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), codes.shape[1])
-        rest = batch if self.keep else batch.drop_columns([self.column])
-        return rest.append_column(self.codes, column)
+        return self.encoded(batch)
 
 
 def blocks_of(data: Any, column: str) -> list[Block]:
     """The blocks of files or of a dataset, in order."""
     if isinstance(data, ray.data.Dataset):
-        _check_column(data.schema().names, column, "the dataset")
+        _tables.check_column(data.schema().names, column, "the dataset")
         references = data.to_arrow_refs()
-        count = ray.remote(len)
-        rows = ray.get([count.remote(reference) for reference in references])
-        return [Block(rows, reference) for rows, reference in zip(rows, references) if rows > 0]
+        count = ray.remote(_count).options(num_cpus=0)
+        rows = [count.remote(reference) for reference in references]
+        return [
+            Block(f"block {number} of the dataset", rows, reference, None)
+            for number, (rows, reference) in enumerate(zip(ray.get(rows), references))
+            if rows > 0
+        ]
     import pyarrow.parquet as parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     blocks = []
     for path in files_of(data):
         file = parquet.ParquetFile(path)
-        _check_column(file.schema_arrow.names, column, path)
+        _tables.check_column(file.schema_arrow.names, column, path)
         groups = (file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups))
-        blocks += [Block(rows, (path, group)) for group, rows in enumerate(groups) if rows > 0]
+        blocks += [
+            Block(f"{path}, row group {group}", rows, path, group) for group, rows in enumerate(groups) if rows > 0
+        ]
     return blocks
 
 
@@ -145,14 +152,10 @@ def files_of(data: Any) -> list[str]:
     return files
 
 
-def _check_column(names: Sequence[str], column: str, place: str) -> None:
-    if column not in names:
-        raise ValueError(f"{place}: has no column {column!r}; there are {', '.join(names)}")
-
-
 def _each(task: Any, arguments: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
     """The results of a task for all arguments, with their numbers, as they come: only so many are under way at a time."""
-    most = max(1, int(AHEAD * ray.cluster_resources().get("CPU", 1)))
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call, unused-ignore]
+    most = max(1, int(AHEAD * resources.get("CPU", 1)))
     waiting = list(enumerate(arguments))[::-1]
     under_way: dict[Any, int] = {}
     while waiting or under_way:
@@ -160,32 +163,59 @@ def _each(task: Any, arguments: list[tuple[Any, ...]]) -> Iterator[tuple[int, An
             number, given = waiting.pop()
             under_way[task.remote(*given)] = number
         for done in ray.wait(list(under_way), num_returns=1)[0]:
-            yield under_way.pop(done), ray.get(done)
+            number = under_way.pop(done)
+            try:
+                yield number, ray.get(done)
+            except ray.exceptions.OutOfMemoryError as error:
+                raise MemoryError(
+                    f"{arguments[number][0]}: a worker ran out of memory: make blocks smaller (row_group_size= of Parquet, "
+                    "repartition of a dataset), or let fewer work at once (num_cpus=)"
+                ) from error
 
 
-def _read(block: Block) -> tuple[Any, int | None]:
-    """What a task takes to read a block: a path and a row group, or a table and None."""
-    return block.place if isinstance(block.place, tuple) else (block.place, None)
+def _count(table: pa.Table) -> int:
+    return len(table)
 
 
-def _table(place: Any, group: int | None, column: str) -> pa.Table:
+def _read(block: Block) -> tuple[str, Any, int | None]:
+    """What a task takes to read a block."""
+    return block.name, block.place, block.group
+
+
+def _vectors(place: Any, group: int | None, column: str, numbers: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    """The vectors of a block, or some of them."""
     if group is None:
-        return place
-    import pyarrow.parquet as parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        table = place.select([column])
+    else:
+        import pyarrow.parquet as parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-    return parquet.ParquetFile(place).read_row_group(group, columns=[column])
-
-
-def _vectors(table: pa.Table, column: str) -> NDArray[Any]:
-    """The vectors of a column, float32 (n, d)."""
-    return _inputs.vectors(table.column(column).combine_chunks())
+        table = parquet.ParquetFile(place).read_row_group(group, columns=[column])
+    return _tables.vectors_of(table if numbers is None else table.take(numbers), column)
 
 
-def _rows(place: Any, group: int | None, column: str, numbers: NDArray[np.int64]) -> NDArray[Any]:
-    return _vectors(_table(place, group, column).select([column]).take(numbers), column)
+def _rows(name: str, place: Any, group: int | None, column: str, numbers: NDArray[np.int64]) -> NDArray[Any]:
+    with _named(name):
+        found = _vectors(place, group, column, numbers)
+        wrong = np.argwhere(~np.isfinite(found))
+        if len(wrong):
+            row, at = wrong[0]
+            raise ValueError(f"row {numbers[row]}, column {at} is {found[row, at]}; vectors are of finite numbers")
+        return found
 
 
-def _sums(place: Any, group: int | None, column: str, quantizer: Estimator, block: int, threads: int) -> bytes:
+def _sums(
+    name: str, place: Any, group: int | None, column: str, quantizer: Estimator, block: int, threads: int
+) -> bytes:
     # By themselves all workers of a machine would take all its cores.
     quantizer.threads = threads
-    return quantizer.refit_sums(_vectors(_table(place, group, column), column), block).to_bytes()
+    with _named(name):
+        return quantizer.refit_sums(_vectors(place, group, column), block).to_bytes()
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Puts the block's name in front of what is wrong with it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
