@@ -135,7 +135,7 @@ pub struct Near {
 #[derive(Args, Debug)]
 pub struct Data {
     /// Files, directories or globs: .npy .npz[:array] .fvecs .bvecs .ivecs .fbin .u8bin .i8bin .ibin
-    /// .safetensors[:tensor] .parquet[:column]
+    /// .safetensors[:tensor] .parquet[:column] .arrow[:column] .feather[:column]
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<PathBuf>,
 }

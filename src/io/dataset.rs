@@ -220,10 +220,11 @@ impl Vectors for Dataset {
 
 /// Opens what `path` stands for: a data file, a folder of them (sorted by name), a pattern such as
 /// `base-*.npy`, an array as in `file.npz:name`, a tensor as in `file.safetensors:name` or a column as in
-/// `file.parquet:name`. A folder without data files of its own stands for its folder `data`, as in a Hugging Face dataset.
+/// `file.parquet:name` and `file.arrow:name`. A folder without data files of its own stands for its folder `data`, as in a Hugging Face dataset.
 ///
 /// Values may be f16, f32, f64, u8 or i8 (npy, npz, safetensors), bf16 (safetensors), f32 (fvecs, fbin), u8 (bvecs,
-/// u8bin), i8 (i8bin), i32 (ivecs, ibin), or lists of numbers (parquet: floats of 16, 32 and 64 bits, integers, decimals).
+/// u8bin), i8 (i8bin), i32 (ivecs, ibin), or lists of numbers (parquet, arrow, feather: floats of 16, 32 and
+/// 64 bits, integers, decimals).
 /// Those that f32 cannot hold exactly are rounded to the nearest that it can. An array, tensor or column without a name is
 /// the only suitable one.
 ///
@@ -284,14 +285,15 @@ pub fn open_stream(mut stream: impl Read, name: &str) -> Result<Dataset> {
 fn open_source(place: Place) -> Result<Box<dyn Source>> {
     let Place { path, format, name } = place;
     let name = name.as_deref();
+    format.check_feature(&path)?;
     let matrix = match (format.open_matrix(&path), format) {
         (Some(matrix), _) => matrix?,
         (None, Format::Npz) => Archive::open(&path)?.array(name, npy::matrix)?,
         #[cfg(feature = "parquet")]
         (None, Format::Parquet) => return Ok(Box::new(super::parquet::Column::open(&path, name)?)),
-        #[cfg(not(feature = "parquet"))]
-        (None, Format::Parquet) => {
-            return Err(Error::input(format!("{}: built without the feature 'parquet'", path.display())));
+        #[cfg(feature = "arrow")]
+        (None, Format::Arrow | Format::Feather) => {
+            return Ok(Box::new(super::arrow::Column::open(&path, name)?));
         }
         (None, _) => Tensors::open(&path)?.matrix(name)?,
     };

@@ -74,11 +74,21 @@ pub fn describe(path: impl AsRef<Path>) -> Result<Description> {
 
 fn describe_file(place: Place) -> Result<FileDescription> {
     let Place { path, format, name } = place;
+    format.check_feature(&path)?;
     let mut model = None;
     let mut arrays = match (format.open_matrix(&path), format) {
         (Some(matrix), _) => vec![of_matrix(&matrix?)],
         (None, Format::Npz) => Archive::open(&path)?.describe()?,
-        (None, Format::Parquet) => columns(&path)?,
+        #[cfg(feature = "parquet")]
+        (None, Format::Parquet) => {
+            let table = super::parquet::Table::open(&path)?;
+            columns(table.rows(), table.columns(), |name| super::parquet::Column::open(&path, Some(name)))
+        }
+        #[cfg(feature = "arrow")]
+        (None, Format::Arrow | Format::Feather) => {
+            let table = super::arrow::Table::open(&path)?;
+            columns(table.rows(), table.columns(), |name| super::arrow::Column::open(&path, Some(name)))
+        }
         (None, _) => {
             let file = Tensors::open(&path)?;
             model = model::description(&file);
@@ -112,24 +122,20 @@ fn of_matrix(matrix: &StoredMatrix) -> ArrayDescription {
     }
 }
 
-/// The columns of a table; those of vectors with their dimension, which the first row tells.
-#[cfg(feature = "parquet")]
-fn columns(path: &Path) -> Result<Vec<ArrayDescription>> {
-    use super::dataset::Source;
-    use super::parquet::{Column, Table, type_name};
-    let table = Table::open(path)?;
-    let describe = |(name, element): (String, Result<_, _>)| {
-        let dtype = type_name(&element);
-        let dim = element.ok().and_then(|_| Some(Column::open(path, Some(&name)).ok()?.dim()));
-        let shape = [Some(table.rows()), dim].into_iter().flatten().collect();
+/// The columns of a table of so many rows; those of vectors with their dimension, which the first row tells.
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+fn columns<S: super::dataset::Source>(
+    rows: usize,
+    columns: Vec<super::columns::Listed>,
+    open: impl Fn(&str) -> Result<S>,
+) -> Vec<ArrayDescription> {
+    let describe = |(name, element): super::columns::Listed| {
+        let dtype = super::columns::type_name(&element);
+        let dim = element.ok().and_then(|_| Some(open(&name).ok()?.dim()));
+        let shape = [Some(rows), dim].into_iter().flatten().collect();
         ArrayDescription { name: Some(name), dtype, shape, fortran_order: false }
     };
-    Ok(table.columns().into_iter().map(describe).collect())
-}
-
-#[cfg(not(feature = "parquet"))]
-fn columns(path: &Path) -> Result<Vec<ArrayDescription>> {
-    Err(Error::input(format!("{}: built without the feature 'parquet'", path.display())))
+    columns.into_iter().map(describe).collect()
 }
 
 /// Rows and columns of the one matrix that all files make up.
@@ -226,6 +232,18 @@ mod tests {
         let found = describe(folder.file("x.parquet", &file)).unwrap();
         assert_eq!((found.rows, found.dim), (Some(2), Some(3)));
         assert_eq!(found.files[0].arrays[0].dtype, "list<f32>");
+    }
+
+    #[cfg(feature = "arrow")]
+    #[test]
+    fn columns_of_arrow_are_told_alike() {
+        let folder = Folder::new();
+        let rows = [Some(vec![1.0, 2.0, 3.0]), Some(vec![4.0, 5.0, 6.0])];
+        let file = crate::io::testing::arrow(&rows, 10, None);
+        let found = describe(folder.file("x.feather", &file)).unwrap();
+        assert_eq!((found.rows, found.dim), (Some(2), Some(3)));
+        assert!(found.to_string().contains("feather, "), "{found}");
+        assert!(found.to_string().contains("  x: 2 x 3 of list<f32>\n"), "{found}");
     }
 
     #[test]

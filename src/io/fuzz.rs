@@ -170,3 +170,18 @@ fn damaged_parquet_files_do_no_harm() {
     let decimals = super::testing::parquet::<parquet::data_type::ByteArrayType>(&decimals, &rows, 16, number);
     torment(&folder, &[("parquet", file), ("parquet", decimals)], 4000, true);
 }
+
+#[cfg(feature = "arrow")]
+#[test]
+fn damaged_arrow_files_do_no_harm() {
+    use arrow_ipc::CompressionType;
+    let folder = Folder::new();
+    let rows: Vec<_> = (0..40).map(|i| Some(vec![i as f32, 0.0, 1.0])).collect();
+    let plain = super::testing::arrow(&rows, 16, None);
+    use_file(&folder.file("valid.arrow", &plain), false);
+    torment(&folder, &[("arrow", plain)], 4000, false);
+    let packed = [CompressionType::LZ4_FRAME, CompressionType::ZSTD]
+        .map(|packing| ("feather", super::testing::arrow(&rows, 16, Some(packing))));
+    use_file(&folder.file("valid.feather", &packed[0].1), true);
+    torment(&folder, &packed, 2000, true);
+}

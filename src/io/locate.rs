@@ -41,10 +41,14 @@ pub enum Format {
     Safetensors,
     /// A columnar table.
     Parquet,
+    /// Columns as they lie in memory: Arrow's IPC format, a file or a stream.
+    Arrow,
+    /// The same by its other name.
+    Feather,
 }
 
 impl Format {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Npy,
         Self::Npz,
         Self::Fvecs,
@@ -56,6 +60,8 @@ impl Format {
         Self::Ibin,
         Self::Safetensors,
         Self::Parquet,
+        Self::Arrow,
+        Self::Feather,
     ];
 
     fn extension(self) -> &'static str {
@@ -71,6 +77,8 @@ impl Format {
             Self::Npz => "npz",
             Self::Safetensors => "safetensors",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::Feather => "feather",
         }
     }
 
@@ -100,13 +108,23 @@ impl Format {
             Self::U8bin => bin::open(path, Dtype::U8),
             Self::I8bin => bin::open(path, Dtype::I8),
             Self::Ibin => bin::open(path, Dtype::I32),
-            Self::Npz | Self::Safetensors | Self::Parquet => return None,
+            Self::Npz | Self::Safetensors | Self::Parquet | Self::Arrow | Self::Feather => return None,
         })
+    }
+
+    /// Fails where the feature that reads this format is missing.
+    pub(super) fn check_feature(self, path: &Path) -> Result<()> {
+        let feature = match self {
+            Self::Parquet if !cfg!(feature = "parquet") => "parquet",
+            Self::Arrow | Self::Feather if !cfg!(feature = "arrow") => "arrow",
+            _ => return Ok(()),
+        };
+        Err(Error::input(format!("{}: built without the feature '{feature}'", path.display())))
     }
 
     /// Whether a file of this format holds arrays with names.
     fn has_names(self) -> bool {
-        matches!(self, Self::Npz | Self::Safetensors | Self::Parquet)
+        matches!(self, Self::Npz | Self::Safetensors | Self::Parquet | Self::Arrow | Self::Feather)
     }
 }
 
@@ -338,7 +356,7 @@ mod tests {
     fn unknown_extensions_and_missing_files_are_named() {
         let folder = Folder::new();
         let why = |name: &str| refused(locate(&folder.file(name, b"x")));
-        assert!(why("a.csv").contains(".i8bin, .ibin, .safetensors, .parquet, not '.csv'"));
+        assert!(why("a.csv").contains(".i8bin, .ibin, .safetensors, .parquet, .arrow, .feather, not '.csv'"));
         assert!(why("data").contains("not no extension") || why("data").contains("no extension"));
         assert!(refused(locate(&folder.path("gone.npy"))).contains("gone.npy: no such file or folder"));
     }

@@ -2,7 +2,7 @@
 //!
 //! | what | how |
 //! | --- | --- |
-//! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
+//! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, `.arrow`, `.feather`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
 //! | vectors from a stream of `.npy` | [`open_stream`] |
 //! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
 //! | ids of the user's own from `.npy`, `.npz`, `.parquet` and `.txt` | [`read_ids`], [`parse_ids`] |
@@ -17,8 +17,12 @@
 //! Inputs are read by position, a range of rows at a time, so a file may be larger than memory. No header is
 //! believed: what a file promises is checked against its length before room is made for it.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod bin;
 mod claims;
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+mod columns;
 mod dataset;
 mod describe;
 mod dtype;

@@ -12,7 +12,6 @@ mod whole_numbers;
 
 use std::io::BufReader;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,11 +23,11 @@ use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReade
 use parquet::schema::types::{ColumnDescriptor, Type};
 
 pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
-use self::element::{Batch, Element, skip};
+use self::element::{Batch, skip};
 pub(super) use self::neighbours::NeighbourTable;
 pub(super) use self::whole_numbers::whole_numbers;
+use super::columns::{self, Element, Listed};
 use super::dataset::Source;
-use super::dtype::Unusable;
 use super::file::{DataFile, Sequential};
 use crate::error::{Error, Result};
 
@@ -84,7 +83,7 @@ impl Table {
     }
 
     /// The file's columns: their names, and the numbers that their lists hold or the type that they have instead.
-    pub fn columns(&self) -> Vec<(String, Result<Element, String>)> {
+    pub fn columns(&self) -> Vec<Listed> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
         let root = schema.root_schema();
         schema.columns().iter().map(|column| (name(column, root), element(column, root))).collect()
@@ -95,10 +94,10 @@ impl Column {
     /// Opens the column `name`, or without a name the only one of lists of numbers.
     pub fn open(path: &Path, name: Option<&str>) -> Result<Self> {
         let table = Table::open(path)?;
-        let (index, element) = table.choose(name)?;
+        let (index, element) = columns::choose(&table.file, &table.columns(), name)?;
         let rows = table.rows();
         if rows == 0 {
-            return Err(table.file.invalid("the table has no rows"));
+            return Err(columns::no_rows(&table.file));
         }
         let metadata = table.reader.metadata();
         let full = metadata.file_metadata().schema_descr().column(index).max_def_level();
@@ -133,7 +132,7 @@ impl Column {
         let mut cursor = self.table.seek(self.index, None, 0)?;
         let batch = guarded(&self.table.file, || Batch::decode(&mut cursor.pages, self.element, 1))?;
         match batch.values.len() {
-            0 => Err(self.wrong(0, "is empty or null; a vector has at least one number")),
+            0 => Err(columns::no_numbers(&self.table.file)),
             length => Ok(length),
         }
     }
@@ -179,25 +178,19 @@ impl Column {
         if begun != row + n || batch.values.len() != out.len() {
             return Err(self.wrong(begun, "is missing: the file holds fewer rows than it promises"));
         }
-        if let Some(Unusable { index, why }) = &batch.unusable {
-            let column = index % self.dim;
-            return Err(self.wrong(row + index / self.dim, &format!("column {column} is {why}")));
+        if let Some(bad) = &batch.unusable {
+            return Err(columns::unusable(&self.table.file, row, self.dim, bad));
         }
         out.copy_from_slice(&batch.values);
         Ok(())
     }
 
     fn check_length(&self, row: usize, length: usize) -> Result<()> {
-        if length == self.dim {
-            return Ok(());
-        }
-        let why =
-            format!("has {length} numbers, the first row has {}; all rows share one dimension", self.dim);
-        Err(self.wrong(row, &why))
+        columns::check_length(&self.table.file, row, length, self.dim)
     }
 
     fn wrong(&self, row: usize, why: &str) -> Error {
-        self.table.wrong(row, why)
+        columns::wrong(&self.table.file, row, why)
     }
 }
 
@@ -221,15 +214,7 @@ impl Source for Column {
 
     fn gather(&self, wanted: &mut [(usize, &mut [f32])]) -> Result<()> {
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut previous: Option<(usize, &mut [f32])> = None;
-        for (row, out) in wanted {
-            match &previous {
-                Some((last, copy)) if last == row => out.copy_from_slice(copy),
-                _ => self.read_with(&mut cursor, *row..*row + 1, out)?,
-            }
-            previous = Some((*row, out));
-        }
-        Ok(())
+        columns::read_each(wanted, |row, out| self.read_with(&mut cursor, row..row + 1, out))
     }
 }
 
@@ -250,47 +235,16 @@ impl Table {
         if ahead > 0 {
             let skipped = guarded(&self.file, || skip(&mut cursor.pages, ahead))?;
             if skipped != ahead {
-                return Err(self
-                    .wrong(cursor.row + skipped, "is missing: the file holds fewer rows than it promises"));
+                return Err(columns::wrong(
+                    &self.file,
+                    cursor.row + skipped,
+                    "is missing: the file holds fewer rows than it promises",
+                ));
             }
             cursor.row = row;
         }
         Ok(cursor)
     }
-
-    fn wrong(&self, row: usize, why: &str) -> Error {
-        self.file.invalid(format!("row {row} {why}"))
-    }
-
-    /// The column `name`, or without a name the only one of lists of numbers: its index and its numbers.
-    fn choose(&self, name: Option<&str>) -> Result<(usize, Element)> {
-        let columns = self.columns();
-        let fits = |(column, element): &(String, Result<Element, String>)| match name {
-            Some(name) => column == name,
-            None => element.is_ok(),
-        };
-        let mut candidates = (0..columns.len()).filter(|&i| fits(&columns[i]));
-        let problem = match (candidates.next(), candidates.next(), name) {
-            (None, _, Some(name)) => format!("has no column '{name}'"),
-            (None, _, None) => "has no column of lists of numbers".into(),
-            (Some(index), other, _) => match (&columns[index], other) {
-                ((_, Ok(element)), None) => return Ok((index, *element)),
-                ((name, Err(kind)), _) => format!("column '{name}' is {kind}, no list of numbers"),
-                _ => {
-                    let path = self.file.path().display();
-                    format!("has several columns of vectors; name one as in {path}:NAME")
-                }
-            },
-        };
-        let listed: Vec<_> =
-            columns.iter().map(|(name, element)| format!("{name} {}", type_name(element))).collect();
-        Err(self.file.invalid(format!("{problem} (there is: {})", listed.join(", "))))
-    }
-}
-
-/// The type of a column in words.
-pub(super) fn type_name(element: &Result<Element, String>) -> String {
-    element.as_ref().map_or_else(String::clone, |element| format!("list<{element}>"))
 }
 
 /// The name by which a person knows a column: without the `list.element` that a list adds.
@@ -306,7 +260,7 @@ fn name(column: &ColumnDescriptor, root: &Type) -> String {
 
 /// The numbers of a column of lists of numbers, or what it holds instead, as in `list<string>`.
 fn element(column: &ColumnDescriptor, root: &Type) -> Result<Element, String> {
-    let found = Element::of(column);
+    let found = element::of(column);
     let groups = groups(column, root);
     if groups.iter().any(|group| is_map(group)) {
         return Err("map".into());
@@ -353,13 +307,9 @@ fn is_annotated(group: &Type, logical: &LogicalType, converted: ConvertedType) -
     info.logical_type_ref() == Some(logical) || info.converted_type() == converted
 }
 
-/// Runs a step of the parquet crate, which on some damaged files panics where it should return an error.
+/// Runs a step of the parquet crate.
 fn guarded<T>(file: &DataFile, step: impl FnOnce() -> Result<T, ParquetError>) -> Result<T> {
-    let damaged = |why: &str| file.invalid(format!("the parquet file cannot be read: {why}"));
-    match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(result) => result.map_err(|error| damaged(&error.to_string())),
-        Err(_) => Err(damaged("it is damaged")),
-    }
+    columns::guarded(file, "parquet", step)
 }
 
 /// The file as the parquet crate reads it.

@@ -150,6 +150,37 @@ pub(super) fn parquet_packed<T: parquet::data_type::DataType>(
     bytes
 }
 
+/// An Arrow file with the column `x` of lists of f32, a batch for each `batch_rows` rows, packed in a way or not.
+#[cfg(feature = "arrow")]
+pub(super) fn arrow(
+    rows: &[Option<Vec<f32>>],
+    batch_rows: usize,
+    packing: Option<arrow_ipc::CompressionType>,
+) -> Vec<u8> {
+    use arrow_array::types::Float32Type;
+    use arrow_array::{ArrayRef, ListArray, RecordBatch};
+    let list =
+        |row: &Option<Vec<f32>>| row.as_ref().map(|row| row.iter().copied().map(Some).collect::<Vec<_>>());
+    let batch = |rows: &[Option<Vec<f32>>]| {
+        let lists = ListArray::from_iter_primitive::<Float32Type, _, _>(rows.iter().map(list));
+        RecordBatch::try_from_iter([("x", std::sync::Arc::new(lists) as ArrayRef)]).unwrap()
+    };
+    arrow_batches(&rows.chunks(batch_rows).map(batch).collect::<Vec<_>>(), packing)
+}
+
+/// An Arrow file of these batches.
+#[cfg(feature = "arrow")]
+pub(super) fn arrow_batches(
+    batches: &[arrow_array::RecordBatch],
+    packing: Option<arrow_ipc::CompressionType>,
+) -> Vec<u8> {
+    use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+    let options = IpcWriteOptions::default().try_with_compression(packing).unwrap();
+    let mut writer = FileWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.into_inner().unwrap()
+}
+
 /// A file of the real data that is kept beside the repository, where it is there.
 pub(super) fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);

@@ -1,7 +1,5 @@
 //! What the numbers of a column are: the type that a file declares, beyond the bits that it stores.
 
-use std::fmt;
-
 use half::f16;
 use parquet::basic::{ConvertedType, IntType, LogicalType, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -9,93 +7,52 @@ use parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
 use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescriptor;
 
+use crate::io::columns::{Element, power_of_ten, whole_number};
 use crate::io::dtype::{Convert, Unusable};
 
-/// The most digits that a decimal of 32 bytes has.
-const MOST_DIGITS: i32 = 76;
-
-/// The type of the numbers of a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::io) enum Element {
-    F16,
-    F32,
-    F64,
-    /// Signed, of at most that many bits.
-    Signed(u8),
-    /// Unsigned, of at most that many bits.
-    Unsigned(u8),
-    /// A whole number that is to be divided by that power of ten.
-    Decimal {
-        scale: i32,
-    },
-}
-
-impl fmt::Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::F16 => f.write_str("f16"),
-            Self::F32 => f.write_str("f32"),
-            Self::F64 => f.write_str("f64"),
-            Self::Signed(bits) => write!(f, "i{bits}"),
-            Self::Unsigned(bits) => write!(f, "u{bits}"),
-            Self::Decimal { scale } => write!(f, "decimal of {scale} places"),
+/// The numbers of `column`, or what it holds instead.
+pub(super) fn of(column: &ColumnDescriptor) -> Result<Element, &'static str> {
+    use PhysicalType::{BOOLEAN, BYTE_ARRAY, DOUBLE, FIXED_LEN_BYTE_ARRAY, FLOAT, INT32, INT64, INT96};
+    let physical = column.physical_type();
+    match (column.logical_type_ref(), physical) {
+        (Some(LogicalType::Float16), FIXED_LEN_BYTE_ARRAY) => return Ok(Element::F16),
+        (Some(LogicalType::Integer(IntType { bit_width, is_signed })), INT32 | INT64) => {
+            let bits = bit_width.unsigned_abs();
+            return Ok(if *is_signed { Element::Signed(bits) } else { Element::Unsigned(bits) });
         }
+        (Some(LogicalType::Decimal(decimal)), _) => return Element::decimal(decimal.scale),
+        (Some(LogicalType::Date), _) => return Err("date"),
+        (Some(LogicalType::Time(_)), _) => return Err("time"),
+        (Some(LogicalType::Timestamp(_)), _) => return Err("timestamp"),
+        (Some(LogicalType::Uuid), _) => return Err("uuid"),
+        (Some(LogicalType::Unknown), _) => return Err("null"),
+        _ => {}
     }
-}
-
-impl Element {
-    /// The numbers of `column`, or what it holds instead.
-    pub fn of(column: &ColumnDescriptor) -> Result<Self, &'static str> {
-        use PhysicalType::{BOOLEAN, BYTE_ARRAY, DOUBLE, FIXED_LEN_BYTE_ARRAY, FLOAT, INT32, INT64, INT96};
-        let physical = column.physical_type();
-        match (column.logical_type_ref(), physical) {
-            (Some(LogicalType::Float16), FIXED_LEN_BYTE_ARRAY) => return Ok(Self::F16),
-            (Some(LogicalType::Integer(IntType { bit_width, is_signed })), INT32 | INT64) => {
-                let bits = bit_width.unsigned_abs();
-                return Ok(if *is_signed { Self::Signed(bits) } else { Self::Unsigned(bits) });
-            }
-            (Some(LogicalType::Decimal(decimal)), _) => return Self::decimal(decimal.scale),
-            (Some(LogicalType::Date), _) => return Err("date"),
-            (Some(LogicalType::Time(_)), _) => return Err("time"),
-            (Some(LogicalType::Timestamp(_)), _) => return Err("timestamp"),
-            (Some(LogicalType::Uuid), _) => return Err("uuid"),
-            (Some(LogicalType::Unknown), _) => return Err("null"),
-            _ => {}
+    // What older writers say instead.
+    match (column.converted_type(), physical) {
+        (ConvertedType::UINT_8, INT32) => Ok(Element::Unsigned(8)),
+        (ConvertedType::UINT_16, INT32) => Ok(Element::Unsigned(16)),
+        (ConvertedType::UINT_32, INT32) => Ok(Element::Unsigned(32)),
+        (ConvertedType::UINT_64, INT64) => Ok(Element::Unsigned(64)),
+        (ConvertedType::INT_8, INT32) => Ok(Element::Signed(8)),
+        (ConvertedType::INT_16, INT32) => Ok(Element::Signed(16)),
+        (ConvertedType::NONE | ConvertedType::INT_32, INT32) => Ok(Element::Signed(32)),
+        (ConvertedType::NONE | ConvertedType::INT_64, INT64) => Ok(Element::Signed(64)),
+        (ConvertedType::NONE, FLOAT) => Ok(Element::F32),
+        (ConvertedType::NONE, DOUBLE) => Ok(Element::F64),
+        (ConvertedType::DECIMAL, _) => Element::decimal(column.type_scale()),
+        (ConvertedType::DATE, _) => Err("date"),
+        (ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS, _) => Err("time"),
+        (ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS, _) | (_, INT96) => {
+            Err("timestamp")
         }
-        // What older writers say instead.
-        match (column.converted_type(), physical) {
-            (ConvertedType::UINT_8, INT32) => Ok(Self::Unsigned(8)),
-            (ConvertedType::UINT_16, INT32) => Ok(Self::Unsigned(16)),
-            (ConvertedType::UINT_32, INT32) => Ok(Self::Unsigned(32)),
-            (ConvertedType::UINT_64, INT64) => Ok(Self::Unsigned(64)),
-            (ConvertedType::INT_8, INT32) => Ok(Self::Signed(8)),
-            (ConvertedType::INT_16, INT32) => Ok(Self::Signed(16)),
-            (ConvertedType::NONE | ConvertedType::INT_32, INT32) => Ok(Self::Signed(32)),
-            (ConvertedType::NONE | ConvertedType::INT_64, INT64) => Ok(Self::Signed(64)),
-            (ConvertedType::NONE, FLOAT) => Ok(Self::F32),
-            (ConvertedType::NONE, DOUBLE) => Ok(Self::F64),
-            (ConvertedType::DECIMAL, _) => Self::decimal(column.type_scale()),
-            (ConvertedType::DATE, _) => Err("date"),
-            (ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS, _) => Err("time"),
-            (ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS, _) | (_, INT96) => {
-                Err("timestamp")
-            }
-            (ConvertedType::INTERVAL, _) => Err("interval"),
-            (ConvertedType::UTF8 | ConvertedType::ENUM, _) => Err("string"),
-            (ConvertedType::JSON, _) => Err("json"),
-            (ConvertedType::BSON, _) => Err("bson"),
-            (_, BOOLEAN) => Err("bool"),
-            (_, BYTE_ARRAY | FIXED_LEN_BYTE_ARRAY) => Err("bytes"),
-            (_, INT32 | INT64 | FLOAT | DOUBLE) => Err("numbers of an unknown kind"),
-        }
-    }
-
-    fn decimal(scale: i32) -> Result<Self, &'static str> {
-        if (0..=MOST_DIGITS).contains(&scale) {
-            Ok(Self::Decimal { scale })
-        } else {
-            Err("decimal of impossible places")
-        }
+        (ConvertedType::INTERVAL, _) => Err("interval"),
+        (ConvertedType::UTF8 | ConvertedType::ENUM, _) => Err("string"),
+        (ConvertedType::JSON, _) => Err("json"),
+        (ConvertedType::BSON, _) => Err("bson"),
+        (_, BOOLEAN) => Err("bool"),
+        (_, BYTE_ARRAY | FIXED_LEN_BYTE_ARRAY) => Err("bytes"),
+        (_, INT32 | INT64 | FLOAT | DOUBLE) => Err("numbers of an unknown kind"),
     }
 }
 
@@ -135,12 +92,12 @@ impl Batch {
             }
             (Element::Decimal { scale }, Pages::FixedLenByteArrayColumnReader(pages)) => {
                 Self::decode_by(pages, n, |stored: &FixedLenByteArray| {
-                    big_endian(stored.data()) / power_of_ten(scale)
+                    whole_number(stored.data()) / power_of_ten(scale)
                 })
             }
             (Element::Decimal { scale }, Pages::ByteArrayColumnReader(pages)) => {
                 Self::decode_by(pages, n, |stored: &ByteArray| {
-                    big_endian(stored.data()) / power_of_ten(scale)
+                    whole_number(stored.data()) / power_of_ten(scale)
                 })
             }
             _ => Err(ParquetError::General("the column holds no numbers".into())),
@@ -196,33 +153,5 @@ fn half(stored: &FixedLenByteArray) -> f64 {
     match stored.data() {
         &[low, high] => f16::from_le_bytes([low, high]).to_f64(),
         _ => f64::NAN,
-    }
-}
-
-/// Exact up to 10²².
-fn power_of_ten(scale: i32) -> f64 {
-    10f64.powi(scale)
-}
-
-/// A two's complement number; each of at most 32 bytes is rounded in by at most 2⁻⁵³ of the result.
-fn big_endian(bytes: &[u8]) -> f64 {
-    let Some((&first, rest)) = bytes.split_first() else { return f64::NAN };
-    rest.iter().fold(f64::from(first.cast_signed()), |sum, &byte| sum * 256.0 + f64::from(byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_many_bytes_are_read() {
-        assert_eq!(big_endian(&[0x7f]), 127.0);
-        assert_eq!(big_endian(&[0xff, 0xff, 0xff]), -1.0);
-        assert_eq!(big_endian(&[0xff; 32]), -1.0);
-        for number in [0i128, 1, -1, 255, -256, i128::from(i64::MIN), 1 << 100, -(1 << 100)] {
-            assert_eq!(big_endian(&number.to_be_bytes()), number as f64);
-        }
-        assert!(big_endian(&[]).is_nan());
-        assert_eq!(power_of_ten(22), 1e22);
     }
 }
