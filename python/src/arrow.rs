@@ -125,6 +125,13 @@ impl Vectors {
             }
             DataType::FixedSizeList(..) => {
                 let lists = array.as_fixed_size_list();
+                let dim = usize::try_from(lists.value_length()).unwrap_or_default();
+                let is_whole = lists.null_count() == 0 && lists.values().null_count() == 0;
+                if is_whole && *self.dim.get_or_insert(dim) == dim {
+                    // They lie end to end.
+                    self.rows += lists.len();
+                    return self.add_values(lists.values());
+                }
                 self.add_lists(array, |row| lists.value(row))
             }
             DataType::List(_) => {
