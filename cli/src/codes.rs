@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 use wgvq::coding::{self, Header, MAGIC, Method, Reader, TableReader, TableWriter};
 use wgvq::io::{IndexFile, Job, RowWriter};
 use wgvq::ndarray::Array2;
-use wgvq::{Context, Engine, Error, Model, Result, Vectors, io};
+use wgvq::{Context, Engine, Error, Model, Quantizer, Result, Vectors, io};
 
 /// The extension of packed codes.
 pub const PACKED: &str = "wgvq";
@@ -114,11 +114,21 @@ pub fn is_packed(path: &Path) -> Result<bool> {
 
 /// The header of a container of codes by `model`, that `engine` made if it is known.
 pub fn header(model: &Model, engine: Option<&Engine>, method: Method) -> Header {
-    let mut header = Header::new(model.quantizer.codebook_sizes(), method);
-    header.spec = model.quantizer.spec().to_string();
-    header.model_hash = model.hash.clone();
-    header.dim = model.quantizer.dim();
-    header.ragged = model.quantizer.is_ragged();
+    header_of(&*model.quantizer, model.hash.clone(), engine, method)
+}
+
+/// The same of a model that has this hash.
+pub fn header_of(
+    quantizer: &dyn Quantizer,
+    model_hash: String,
+    engine: Option<&Engine>,
+    method: Method,
+) -> Header {
+    let mut header = Header::new(quantizer.codebook_sizes(), method);
+    header.spec = quantizer.spec().to_string();
+    header.model_hash = model_hash;
+    header.dim = quantizer.dim();
+    header.ragged = quantizer.is_ragged();
     header.device = engine.map(|engine| engine.name().into());
     header
 }

@@ -109,13 +109,16 @@ fn from_faiss(command: &Convert, common: &Common) -> Result<Verdict> {
             reader.name()
         )));
     }
-    reader.save_model(&command.output, common.force)?;
+    let (model, hash) = reader.begin_model(&command.output, common.force)?;
     if let (Some(path), Some(rows)) = (&command.codes, reader.rows()) {
-        let header = codes::header(&wgvq::load(&command.output)?, None, Method::Range);
+        let header = codes::header_of(quantizer, hash, None, Method::Range);
         let mut writer = CodesWriter::create(path, header, rows, common.force)?;
         copy(common, rows, quantizer.codebook_sizes().len(), |rows| writer.append(&reader.read(rows)?))?;
+        // There is to be room for both before one of them has its name.
+        model.sync()?;
         writer.finish()?;
     }
+    model.finish()?;
     report(
         common,
         json!({
@@ -140,7 +143,7 @@ fn copy(
     let mut progress = Progress::new(common, "convert", "vectors", rows);
     for block in blocks(rows, columns) {
         if interrupt::asked() {
-            return Err(Error::cancelled("stopped; no codes were written"));
+            return Err(Error::cancelled("stopped; nothing was written"));
         }
         let n = block.len();
         each(block)?;

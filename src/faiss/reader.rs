@@ -10,8 +10,8 @@ use super::codes::CodesPlace;
 use super::fields::Fields;
 use super::kinds::Index;
 use crate::error::{Context, Result};
-use crate::io::DataFile;
-use crate::quantizers::Quantizer;
+use crate::io::{DataFile, Output};
+use crate::quantizers::{Quantizer, begin_model};
 
 /// The quantizer and the codes in a file that `faiss.write_index` wrote.
 ///
@@ -96,6 +96,31 @@ impl Reader {
     /// # Errors
     /// As [`Quantizer::save`].
     pub fn save_model(&self, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
-        self.quantizer.save(path.as_ref(), overwrite, json!({ "trainer": "faiss", "faiss": self.kept }))
+        self.begin_model(path, overwrite)?.0.finish()
+    }
+
+    /// Begins the file of [`save_model`](Self::save_model), which is whole but for its name, so that codes can be written before it has
+    /// that; and the hash by which they know their model.
+    ///
+    /// # Errors
+    /// As [`Quantizer::save`].
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let (model, index) = (folder.path().join("vq.safetensors"), folder.path().join("vq.faiss"));
+    /// use wgvq::{Quantizer, faiss, ndarray::array};
+    /// wgvq::Vq::new(array![[0.0_f32], [1.0]])?.save(&model, false, wgvq::serde_json::Value::Null)?;
+    /// faiss::Writer::create(&index, &wgvq::load(&model)?, None, false)?.finish()?;
+    /// let (output, hash) = faiss::Reader::open(&index)?.begin_model(&model, true)?;
+    /// // Here codes would be written.
+    /// output.finish()?;
+    /// assert_eq!(wgvq::load(&model)?.hash, hash);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn begin_model(&self, path: impl AsRef<Path>, overwrite: bool) -> Result<(Output, String)> {
+        let training = json!({ "trainer": "faiss", "faiss": self.kept });
+        begin_model(&*self.quantizer, path.as_ref(), overwrite, training)
     }
 }

@@ -61,6 +61,7 @@ pub use ids::{parse_ids, read_ids};
 pub use index::IndexFile;
 pub use job::Job;
 pub use locate::{Format, files};
+pub(crate) use model::begin_model;
 pub use model::{ModelFile, read_model, write_model};
 pub use neighbours::NeighbourWriter;
 pub use output::{Output, check_output, write_file};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use twox_hash::XxHash3_128;
 
 use super::dtype::Convert;
-use super::output::write_file;
+use super::output::Output;
 use super::safetensors::Tensors;
 use crate::error::{Error, Result};
 
@@ -56,7 +56,16 @@ pub fn write_model(
     description: &Value,
     tensors: &[(String, ArrayViewD<'_, f32>)],
 ) -> Result<()> {
-    let path = path.as_ref();
+    begin_model(path.as_ref(), force, description, tensors)?.0.finish()
+}
+
+/// Begins a model file, which is whole but for its name; and its [hash](ModelFile::hash).
+pub(crate) fn begin_model(
+    path: &Path,
+    force: bool,
+    description: &Value,
+    tensors: &[(String, ArrayViewD<'_, f32>)],
+) -> Result<(Output, String)> {
     let shown = path.display();
     let mut views = BTreeMap::new();
     for (name, tensor) in tensors {
@@ -72,7 +81,14 @@ pub fn write_model(
     let metadata = HashMap::from([(KEY.to_string(), description.to_string())]);
     let bytes =
         safetensors::serialize(views, Some(metadata)).map_err(|e| Error::input(format!("{shown}: {e}")))?;
-    write_file(path, &bytes, force)
+    let mut output = Output::create(path, force)?;
+    output.append(&bytes)?;
+    Ok((output, hash_of(&bytes)))
+}
+
+/// The hash of a model file of these bytes.
+fn hash_of(bytes: &[u8]) -> String {
+    format!("{:032x}", XxHash3_128::oneshot(bytes))
 }
 
 /// Reads a model file.
@@ -90,7 +106,7 @@ pub fn read_model(path: impl AsRef<Path>) -> Result<ModelFile> {
         .map_err(|error| file.file().invalid(format!("its description cannot be read: {error}")))?;
     // Once more and whole, now that it is known to be a model: the hash is of every byte.
     let bytes = file.file().read_all()?;
-    let hash = format!("{:032x}", XxHash3_128::oneshot(&bytes));
+    let hash = hash_of(&bytes);
     let mut tensors = BTreeMap::new();
     for (name, info) in file.iter() {
         let wrong = |why: String| file.file().invalid(format!("tensor '{name}' {why}"));

@@ -148,14 +148,22 @@ impl Output {
         Ok(())
     }
 
+    /// Waits until the disk has what was written: it tells here at the latest that there is no room. So several files that belong together
+    /// can be made sure of before the first is [finished](Output::finish).
+    ///
+    /// # Errors
+    /// A disk that turns out to be full.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().context(|| format!("{}: writing", self.target.display()))
+    }
+
     /// Puts the file in its target's place.
     ///
     /// # Errors
     /// A disk that turns out to be full; a target that has come to exist meanwhile (unless `force`).
     pub fn finish(self) -> Result<()> {
+        self.sync()?;
         let Self { file, growing, target, force } = self;
-        // Some file systems tell only here that there was no room.
-        file.sync_all().context(|| format!("{}: writing", target.display()))?;
         let (folder, _) = check_target(&target, force)?;
         match growing {
             Growing::Temporary(path) => named(path.persist(&target, force), &target)?,

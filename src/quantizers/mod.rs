@@ -47,8 +47,8 @@ pub use gradient::{GradientRun, GradientTraining, TRAINERS, Trainer, TrainingWin
 pub use kinds::{KINDS, Kind, Place};
 pub use lattice::{LatticeVq, LatticeVqBuilder, TruncatedLattice, TruncatedLatticeBuilder};
 pub use layout::Layout;
-pub(crate) use model::assemble;
 pub use model::{Model, load, load_as, load_with};
+pub(crate) use model::{assemble, begin_model};
 pub use product::{Product, ProductBuilder, RotatedBuilder};
 pub use projection::Projection;
 pub use refit::RefitSums;

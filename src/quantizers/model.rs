@@ -254,10 +254,20 @@ pub(super) fn save<Q: Quantizer + ?Sized>(
     overwrite: bool,
     training: Value,
 ) -> Result<()> {
+    begin_model(quantizer, path, overwrite, training)?.0.finish()
+}
+
+/// Begins the model file of [`Quantizer::save`], which is whole but for its name; and its [hash](Model::hash).
+pub(crate) fn begin_model<Q: Quantizer + ?Sized>(
+    quantizer: &Q,
+    path: &Path,
+    overwrite: bool,
+    training: Value,
+) -> Result<(io::Output, String)> {
     let mut description = describe(&quantizer.spec(), quantizer.dim(), quantizer.settings());
     description.insert("codebook_sizes".into(), json!(quantizer.codebook_sizes()));
     description.insert("training".into(), training);
-    io::write_model(path, overwrite, &description.into(), &quantizer.tensors())
+    io::begin_model(path, overwrite, &description.into(), &quantizer.tensors())
 }
 
 /// The same quantizer with other codebooks, of the shapes that its own have.

@@ -78,3 +78,33 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
     cli.refuse("convert rq.safetensors bad.npy -o i.faiss", "bad.npy: the code at row 1, column 1 is 8");
     assert_eq!(fs::read_dir(cli.folder.path()).unwrap().count(), before + 3);
 }
+
+/// Two outputs of which only the first has room.
+#[cfg(unix)]
+#[test]
+fn a_model_and_its_codes_appear_both_or_neither() {
+    use std::process::Command;
+    let cli = Cli::new("cpu");
+    let sample = sample();
+    let x = sample.display();
+    cli.json(&format!("train {x} --spec VQ2 --iters 2 -o m.safetensors"));
+    cli.json(&format!("encode {x} -m m.safetensors -o c.npy"));
+    cli.json("convert m.safetensors c.npy -o i.faiss");
+    let size = |name: &str| fs::metadata(cli.path(name)).unwrap().len();
+    let room = size("m.safetensors").div_ceil(512) + 2;
+    assert!(size("c.npy") > 512 * room, "the codes have to be longer than the model");
+    // No file may be longer than that, as if the disk were full; the signal that tells of it is not wanted.
+    let limited = format!("trap '' XFSZ; ulimit -f {room}; exec \"$@\"");
+    let output = Command::new("sh")
+        .current_dir(cli.folder.path())
+        .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_wgvq")])
+        .args("convert i.faiss -o n.safetensors --codes n.npy".split(' '))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("n.npy: writing"), "{said}");
+    let mut left: Vec<_> =
+        fs::read_dir(cli.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["c.npy", "i.faiss", "m.safetensors"]);
+}
