@@ -7,8 +7,9 @@ use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
 
-use super::{Element, Table, guarded, type_name};
+use super::{Table, element, guarded};
 use crate::error::Result;
+use crate::io::columns::{Element, type_name, wrong};
 
 /// All rows of the column `name`, or without a name of the only one of whole numbers; a null and a number below 0 are named by row.
 pub(in crate::io) fn whole_numbers(path: &Path, name: Option<&str>) -> Result<Vec<u64>> {
@@ -40,12 +41,18 @@ pub(in crate::io) fn whole_numbers(path: &Path, name: Option<&str>) -> Result<Ve
             match decoded.get(row) {
                 Some(Some(number)) => all.push(*number),
                 Some(None) => {
-                    return Err(table.wrong(first + row, "is null or below 0; an id is 0 to 2^64 − 1"));
+                    return Err(wrong(
+                        &table.file,
+                        first + row,
+                        "is null or below 0; an id is 0 to 2^64 − 1",
+                    ));
                 }
                 None => {
-                    return Err(
-                        table.wrong(first + row, "is missing: the file holds fewer rows than it promises")
-                    );
+                    return Err(wrong(
+                        &table.file,
+                        first + row,
+                        "is missing: the file holds fewer rows than it promises",
+                    ));
                 }
             }
         }
@@ -81,8 +88,8 @@ fn choose(table: &Table, name: Option<&str>) -> Result<(usize, Element)> {
     let schema = table.reader.metadata().file_metadata().schema_descr();
     let whole = |index: usize| {
         let column = schema.column(index);
-        let element = Element::of(&column).ok().filter(|_| column.max_rep_level() == 0);
-        element.filter(|element| matches!(element, Element::Signed(_) | Element::Unsigned(_)))
+        let held = element::of(&column).ok().filter(|_| column.max_rep_level() == 0);
+        held.filter(|element| matches!(element, Element::Signed(_) | Element::Unsigned(_)))
     };
     let columns = table.columns();
     let wanted = |index: &usize| match name {
