@@ -59,10 +59,9 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         say!("sample: {} sentence embeddings × {} dimensions, f32", data.rows(), data.dim());
         say!("loss: {}", LossOf::HeldOut);
         say!(
-            "recall: of {} queries, how many find their nearest among {NEIGHBOURS}, and how much of the",
+            "recall: how many of {} queries find their nearest among {NEIGHBOURS}, and what share of the true {NEIGHBOURS}\n",
             queries.rows()
         );
-        say!("  true {NEIGHBOURS} they find\n");
     }
 
     let truth = Search::nearest(NEIGHBOURS).flat(&engine, Metric::SquaredL2, &data, &queries)?;

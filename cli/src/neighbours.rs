@@ -59,7 +59,7 @@ pub enum Destination {
     Nowhere,
     /// Standard output, as a table or in the document.
     Stdout,
-    Files(NeighbourWriter),
+    Files(Box<NeighbourWriter>),
 }
 
 impl Destination {
@@ -78,7 +78,8 @@ impl Destination {
                 Some(_) => Err(Error::input("-o - prints distances too; leave --distances out")),
             },
             Some(path) => {
-                Ok(Self::Files(NeighbourWriter::create(path, distances, shape, largest, common.force)?))
+                let writer = NeighbourWriter::create(path, distances, shape, largest, common.force)?;
+                Ok(Self::Files(Box::new(writer)))
             }
         }
     }
