@@ -19,6 +19,7 @@ pub(super) enum Dtype {
     U32,
     I32,
     I64,
+    U64,
 }
 
 impl Dtype {
@@ -28,7 +29,7 @@ impl Dtype {
             Self::U8 | Self::I8 => 1,
             Self::F16 | Self::Bf16 | Self::U16 => 2,
             Self::F32 | Self::U32 | Self::I32 => 4,
-            Self::F64 | Self::I64 => 8,
+            Self::F64 | Self::I64 | Self::U64 => 8,
         }
     }
 
@@ -40,7 +41,7 @@ impl Dtype {
 
     /// Whether codes and neighbour ids may be stored in this type.
     pub fn holds_indices(self) -> bool {
-        matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::I32 | Self::I64)
+        matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::I32 | Self::I64 | Self::U64)
     }
 }
 
@@ -57,6 +58,7 @@ impl fmt::Display for Dtype {
             Self::U32 => "u32",
             Self::I32 => "i32",
             Self::I64 => "i64",
+            Self::U64 => "u64",
         })
     }
 }
@@ -126,6 +128,7 @@ stored! {
     u32: u32::swap_bytes;
     i32: i32::swap_bytes;
     i64: i64::swap_bytes;
+    u64: u64::swap_bytes;
 }
 
 /// Floats: convert all, then look for what did not come out finite.
@@ -163,13 +166,14 @@ macro_rules! always {
 }
 
 always!(u8 => f32, i8 => f32, i32 => f32, i64 => f32, u8 => u32, u16 => u32, u32 => u32);
+always!(u8 => u64, u16 => u64, u32 => u64, u64 => u64);
 
-macro_rules! signed_to_u32 {
-    ($($t:ty),*) => {$(
-        impl Convert<u32> for $t {
-            fn convert(from: &[Self], to: &mut [u32]) -> Result<(), Unusable> {
+macro_rules! where_it_fits {
+    ($($t:ty => $to:ty),*) => {$(
+        impl Convert<$to> for $t {
+            fn convert(from: &[Self], to: &mut [$to]) -> Result<(), Unusable> {
                 for (index, (&from, to)) in from.iter().zip(to).enumerate() {
-                    let why = || format!("{from}, which is not an index (0 to {})", u32::MAX);
+                    let why = || format!("{from}, which is not an index (0 to {})", <$to>::MAX);
                     *to = from.try_into().map_err(|_| Unusable { index, why: why() })?;
                 }
                 Ok(())
@@ -178,7 +182,7 @@ macro_rules! signed_to_u32 {
     )*};
 }
 
-signed_to_u32!(i32, i64);
+where_it_fits!(i32 => u32, i64 => u32, u64 => u32, i32 => u64, i64 => u64);
 
 #[cfg(test)]
 mod tests {

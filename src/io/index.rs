@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 
 /// A matrix of whole numbers in a file: codes of shape (n, m), or the ids of each query's neighbours.
 ///
-/// The file is `.npy` or `.npz` of one array (u8, u16, u32, i32 or i64), `.ivecs` or `.ibin`; it is read a range of rows at a time, also from
+/// The file is `.npy` or `.npz` of one array (u8, u16, u32, u64, i32 or i64), `.ivecs` or `.ibin`; it is read a range of rows at a time, also from
 /// several threads at once.
 ///
 /// ```no_run
@@ -68,7 +68,7 @@ impl IndexFile {
         };
         if !matrix.dtype().holds_indices() {
             return Err(matrix.file().invalid(format!(
-                "holds numbers of type {}; u8, u16, u32, i32 and i64 hold codes and ids",
+                "holds numbers of type {}; u8, u16, u32, u64, i32 and i64 hold codes and ids",
                 matrix.dtype()
             )));
         }
@@ -98,7 +98,17 @@ impl IndexFile {
     pub fn read(&self, rows: Range<usize>, out: &mut [u32]) -> Result<()> {
         check_read(&rows, self.rows(), self.columns(), out.len())
             .map_err(|e| e.context(self.path().display()))?;
-        self.matrix.read_u32(rows, out)
+        self.matrix.read_indices(rows, out)
+    }
+
+    /// All numbers, row after row, however large they are.
+    ///
+    /// # Errors
+    /// A file that cannot be read; a number below 0, named by row and column.
+    pub(super) fn to_ids(&self) -> Result<Vec<u64>> {
+        let mut all = zeros(self.rows(), self.columns())?;
+        self.matrix.read_indices(0..self.rows(), &mut all)?;
+        Ok(all)
     }
 
     /// All rows at once.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | vectors from `.npy`, `.npz`, `.fvecs`, `.bvecs`, `.ivecs`, `.fbin`, `.u8bin`, `.i8bin`, `.ibin`, `.safetensors`, `.parquet`, folders and patterns of them | [`open`], [`open_all`]: a [`Dataset`] |
 //! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
+//! | ids, one per row, of any size | [`read_ids`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
 //! | any other file, whole or not at all | [`Output`], [`write_file`]; of a [`Job`], resumably |
 //! | that no output is an input or another output | [`Claims`], [`files`] |
@@ -21,6 +22,7 @@ mod describe;
 mod dtype;
 mod file;
 mod identity;
+mod ids;
 mod index;
 mod job;
 mod locate;
@@ -48,6 +50,7 @@ pub use dataset::{Dataset, open, open_all};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
 pub(crate) use file::DataFile;
 pub use file::open_file;
+pub use ids::read_ids;
 pub use index::IndexFile;
 pub use job::Job;
 pub use locate::{Format, files};

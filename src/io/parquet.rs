@@ -6,6 +6,7 @@
 
 mod binary;
 mod element;
+mod ids;
 
 use std::io::BufReader;
 use std::ops::Range;
@@ -22,6 +23,7 @@ use parquet::schema::types::{ColumnDescriptor, Type};
 
 pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::element::{Batch, Element, skip};
+pub(super) use self::ids::read_ids;
 use super::dataset::Source;
 use super::dtype::Unusable;
 use super::file::{DataFile, Sequential};

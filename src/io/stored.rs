@@ -131,20 +131,30 @@ impl StoredMatrix {
             Dtype::U8 => self.read::<u8, _>(rows, out),
             Dtype::I8 => self.read::<i8, _>(rows, out),
             Dtype::I32 => self.read::<i32, _>(rows, out),
-            Dtype::U16 | Dtype::U32 | Dtype::I64 => {
+            Dtype::U16 | Dtype::U32 | Dtype::I64 | Dtype::U64 => {
                 Err(self.file.invalid(format!("holds numbers of type {}, not vectors", self.dtype)))
             }
         }
     }
 
     /// Reads `rows`, which lie within the matrix, as codes or ids: `out` is row-major, rows × dim.
-    pub fn read_u32(&self, rows: Range<usize>, out: &mut [u32]) -> Result<()> {
+    pub fn read_indices<To>(&self, rows: Range<usize>, out: &mut [To]) -> Result<()>
+    where
+        To: Copy + Default + Send,
+        u8: Convert<To>,
+        u16: Convert<To>,
+        u32: Convert<To>,
+        i32: Convert<To>,
+        i64: Convert<To>,
+        u64: Convert<To>,
+    {
         match self.dtype {
             Dtype::U8 => self.read::<u8, _>(rows, out),
             Dtype::U16 => self.read::<u16, _>(rows, out),
             Dtype::U32 => self.read::<u32, _>(rows, out),
             Dtype::I32 => self.read::<i32, _>(rows, out),
             Dtype::I64 => self.read::<i64, _>(rows, out),
+            Dtype::U64 => self.read::<u64, _>(rows, out),
             Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => {
                 Err(self.file.invalid(format!("holds numbers of type {}, not codes or ids", self.dtype)))
             }

@@ -18,7 +18,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A number that [`RowWriter`] writes: u8, u16, u32, i32 or f32.
+/// A number that [`RowWriter`] writes: u8, u16, u32, u64, i32 or f32.
 pub trait RowElement: Pod + sealed::Sealed {
     #[doc(hidden)]
     const NPY: &str;
@@ -41,6 +41,7 @@ row_element! {
     u8: "u1", Some(Format::Bvecs);
     u16: "u2", None;
     u32: "u4", None;
+    u64: "u8", None;
     i32: "i4", Some(Format::Ivecs);
     f32: "f4", Some(Format::Fvecs);
 }

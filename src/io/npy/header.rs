@@ -27,7 +27,7 @@ pub(in crate::io) fn header(descr: &str, rows: usize, columns: usize) -> Vec<u8>
 fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
     let unknown = || {
         format!(
-            "holds numbers of type '{descr}'; f2, f4, f8, u1 and i1 hold vectors, u1, u2, u4, i4 and i8 codes"
+            "holds numbers of type '{descr}'; f2, f4, f8, u1 and i1 hold vectors, u1, u2, u4, u8, i4 and i8 codes"
         )
     };
     let kind = descr.trim_start_matches(['<', '>', '=', '|']);
@@ -47,6 +47,7 @@ fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
         "u4" | "uint32" => Dtype::U32,
         "i4" | "int32" => Dtype::I32,
         "i8" | "int64" => Dtype::I64,
+        "u8" | "uint64" => Dtype::U64,
         _ => return Err(unknown()),
     };
     Ok((dtype, big_endian))

@@ -229,3 +229,33 @@ fn numbers_beyond_f32_are_named() {
     let why = refused(crate::io::open(folder.file("x.parquet", &far)).and_then(|x| x.to_array()));
     assert!(why.ends_with("row 1 column 1 is 1e300, which is beyond the range of f32"), "{why}");
 }
+
+#[test]
+fn ids_are_a_column_of_whole_numbers() {
+    let folder = Folder::new();
+    let rows: Vec<Option<Vec<f32>>> = (0..150).map(|row| Some(vec![(row * 7) as f32])).collect();
+    let read = |schema: &str, rows: &[Option<Vec<f32>>]| {
+        let long = schema.contains("int64");
+        let bytes = match long {
+            true => parquet::<Int64Type>(schema, rows, 40, |v| v as i64),
+            false => parquet::<Int32Type>(schema, rows, 40, |v| v as i32),
+        };
+        let path = folder.file("x.parquet", &bytes);
+        assert_eq!(crate::io::read_ids(&path).ok(), read_ids(&path, Some("x")).ok());
+        read_ids(&path, Some("x"))
+    };
+    let want: Vec<u64> = (0..150).map(|row| row * 7).collect();
+    for schema in ["required int64 x;", "required int32 x (INTEGER(32, false));", "optional int64 x;"] {
+        assert_eq!(read(schema, &rows).unwrap(), want, "{schema}");
+    }
+    let mut wrong = rows.clone();
+    wrong[71] = Some(vec![-3.0]);
+    assert!(refused(read("required int64 x;", &wrong)).contains("row 71 has the id -3"));
+    assert_eq!(read("required int64 x (INTEGER(64, false));", &wrong).unwrap()[71], u64::MAX - 2);
+    wrong[71] = None;
+    assert!(refused(read("optional int32 x;", &wrong)).contains("is null or missing"));
+    let floats = folder.file("f.parquet", &parquet::<FloatType>("required float x;", &rows, 40, |v| v));
+    assert!(refused(read_ids(&floats, Some("x"))).contains("'x' is none (there is: x)"));
+    assert!(refused(read_ids(&floats, None)).contains("the only one is none"));
+    assert!(refused(read_ids(&floats, Some("y"))).contains("'y' is none (there is: x)"));
+}
