@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Index;
+use super::bits::BLOCK;
 use super::segment::{Section, Segment, SegmentWriter};
 use super::store::folder::Writer;
 use super::store::manifest::SegmentRecord;
@@ -11,6 +12,9 @@ use crate::error::{Error, Result};
 
 /// Bytes for each row, deleted ones included: its number in the new segment.
 const ROW_BYTES: u64 = 4;
+
+/// Rows whose codes are packed at a time: a multiple of the rows of a block.
+const PACKED: usize = 64 * BLOCK;
 
 impl Index {
     /// Merges all segments into one without deleted vectors. Neighbours stay the same, and are found sooner. `watch` is told how
@@ -84,7 +88,7 @@ impl Index {
                 }
                 for list in 0..lists {
                     if section == Section::Codes {
-                        out.append(&self.merged_codes(list)?)?;
+                        self.merged_codes(list, |packed| out.append(packed))?;
                     } else {
                         for segment in &self.segments {
                             let mut rows = segment.live_rows(list);
@@ -100,16 +104,26 @@ impl Index {
         out.finish(next as usize)
     }
 
-    /// The codes of a list of all segments, packed.
-    fn merged_codes(&self, list: usize) -> Result<Vec<u8>> {
+    /// Passes the packed codes of a list of all segments to `append`, some rows at a time.
+    fn merged_codes(&self, list: usize, mut append: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let layout = self.model.codes;
+        let pack = |codes: &[u32]| layout.pack(codes.chunks_exact(layout.codes()));
+        // Whole blocks, but for the last.
+        let most = PACKED * layout.codes();
         let mut codes = Vec::new();
         for segment in &self.segments {
             let first = segment.list(list).start;
-            let rows: Vec<usize> = segment.live_rows(list).map(|row| row - first).collect();
-            codes.extend(layout.unpack(segment.codes(list)?, &rows));
+            let mut rows = segment.live_rows(list).map(|row| row - first).peekable();
+            while rows.peek().is_some() {
+                let some: Vec<usize> = rows.by_ref().take(PACKED).collect();
+                codes.extend(layout.unpack(segment.codes(list)?, &some));
+                if codes.len() >= most {
+                    append(&pack(&codes[..most]))?;
+                    codes.drain(..most);
+                }
+            }
         }
-        Ok(layout.pack(codes.chunks_exact(layout.codes())))
+        append(&pack(&codes))
     }
 
     /// Passes the new numbers of all rows to `append`, in the order of their ids.

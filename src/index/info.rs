@@ -26,7 +26,7 @@ pub struct Info {
     pub deleted: usize,
     /// Segments, which [`Index::compact`] merges.
     pub segments: usize,
-    /// Bytes of all files.
+    /// Bytes of all files, without the hashes behind them.
     pub bytes: u64,
     /// Vectors of the shortest list.
     pub least_in_list: usize,

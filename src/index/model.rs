@@ -129,12 +129,11 @@ impl Model {
                 ));
             }
         };
-        let counts = lists.as_ref().map_or(1, |lists| lists.codebook_sizes().iter().product());
+        let count = lists.as_ref().map_or(Some(1), |lists| lists.spec().one_codebook());
         let dims = lists.iter().chain([&quantizer]).all(|part| part.dim() == manifest.dim);
-        if counts != spec.lists() || quantizer.spec() != *spec.quantizer() || !dims {
+        if count != Some(spec.lists()) || quantizer.spec() != *spec.quantizer() || !dims {
             return Err(Error::input(format!(
-                "{}: its files are of {counts} lists and {} of {} dimensions, and the manifest says {spec} of {}",
-                folder.display(),
+                "its files of lists and of {} of {} dimensions do not go with the manifest, which says {spec} of {}",
                 quantizer.spec(),
                 quantizer.dim(),
                 manifest.dim

@@ -95,15 +95,16 @@ pub fn scan(
         for (number, (segment, allowed)) in segments.iter().zip(allowed).enumerate() {
             let first = segment.list(list).start;
             let is_allowed = |row: &usize| allowed.contains(segment.place_in(list, *row));
-            let rows: Vec<usize> = (0..segment.list(list).len()).filter(is_allowed).collect();
-            for rows in rows.chunks(DECODED) {
-                let decoded = coding.decode(segment.codes(list)?, rows, list)?;
+            let mut rows = (0..segment.list(list).len()).filter(is_allowed).peekable();
+            while rows.peek().is_some() {
+                let rows: Vec<usize> = rows.by_ref().take(DECODED).collect();
+                let decoded = coding.decode(segment.codes(list)?, &rows, list)?;
                 let mut ids = Vec::with_capacity(rows.len());
-                for &row in rows {
+                for &row in &rows {
                     ids.extend(segment.ids(first + row..first + row + 1)?);
                 }
                 let meet = |query: usize, nearest: &mut Nearest| {
-                    for ((vector, &row), &id) in decoded.outer_iter().zip(rows).zip(&ids) {
+                    for ((vector, &row), &id) in decoded.outer_iter().zip(&rows).zip(&ids) {
                         let distance = metric.distance(x.row(query), vector);
                         nearest.push(Near {
                             distance,

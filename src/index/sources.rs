@@ -50,7 +50,7 @@ impl Sources {
         let mut sources = Vec::new();
         for record in records {
             let data = io::open_all(&record.data).context(|| "the vectors that refine the index")?;
-            if fingerprint(&data)? != record.fingerprint {
+            if data.len() as u64 != record.rows || fingerprint(&data)? != record.fingerprint {
                 return Err(Error::input(format!(
                     "{}: has other vectors than when they were added to the index; put the old ones back, or build the \
                      index again",

@@ -9,7 +9,8 @@ mod remove;
 mod search;
 mod verify;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use wgvq::index::Index;
@@ -67,6 +68,19 @@ struct Which {
 impl Which {
     fn open(&self) -> Result<Index> {
         Index::open(&self.index)
+    }
+
+    /// Fails if `output` would lie among the files of the index.
+    fn keep_out(&self, output: &Path) -> Result<()> {
+        let folder =
+            output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (fs::canonicalize(folder), fs::canonicalize(&self.index)) {
+            (Ok(folder), Ok(index)) if folder == index => Err(Error::input(format!(
+                "{}: lies in the folder of the index; name another place",
+                output.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

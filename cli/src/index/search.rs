@@ -49,6 +49,7 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
     let mut claims = common.reads([&command.queries].into_iter().chain(&command.filter))?;
     command.output.iter().try_for_each(|path| claims.writes(path))?;
     command.distances.iter().try_for_each(|path| claims.writes(path)).context(|| "--distances")?;
+    command.output.iter().chain(&command.distances).try_for_each(|path| command.which.keep_out(path))?;
     let index = command.which.open()?;
     let queries = io::open(&command.queries)?;
     let (count, k) = (queries.len(), command.k);

@@ -145,7 +145,7 @@ fn bad_input_is_refused_in_one_line_and_harms_nothing() {
     cli.refuse("index build x.npy --spec IVF61,SQ4 -o b.wgvqi", "61");
     cli.refuse("index build nan.npy --spec IVF3,SQ4 -o b.wgvqi", "row 7, column 2 is NaN");
     cli.refuse(&format!("{build} --set beam=3 -o b.wgvqi"), "beam belongs to");
-    cli.refuse(&format!("{build} --set iters=0 -o b.wgvqi"), "--set iters=0: must be");
+    cli.refuse(&format!("{build} --set iters=few -o b.wgvqi"), "--set iters=few: must be");
     cli.refuse(&format!("{build} --metric l1 -o b.wgvqi"), "not by l1");
     cli.refuse(&format!("{build} --refine f32 -o b.wgvqi"), "f16, u8, source or none");
     cli.refuse("index add a.wgvqi wide.npy", "5 dimensions, the index 4");
@@ -157,6 +157,10 @@ fn bad_input_is_refused_in_one_line_and_harms_nothing() {
     cli.refuse("index search a.wgvqi x.npy -k 0", "0 neighbours");
     cli.refuse("index search a.wgvqi x.npy --nprobe 0", "1 is the least");
     cli.refuse("index search a.wgvqi x.npy --distances d.npy", "--distances goes with -o");
+    cli.refuse(
+        "index search a.wgvqi x.npy -o ./a.wgvqi/manifest.txt --force",
+        "lies in the folder of the index",
+    );
     cli.refuse("index search b.wgvqi x.npy", "b.wgvqi: No such index");
     cli.refuse("index info x.npy", "x.npy: is a file");
     assert_eq!(contents(&cli, "a.wgvqi"), before);

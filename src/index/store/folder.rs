@@ -163,6 +163,10 @@ impl Writer {
         manifest.next_file = self.next_file;
         write_file(self.folder.join(MANIFEST), manifest.to_text()?.as_bytes(), true)?;
         self.written.clear();
+        if self.made_folder && cfg!(unix) {
+            // As for files, not every file system knows of this.
+            let _ = File::open(self.folder.join("..")).and_then(|above| above.sync_all());
+        }
         self.made_folder = false;
         // It counts now, and what no longer does goes; what cannot be removed yet, the next writer removes.
         let _ = self.remove_all_but(&manifest);

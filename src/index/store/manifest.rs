@@ -154,6 +154,9 @@ impl Manifest {
         if let Some(wrong) = self.files().find(|record| !is_own_name(&record.file)) {
             return Err(Error::input(format!("{:?} is not the name of a file of an index", wrong.file)));
         }
+        if self.sources.iter().try_fold(0_u64, |sum, source| sum.checked_add(source.rows)).is_none() {
+            return Err(Error::input("its sources have more rows than can be"));
+        }
         self.segments.iter().try_for_each(|segment| segment.check().context(|| segment.file.file.clone()))
     }
 }
