@@ -67,9 +67,6 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(lists: &'a Lists, rows: &'a Rows<'a>, queries: &'a [f32], ask: Ask<'a>) -> Result<Self> {
         let count = queries.len() / lists.d;
-        // Where rows are not re-ranked, or codes have to pass for them, no more than k are wanted.
-        let reranked = lists.refine.bytes(lists.d) > 0;
-        let depth = if reranked { ask.depth.max(ask.k) } else { ask.k }.min(rows.len()).max(1);
         let probes = ask.probes.min(lists.count());
         let (mut nearest, mut distances) = (vec![0; count * probes], vec![0.0; count * probes]);
         top_w(queries, &lists.coarse, probes, &mut nearest, &mut distances)?;
@@ -84,7 +81,7 @@ impl<'a> Batch<'a> {
             tables: Vec::new(),
             lines: Vec::new(),
             worth: vec![Worth { start: 0.0, step: 0.0 }; count],
-            kept: (0..count).map(|_| Kept::new(depth)).collect(),
+            kept: (0..count).map(|_| Kept::new(lists.depth(rows, ask))).collect(),
         };
         match lists.codes {
             Codes::Four { .. } => batch.round_tables(),

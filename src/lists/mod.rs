@@ -101,6 +101,9 @@ pub struct Found {
 /// Queries of a batch, at most: their tables and candidates stay in the second-level cache.
 const BATCH: usize = 256;
 
+/// Candidates that the queries of a batch keep, at most, unless one query alone keeps more: 64 MiB.
+const CANDIDATES: usize = 1 << 22;
+
 impl Lists {
     /// # Errors
     /// If the shapes of the model's parts do not fit together, or there are no tables for its metric.
@@ -190,7 +193,8 @@ impl Lists {
             selected.check(segments)?;
         }
         let few = few::Few::of(self, &rows, ask)?;
-        let batch = count.div_ceil(rayon::current_num_threads()).clamp(1, BATCH);
+        let most = (CANDIDATES / self.depth(&rows, ask)).clamp(1, BATCH);
+        let batch = count.div_ceil(rayon::current_num_threads()).clamp(1, most);
         let parts = queries.coded.par_chunks(batch * self.d).zip(queries.original.par_chunks(batch * self.d));
         let found: Vec<Result<Vec<Neighbours>>> = parts
             .map(|(coded, original)| match &few {
@@ -205,6 +209,12 @@ impl Lists {
             }
         }
         Ok(all)
+    }
+
+    /// How many candidates a query keeps: no more than are wanted where nothing is re-ranked.
+    fn depth(&self, rows: &Rows, ask: Ask) -> usize {
+        let depth = if self.refine.bytes(self.d) > 0 { ask.depth.max(ask.k) } else { ask.k };
+        depth.min(rows.len()).max(1)
     }
 }
 

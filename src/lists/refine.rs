@@ -71,20 +71,12 @@ impl Refine {
         }
     }
 
-    /// Appends `vectors` (n, d).
+    /// Appends `vectors` (n, d). Of numbers of 8 bits, what lies outside of the range is the end of it: a row there ranks as if it
+    /// was no farther.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input), naming row and column, if a value is out of the range that is stored.
+    /// [`Input`](crate::ErrorKind::Input), naming row and column, for a value over what half precision holds.
     pub fn write(&self, vectors: &[f32], d: usize, out: &mut Vec<u8>) -> Result<()> {
-        let refused = |at: usize, range: [f32; 2]| {
-            let [low, high] = range;
-            Error::input(format!(
-                "row {}, column {}: {} is out of the range of {low} to {high} that is stored; refine by f32",
-                at / d,
-                at % d,
-                vectors[at]
-            ))
-        };
         out.reserve(vectors.len() / d.max(1) * self.bytes(d));
         match self {
             Self::None => {}
@@ -93,20 +85,17 @@ impl Refine {
                 for (at, &x) in vectors.iter().enumerate() {
                     let half = f16::from_f32(x);
                     if !half.is_finite() {
-                        return Err(refused(at, [-65504.0, 65504.0]));
+                        let (row, column) = (at / d, at % d);
+                        return Err(Error::input(format!(
+                            "row {row}, column {column}: {x} is over 65504, the most of half precision; refine by u8 or f32"
+                        )));
                     }
                     out.extend(half.to_le_bytes());
                 }
             }
             Self::U8 { low, step } => {
-                for (at, &x) in vectors.iter().enumerate() {
-                    let (low, step) = (low[at % d], step[at % d]);
-                    let number = ((x - low) / step).round();
-                    if !(0.0..=255.0).contains(&number) {
-                        return Err(refused(at, [low, 255.0f32.mul_add(step, low)]));
-                    }
-                    out.push(number as u8);
-                }
+                let number = |(at, x): (usize, &f32)| ((x - low[at % d]) / step[at % d]).round() as u8;
+                out.extend(vectors.iter().enumerate().map(number));
             }
         }
         Ok(())
