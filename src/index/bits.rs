@@ -1,17 +1,5 @@
 //! A bit for each row of a segment, as search wants it: a word per block.
 
-/// Rows of a block.
-pub const BLOCK: usize = 32;
-
-/// The first block of each list, and the end of the last one's, where the lists begin at these rows: each begins a new block.
-pub fn first_blocks(first_rows: &[u64]) -> Vec<u64> {
-    let mut blocks = vec![0];
-    for rows in first_rows.windows(2) {
-        blocks.push(blocks[blocks.len() - 1] + (rows[1] - rows[0]).div_ceil(BLOCK as u64));
-    }
-    blocks
-}
-
 /// Some rows of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowBits {

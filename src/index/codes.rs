@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::bits::BLOCK;
+use crate::lists::BLOCK;
 
 /// The layout of the codes of a list.
 ///

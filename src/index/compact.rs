@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Index;
-use super::bits::BLOCK;
 use super::segment::{Section, Segment, SegmentWriter};
 use super::store::folder::Writer;
 use super::store::manifest::SegmentRecord;
 use crate::error::{Error, Result};
+use crate::lists::BLOCK;
 
 /// Bytes for each row, deleted ones included: its number in the new segment.
 const ROW_BYTES: u64 = 4;

@@ -20,6 +20,7 @@ mod segment;
 mod sources;
 mod spec;
 mod store;
+mod tabled;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

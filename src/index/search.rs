@@ -6,9 +6,10 @@ use super::Index;
 use super::bits::RowBits;
 use super::model::{Coding, Model};
 use super::refine::Refinement;
-use super::scan::{Nearest, scan};
+use super::scan::{Near, Nearest, scan};
 use super::segment::{Section, Segment};
 use super::sources::Sources;
+use super::tabled::Tabled;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::search::{MOST_NEIGHBOURS, Search};
@@ -95,12 +96,20 @@ pub struct Searcher<'a> {
     engine: Engine,
     coding: Coding<'a>,
     sources: Sources,
+    tabled: Option<Tabled>,
 }
 
 impl<'a> Searcher<'a> {
     pub(super) fn new(index: &'a Index, engine: &Engine) -> Result<Self> {
         let sources = Sources::open(&index.manifest.sources)?;
-        Ok(Self { index, engine: engine.clone(), coding: Coding::new(&index.model, engine)?, sources })
+        let tabled = Tabled::of(&index.model)?;
+        Ok(Self {
+            index,
+            engine: engine.clone(),
+            coding: Coding::new(&index.model, engine)?,
+            sources,
+            tabled,
+        })
     }
 
     /// The neighbours of `queries` (q, d).
@@ -109,7 +118,7 @@ impl<'a> Searcher<'a> {
     /// [`Input`](crate::ErrorKind::Input) if k is 0, the dimensions differ, a value is not finite, or what is read of the index is
     /// damaged.
     pub fn search(&self, queries: &dyn Vectors, query: &Query<'_>) -> Result<Found> {
-        let Index { model, segments, .. } = self.index;
+        let Index { model, .. } = self.index;
         if query.k == 0 || query.probes == 0 {
             return Err(Error::input(format!(
                 "the {} nearest in {} lists; 1 is the least of both",
@@ -124,11 +133,7 @@ impl<'a> Searcher<'a> {
             )));
         }
         let selected = query.among.map(|ids| self.selected(ids)).transpose()?;
-        let allowed: Vec<RowBits> = match selected {
-            Some(selected) => selected,
-            None => segments.iter().map(|segment| segment.live()).collect(),
-        };
-        let keep = match model.refine.kind() {
+        let depth = match model.refine.kind() {
             Refinement::None => query.k,
             _ => query.k.max(query.depth.unwrap_or(query.k.saturating_mul(4))),
         };
@@ -136,15 +141,80 @@ impl<'a> Searcher<'a> {
         let seen = model.seen(queries);
         for start in (0..queries.len()).step_by(BATCH) {
             let x = seen.read_rows(start..(start + BATCH).min(queries.len()))?;
-            let probes = self.probes(&x, query, &allowed)?;
-            let nearest = scan(&self.coding, segments, &allowed, &x, &probes, keep)?;
-            for (query_row, nearest) in x.outer_iter().zip(nearest) {
-                let nearest = self.refined(query_row, nearest)?;
-                let (_, unit) = model.compared_by();
-                found.push(nearest.into_sorted().take(query.k).map(|near| (near.id, near.distance * unit)));
+            match &self.tabled {
+                Some(tabled) => self.by_tables(tabled, &x, query, selected.as_deref(), depth, &mut found)?,
+                None => self.by_decoding(&x, query, selected.as_deref(), depth, &mut found)?,
             }
         }
         Ok(found)
+    }
+
+    /// Finds the neighbours of the queries `x` (q, d) by tables.
+    fn by_tables(
+        &self,
+        tabled: &Tabled,
+        x: &Array2<f32>,
+        query: &Query<'_>,
+        selected: Option<&[RowBits]>,
+        depth: usize,
+        found: &mut Found,
+    ) -> Result<()> {
+        let Index { model, segments, .. } = self.index;
+        let unit = model.compared_by().1;
+        // Sources are read here, and have all of the depth passed on.
+        let k = if model.has_sources() { depth } else { query.k };
+        let near = tabled.search(segments, selected, x, (k, query.probes, depth))?;
+        let mut start = 0;
+        for (&end, query_row) in near.ends.iter().zip(x.outer_iter()) {
+            let pairs = near.ids[start..end].iter().zip(&near.distances[start..end]);
+            if model.has_sources() {
+                let mut nearest = Nearest::new(k);
+                for (&id, &distance) in pairs {
+                    let (segment, row) = self.locate(id)?;
+                    nearest.push(Near { distance: distance.into(), id, segment, row });
+                }
+                let nearest = self.refined(query_row, nearest)?.into_sorted().take(query.k);
+                found.push(nearest.map(|near| (near.id, near.distance * unit)));
+            } else {
+                found.push(pairs.map(|(&id, &distance)| (id, f64::from(distance) * unit)));
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Segment and row of an id that is there.
+    fn locate(&self, id: u64) -> Result<(u32, u32)> {
+        for (number, segment) in self.index.segments.iter().enumerate() {
+            if let Some(row) = segment.find(id)? {
+                return Ok((number as u32, row as u32));
+            }
+        }
+        Err(Error::input(format!("the order of ids has no {id}; the index is damaged")))
+    }
+
+    /// Finds the neighbours of the queries `x` (q, d) by decoding what is in the lists.
+    pub(super) fn by_decoding(
+        &self,
+        x: &Array2<f32>,
+        query: &Query<'_>,
+        selected: Option<&[RowBits]>,
+        depth: usize,
+        found: &mut Found,
+    ) -> Result<()> {
+        let Index { model, segments, .. } = self.index;
+        let unit = model.compared_by().1;
+        let allowed: Vec<RowBits> = match selected {
+            Some(selected) => selected.to_vec(),
+            None => segments.iter().map(|segment| segment.live()).collect(),
+        };
+        let probes = self.probes(x, query, &allowed)?;
+        let nearest = scan(&self.coding, segments, &allowed, x, &probes, depth)?;
+        for (query_row, nearest) in x.outer_iter().zip(nearest) {
+            let nearest = self.refined(query_row, nearest)?.into_sorted().take(query.k);
+            found.push(nearest.map(|near| (near.id, near.distance * unit)));
+        }
+        Ok(())
     }
 
     /// The lists to look into for each of the queries (q, d), in ascending order.

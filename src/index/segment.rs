@@ -12,13 +12,14 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::bits::{BLOCK, RowBits, first_blocks};
+use super::bits::RowBits;
 use super::codes::CodeLayout;
 use super::model::Model;
 use super::store::checked::{CheckedFile, CheckedWriter, damaged, read_whole};
 use super::store::folder::{FileKind, Writer};
 use super::store::manifest::{SectionRecord, SegmentRecord};
 use crate::error::{Error, Result};
+use crate::lists::{self, BLOCK, first_blocks};
 
 /// What a segment file begins with.
 const MAGIC: &[u8] = b"wgvq index segment 1\n";
@@ -190,6 +191,36 @@ impl Segment {
     /// As [`get`](Self::get).
     pub fn ids(&self, rows: Range<usize>) -> Result<impl Iterator<Item = u64>> {
         Ok(numbers(self.get(Section::Ids, rows)?))
+    }
+
+    /// Checks all that a search reads of a list, unless that has been done.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn touch(&self, list: usize) -> Result<()> {
+        self.codes(list)?;
+        self.get(Section::Ids, self.list(list))?;
+        self.get(Section::Refined, self.list(list)).map(drop)
+    }
+
+    /// The rows as [`Lists`](crate::lists::Lists) borrow them, with what [touches](Self::touch) a list.
+    pub fn lend<'a>(&'a self, touch: &'a (dyn Fn(usize) -> Result<()> + Sync)) -> lists::Segment<'a> {
+        let section = |section: Section| {
+            let (start, width) = self.places[section as usize];
+            self.file.unchecked(start..start + self.rows * width)
+        };
+        let units = if self.codes.in_blocks() { self.blocks() } else { self.rows };
+        let codes = self.places[Section::Codes as usize].0;
+        lists::Segment {
+            first_rows: &self.first_rows,
+            first_blocks: &self.first_blocks,
+            codes: self.file.unchecked(codes..codes + units * self.codes.unit()),
+            refined: section(Section::Refined),
+            // Sections begin at a multiple of 64 bytes of a mapping, which begins at that of a page.
+            ids: bytemuck::cast_slice(section(Section::Ids)),
+            removed: if self.deleted.count() > 0 { self.deleted.words() } else { &[] },
+            touch,
+        }
     }
 
     /// The number of a row's vector among those of all sources, if there are sources.

@@ -36,7 +36,7 @@ fn rows(x: &Array2<f32>, ids: &[u64]) -> Array2<f32> {
 }
 
 /// Every layout of codes: of vectors and of residuals, in one list and in several.
-const SPECS: [&str; 5] = ["IVF16,PQ8x4", "IVF8,RQ4x5", "SQ4", "IVF4,OPQ4,PQ4x9", "IVF2,VQ70"];
+const SPECS: [&str; 6] = ["IVF16,PQ8x4", "IVF8,RQ4x5", "SQ4", "IVF4,OPQ4,PQ4x4", "IVF2,VQ70", "IVF4,PQ2x8"];
 
 #[test]
 fn neighbours_do_not_depend_on_how_the_vectors_came() {
@@ -83,6 +83,39 @@ fn segments_are_cut_by_memory_and_change_nothing() {
     assert!(whole.info().segments == 1 && cut.info().segments > 1, "{:?}", cut.info());
     let ask = || Query::nearest(9).probes(2);
     assert_eq!(search(&whole, &queries, ask()), search(&cut, &queries, ask()));
+}
+
+/// By tables, in the rotated space, distances are those to what codes decode to.
+#[test]
+fn tables_find_what_decoding_finds() {
+    let folder = Folder::new();
+    let (x, queries) = (data(7, 900, 16) + 0.4, data(8, 20, 16));
+    for (spec, metric) in [
+        ("IVF4,PQ4x8", Metric::SquaredL2),
+        ("IVF4,OPQ4,PQ4x8", Metric::SquaredL2),
+        ("IVF4,OPQ4,PQ4x8", Metric::InnerProduct),
+        ("OPQ4,PQ4x8", Metric::Cosine),
+        ("IVF4,OPQ4,PQ4x4", Metric::InnerProduct),
+    ] {
+        let build = build(spec).metric(metric).refine(Refinement::None);
+        let index = run(build, &folder.path("a.wgvqi"), &x);
+        let query = Query::nearest(8).probes(4);
+        let by_tables = search(&index, &queries, query.clone());
+        let engine = Engine::cpu();
+        let searcher = index.searcher(&engine).unwrap();
+        let seen = index.model.seen(&queries).read_rows(0..20).unwrap();
+        let mut by_decoding = Found::default();
+        searcher.by_decoding(&seen, &query, None, 8, &mut by_decoding).unwrap();
+        for query in 0..20 {
+            let pairs = by_tables.of(query).1.iter().zip(by_decoding.of(query).1);
+            for (tables, decoded) in pairs {
+                // Tables of 8-bit codes are f32. Those of 4 bits are rounded to 255 steps of a table's range, which is below 40
+                // for each of the 4 parts.
+                let bound = if spec.ends_with("x8") { 2e-4 } else { 4.0 * 40.0 / 255.0 };
+                assert!((tables - decoded).abs() <= bound, "{spec} {metric}: {tables} {decoded}");
+            }
+        }
+    }
 }
 
 /// With all lists, all rows compared once more and the vectors themselves to compare, a search is exact.
@@ -140,8 +173,7 @@ fn what_is_removed_or_filtered_out_is_not_found() {
     let folder = Folder::new();
     let x = data(7, 300, 8);
     for spec in SPECS {
-        let mut index =
-            run(build(&spec.replace("x9", "x4").replace("VQ70", "VQ20")), &folder.path("a.wgvqi"), &x);
+        let mut index = run(build(&spec.replace("VQ70", "VQ20")), &folder.path("a.wgvqi"), &x);
         let all = || Query::nearest(400).probes(16);
         let ids = |found: &Found| {
             let mut ids = found.of(0).0.to_vec();
