@@ -25,7 +25,8 @@
 //! - [`KINDS`] is the table of all quantizers, [`TRAINERS`] that of training by gradient; [`settings`] are what both can be told.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`faiss`] converts models and codes to FAISS's index files and back.
-//! - [`search`] finds nearest neighbours, exactly or among codes.
+//! - [`search`] finds nearest neighbours, exactly or among codes; [`lists`] among those of the nearest centroids.
+//! - [`index`] keeps codes with ids on disk, to be searched, added to and removed from.
 //! - [`curves`] are space-filling curves, orders along them and tours.
 //! - [`interpret`] says what an ordered codebook makes of labels, [`privacy`] what its codes give away.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
@@ -41,10 +42,12 @@ mod engine;
 mod error;
 pub mod faiss;
 pub mod graph;
+pub mod index;
 pub mod interpret;
 pub mod io;
 pub mod kernels;
 mod lattice;
+pub mod lists;
 pub mod metrics;
 pub mod ops;
 mod principal;

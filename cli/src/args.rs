@@ -61,6 +61,8 @@ pub enum Command {
     Truth(Truth),
     /// Find nearest neighbours among codes, and measure the recall
     Search(crate::search::Options),
+    /// Keep vectors as codes with ids on disk, to be searched, added to and removed from
+    Index(crate::index::Options),
     /// Resample the curve of an SFVQ so that all codes occur about equally often
     Equalize(Equalize),
     /// Train over a range of codebook sizes and name the knee

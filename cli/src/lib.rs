@@ -18,6 +18,7 @@ mod figures;
 mod gradient;
 mod gradient_options;
 mod heat_map;
+mod index;
 mod inspect;
 mod interpret;
 mod interrupt;
@@ -140,6 +141,7 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Eval(command) => eval::run(command, common),
         Command::Truth(command) => truth::run(command, common),
         Command::Search(command) => search::run(command, common),
+        Command::Index(command) => index::run(command, common),
         Command::Inspect(command) => inspect::run(command, common),
         Command::Devices => devices::run(common),
         Command::Selftest(command) => selftest::run(command, common),

@@ -25,6 +25,7 @@ pub(crate) mod distance;
 pub(crate) mod distance_matrix;
 pub(crate) mod elementwise;
 pub(crate) mod extend_codes;
+pub(crate) mod fast_scan;
 pub(crate) mod fill;
 pub(crate) mod first_look;
 pub(crate) mod fold;

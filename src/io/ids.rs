@@ -14,7 +14,8 @@ use crate::error::{Context, Error, Result};
 const TEXT: &str = "txt";
 
 /// Reads ids, 0 to 2⁶⁴ − 1, one for each row: from `.npy` or `.npz[:array]` of whole numbers of shape (n,) or (n, 1), from a column of a
-/// `.parquet[:column]` without nulls, or from `.txt`, a number in each line.
+/// `.parquet[:column]` without nulls, or from `.txt`, a number in each line. A folder, or a pattern as in `parts/*.parquet:id`, is its files
+/// one after the other.
 ///
 /// ```
 /// # fn main() -> wgvq::Result<()> {
@@ -27,16 +28,21 @@ const TEXT: &str = "txt";
 /// ```
 ///
 /// # Errors
-/// A file that is missing, damaged, of another format or of other numbers; several files; a number below 0, a null, or a line that is
+/// A file that is missing, damaged, of another format or of other numbers; a number below 0, a null, or a line that is
 /// no number, named by row.
 pub fn read_ids(spec: impl AsRef<Path>) -> Result<Vec<u64>> {
     let spec = spec.as_ref();
     if spec.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(TEXT)) {
         return parse_ids(open_file(spec)?).context(|| spec.display());
     }
-    let [Place { path, format, name }] = &locate(spec)?[..] else {
-        return Err(Error::input(format!("{}: ids are in one file", spec.display())));
-    };
+    let mut ids = Vec::new();
+    for place in locate(spec)? {
+        ids.extend(of_file(&place)?);
+    }
+    Ok(ids)
+}
+
+fn of_file(Place { path, format, name }: &Place) -> Result<Vec<u64>> {
     let name = name.as_deref();
     match format {
         Format::Npy => numbers(&npy::open_as(path, npy::column)?),
@@ -92,6 +98,9 @@ mod tests {
         assert_eq!(read_ids(folder.file("i.npy", &signed)).unwrap(), [256, 9]);
         let text = format!("{big}\r\n 5 \n");
         assert_eq!(read_ids(folder.file("a.TXT", text.as_bytes())).unwrap(), [big, 5]);
+        folder.file("s/a.npy", &npy("|u1", false, (1, 1), &[1]));
+        folder.file("s/b.npy", &npy("<u8", false, (1, 1), &big.to_le_bytes()));
+        assert_eq!(read_ids(folder.path("s")).unwrap(), [1, big]);
     }
 
     #[test]
@@ -106,9 +115,6 @@ mod tests {
         assert!(why("c.txt", b"18446744073709551616\n").contains("line 1"));
         assert!(why("d.txt", b"7\n\xff\n").contains("line 2"));
         assert!(why("a.fvecs", b"x").contains("ids are read from .npy, .npz, .parquet and .txt"));
-        folder.file("s/a.npy", &npy("|u1", false, (1, 1), &[1]));
-        folder.file("s/b.npy", &npy("|u1", false, (1, 1), &[1]));
-        assert!(refused(read_ids(folder.path("s"))).contains("ids are in one file"));
         assert!(refused(read_ids(folder.path("gone.txt"))).contains("gone.txt"));
     }
 }

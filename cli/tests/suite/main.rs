@@ -9,6 +9,7 @@ mod curves;
 mod format;
 mod golden;
 mod gradient;
+mod index;
 mod interpret;
 mod kills;
 mod limits;

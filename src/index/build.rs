@@ -1,0 +1,229 @@
+//! A new index.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::Index;
+use super::codes::CodeLayout;
+use super::ids::Ids;
+use super::intake::{Incoming, Watch, take_in};
+use super::model::{Coding, Model, Residuals};
+use super::refine::{Refine, Refinement};
+use super::sources::record;
+use super::spec::IndexSpec;
+use super::store::folder::Writer;
+use crate::engine::Engine;
+use crate::error::{Context, Error, Result};
+use crate::metrics::Metric;
+use crate::quantizers::{Quantizer, Training};
+use crate::settings::Spelling;
+use crate::train::Observer;
+use crate::vectors::Vectors;
+
+/// How to build an [`Index`].
+///
+/// ```
+/// use wgvq::index::{Build, Ids, Query, Refinement};
+/// # fn main() -> wgvq::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("base.wgvqi");
+/// let engine = wgvq::Engine::cpu();
+/// let x = ndarray::Array2::from_shape_fn((500, 4), |(row, column)| ((row * (column + 3)) % 101) as f32);
+/// let build = Build::new("IVF8,PQ2x4".parse()?).refine(Refinement::U8).seed(3);
+/// let index = build.run(&engine, &path, &x, Ids::Next, &mut ())?;
+/// let found = index.search(&engine, &x, &Query::nearest(1).probes(8))?;
+/// assert_eq!(found.of(17).0, [17]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Build<'a> {
+    spec: IndexSpec,
+    metric: Metric,
+    refinement: Refinement,
+    source: Option<Vec<PathBuf>>,
+    settings: Map<String, Value>,
+    spelling: Spelling,
+    seed: u64,
+    memory: u64,
+    force: bool,
+    watch: Watch<'a>,
+}
+
+/// Vectors per codeword below which no sample is made smaller: a codebook would learn them by heart.
+const LEAST_PER_CODEWORD: usize = 32;
+
+/// Vectors that the ranges of refining bytes are of, at most.
+const RANGED: usize = 1 << 16;
+
+impl<'a> Build<'a> {
+    /// An index for squared distances that keeps halves of the vectors, built within 1 GiB of memory.
+    pub fn new(spec: IndexSpec) -> Self {
+        Self {
+            spec,
+            metric: Metric::SquaredL2,
+            refinement: Refinement::F16,
+            source: None,
+            settings: Map::new(),
+            spelling: Spelling::Key,
+            seed: 0,
+            memory: 1 << 30,
+            force: false,
+            watch: Box::new(|_, _| Ok(())),
+        }
+    }
+
+    /// What "near" means: squared distances, inner products, or the cosine.
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
+
+    /// What is kept of each vector beside its code.
+    pub fn refine(mut self, refinement: Refinement) -> Self {
+        self.refinement = refinement;
+        self
+    }
+
+    /// Where the vectors are, as [`open_all`](crate::io::open_all) takes it: an index that is refined by them needs it.
+    pub fn source(mut self, data: &[PathBuf]) -> Self {
+        self.source = Some(data.to_vec());
+        self
+    }
+
+    /// [Settings](crate::Spec::settings) of the quantizer, which messages then spell in this way.
+    pub fn set_all(mut self, given: Map<String, Value>, spelling: Spelling) -> Self {
+        self.settings.extend(given);
+        self.spelling = spelling;
+        self
+    }
+
+    /// The seed of everything random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Stays within about that many bytes. How many segments there are depends on it, and no neighbour does.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Takes the place of an index that is there.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Tells `watch` after each batch how many vectors of how many are in; its error ends the work.
+    pub fn watch(mut self, watch: impl FnMut(usize, usize) -> Result<()> + 'a) -> Self {
+        self.watch = Box::new(watch);
+        self
+    }
+
+    /// Trains lists and quantizer on a sample of `x` (n, d), and writes all of `x` to the folder `folder`. Until the end there is no
+    /// index, or still the one that was there.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if the spec and the vectors do not go together, an id is given twice, or the folder is
+    /// there; [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so; [`Io`](crate::ErrorKind::Io) for a full disk.
+    pub fn run(
+        mut self,
+        engine: &Engine,
+        folder: &Path,
+        x: &dyn Vectors,
+        ids: Ids<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Index> {
+        let mut writer = Writer::create(folder, self.force)?;
+        let resolved = ids.resolve(x.len(), &[], Some(0), false)?;
+        let model = self.train(engine, x, observer)?;
+        let mut manifest = model.save(&mut writer)?;
+        if model.has_sources() {
+            manifest.sources.push(record(self.source.as_deref(), x)?);
+        }
+        let incoming = Incoming { x, ids, first_id: 0, left_out: &[], first_source: 0 };
+        let coding = Coding::new(&model, engine)?;
+        manifest.segments = take_in(&coding, &mut writer, &incoming, self.memory, &mut self.watch)?;
+        manifest.next_id = resolved.next;
+        writer.commit(manifest)?;
+        Index::open(folder)
+    }
+
+    fn train(&self, engine: &Engine, x: &dyn Vectors, observer: &mut dyn Observer) -> Result<Model> {
+        if !matches!(self.metric, Metric::SquaredL2 | Metric::InnerProduct | Metric::Cosine) {
+            return Err(Error::input(format!(
+                "an index is searched by l2, ip or cosine, not by {}",
+                self.metric
+            )));
+        }
+        let (spec, metric) = (self.spec.clone(), self.metric);
+        let seen = Model::seen_by(metric, x);
+        let lists = match spec.lists() {
+            1 => None,
+            lists => {
+                let training = Training::new(format!("VQ{lists}").parse()?).seed(self.seed);
+                Some(self.fit(training, engine, &seen, observer).context(|| format!("{lists} lists"))?)
+            }
+        };
+        let quantizer = Training::new(spec.quantizer().clone())
+            .set_all(self.settings.clone(), self.spelling)
+            .seed(self.seed);
+        // A table of 4-bit codes serves all lists, and what is lost the refinement makes good; other codes are the better for
+        // what the list leaves.
+        let residual = lists.is_some() && !four_bits(spec.quantizer());
+        let quantizer = match &lists {
+            Some(lists) if residual => {
+                let encoder = &lists.encoder(engine)?;
+                let centroids = lists.codebooks()[0];
+                self.fit(quantizer, engine, &Residuals { x: &seen, lists: encoder, centroids }, observer)
+            }
+            _ => self.fit(quantizer, engine, &seen, observer),
+        };
+        let quantizer = quantizer.context(|| spec.quantizer())?;
+        let step = x.len().div_ceil(RANGED).max(1);
+        let refine = match self.refinement {
+            Refinement::U8 => {
+                let rows: Vec<usize> = (0..x.len()).step_by(step).collect();
+                Refine::fit(Refinement::U8, seen.read_each(&rows)?.view())
+            }
+            other => Refine::fit(other, ndarray::Array2::zeros((0, 0)).view()),
+        };
+        let codes = CodeLayout::of(&quantizer.codebook_sizes());
+        Ok(Model { spec, metric, residual, lists, quantizer, refine, codes })
+    }
+
+    /// Trains on as many vectors as the memory is enough for.
+    fn fit(
+        &self,
+        training: Training,
+        engine: &Engine,
+        x: &dyn Vectors,
+        observer: &mut dyn Observer,
+    ) -> Result<Box<dyn Quantizer>> {
+        let sample = training.sample_size(x.len())?;
+        let holds = training.holds(sample, x.dim())?;
+        let room = holds.vectors_within(self.memory, x.dim());
+        if room < sample.min(LEAST_PER_CODEWORD * training.codewords()?) {
+            return Err(Error::input(format!(
+                "training on {sample} vectors takes about {} bytes of memory, and {} are to be used; give more, or take a \
+                 smaller sample",
+                holds.bytes(sample, x.dim()),
+                self.memory
+            )));
+        }
+        if room < sample {
+            log::warn!(
+                "a sample of {room} vectors is trained on: {sample} would take more memory than is to be used"
+            );
+        }
+        Ok(training.most_vectors(room).fit(engine, x, observer)?.quantizer)
+    }
+}
+
+/// Whether a code is a product of codes of 4 bits.
+fn four_bits(spec: &crate::quantizers::Spec) -> bool {
+    let product = spec.inner().unwrap_or(spec);
+    product.kind().name == "PQ" && product.to_string().ends_with("x4")
+}

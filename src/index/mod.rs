@@ -1,0 +1,119 @@
+//! An index: vectors as codes in lists, with ids, on disk.
+//!
+//! [`Build`] makes one, [`Index::open`] opens it by mapping its files, and [`Index::search`] finds neighbours. Vectors are
+//! [added](Index::add) and [removed](Index::remove) by one writer at a time, while any number of readers go on with what they
+//! opened. Whatever happens in between, an index is what it was before a change or what it is after it.
+
+mod bits;
+mod build;
+mod change;
+mod codes;
+mod compact;
+mod ids;
+mod info;
+mod intake;
+mod model;
+mod refine;
+mod scan;
+mod search;
+mod segment;
+mod sources;
+mod spec;
+mod store;
+mod tabled;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use build::Build;
+pub use change::{Add, Added};
+pub use ids::Ids;
+pub use info::Info;
+pub use refine::Refinement;
+pub use search::{Found, Query, Searcher};
+pub use spec::IndexSpec;
+
+use self::model::Model;
+use self::segment::Segment;
+use self::store::folder::read_manifest;
+use self::store::manifest::{MANIFEST, Manifest};
+use crate::engine::Engine;
+use crate::error::{Context, Result};
+use crate::vectors::Vectors;
+
+/// An index as it was when it was opened.
+pub struct Index {
+    folder: PathBuf,
+    manifest: Manifest,
+    model: Model,
+    segments: Vec<Segment>,
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index({} vectors of {} in {})", self.len(), self.manifest.spec, self.folder.display())
+    }
+}
+
+impl Index {
+    /// Opens an index. Its vectors are mapped and not read; what is read later is checked when it is first touched.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) if there is no index, it is of a newer version, or a file of it is missing or damaged.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let mut text = read_manifest(folder)?;
+        loop {
+            let opened = Manifest::parse(&text, &folder.join(MANIFEST))
+                .and_then(|manifest| Self::of(folder, manifest));
+            let Err(error) = opened else { return opened };
+            // A writer may have removed what the manifest named, and then there is another one.
+            match read_manifest(folder) {
+                Ok(newer) if newer != text => text = newer,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// The index that a manifest tells of.
+    fn of(folder: &Path, manifest: Manifest) -> Result<Self> {
+        let model = Model::load(folder, &manifest).context(|| folder.display())?;
+        let open = |record| Segment::open(folder, record, &model);
+        let segments = manifest.segments.iter().map(open).collect::<Result<_>>()?;
+        Ok(Self { folder: folder.into(), manifest, model, segments })
+    }
+
+    /// How many vectors there are.
+    pub fn len(&self) -> usize {
+        self.manifest.live_rows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Dimensions of a vector.
+    pub fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    /// Brings lists and quantizer to a device, for any number of searches.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device) if there is no room.
+    pub fn searcher(&self, engine: &Engine) -> Result<Searcher<'_>> {
+        Searcher::new(self, engine)
+    }
+
+    /// The neighbours of `queries` (q, d). For many calls see [`searcher`](Self::searcher).
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn search(&self, engine: &Engine, queries: &dyn Vectors, query: &Query<'_>) -> Result<Found> {
+        self.searcher(engine)?.search(queries, query)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! The search of a batch of queries: list after list, for all queries that visit it.
+//!
+//! First each query visits its nearest list, which lowers its limit more than any other; then all visit the rest. So a list is read
+//! once for many queries.
+
+use super::nearest::Neighbours;
+use super::{Ask, Lists, Queries, Rows};
+use crate::cpu::fast_scan::tables::{Line, Worth, lines, round, width};
+use crate::cpu::fast_scan::{Blocks, Kept, TOGETHER, Target, bytes, scan};
+use crate::cpu::top_w::top_w;
+use crate::error::Result;
+use crate::lists::Codes;
+use crate::metrics::Metric;
+
+/// The neighbours of each query.
+pub(super) fn search(lists: &Lists, rows: &Rows, queries: Queries, ask: Ask) -> Result<Vec<Neighbours>> {
+    let mut batch = Batch::new(lists, rows, queries.coded, ask)?;
+    batch.visit(0..1)?;
+    batch.visit(1..batch.probes)?;
+    let mut found = Vec::with_capacity(batch.kept.len());
+    let mut distances = Vec::new();
+    let queries = queries.coded.chunks_exact(lists.d).zip(queries.original.chunks_exact(lists.d));
+    for ((coded, original), (kept, worth)) in queries.zip(batch.kept.iter_mut().zip(&batch.worth)) {
+        if kept.rows().len() < ask.k && batch.probes < lists.count() {
+            // The lists have too few rows that count: the query goes on to more of them.
+            let more = Ask { probes: batch.probes.saturating_mul(4), ..ask };
+            found.extend(search(lists, rows, Queries { coded, original }, more)?);
+            continue;
+        }
+        kept.finish(|row| rows.id(row));
+        distances.clear();
+        match lists.refine.reference(lists.metric, original) {
+            Some(reference) => {
+                let candidates = kept.rows();
+                let stored = |at: usize| rows.refined(candidates[at], reference.bytes());
+                reference.distances(stored, candidates.len(), &mut distances);
+            }
+            None => distances.extend(kept.keys().iter().map(|&key| match lists.codes {
+                Codes::Four { .. } => worth.of(key) as f32,
+                Codes::Eight { .. } => bytes::distance(key),
+            })),
+        }
+        found.push(Neighbours::of(ask.k, rows, kept.rows(), &distances));
+    }
+    Ok(found)
+}
+
+struct Batch<'a> {
+    lists: &'a Lists,
+    rows: &'a Rows<'a>,
+    ask: Ask<'a>,
+    queries: &'a [f32],
+    /// Lists that each query visits.
+    probes: usize,
+    /// (queries, probes): the lists, the nearest first.
+    nearest: Vec<u32>,
+    /// (queries, probes): the distances of their centroids.
+    distances: Vec<f32>,
+    /// Each query's tables, where they are the same for all lists: f32, or rounded.
+    tables: Vec<f32>,
+    lines: Vec<Line>,
+    /// What each query's keys are worth.
+    worth: Vec<Worth>,
+    kept: Vec<Kept>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(lists: &'a Lists, rows: &'a Rows<'a>, queries: &'a [f32], ask: Ask<'a>) -> Result<Self> {
+        let count = queries.len() / lists.d;
+        let probes = ask.probes.min(lists.count());
+        let (mut nearest, mut distances) = (vec![0; count * probes], vec![0.0; count * probes]);
+        top_w(queries, &lists.coarse, probes, &mut nearest, &mut distances)?;
+        let mut batch = Self {
+            lists,
+            rows,
+            ask,
+            queries,
+            probes,
+            nearest,
+            distances,
+            tables: Vec::new(),
+            lines: Vec::new(),
+            worth: vec![Worth { start: 0.0, step: 0.0 }; count],
+            kept: (0..count).map(|_| Kept::new(lists.depth(rows, ask))).collect(),
+        };
+        match lists.codes {
+            Codes::Four { .. } => batch.round_tables(),
+            Codes::Eight { .. } if !batch.tables_differ() => {
+                batch.tables = vec![0.0; count * lists.codebooks.len()];
+                let tables = batch.tables.chunks_exact_mut(lists.codebooks.len());
+                queries
+                    .chunks_exact(lists.d)
+                    .zip(tables)
+                    .for_each(|(query, tables)| lists.codebooks.write_tables(query, tables));
+            }
+            Codes::Eight { .. } => {}
+        }
+        Ok(batch)
+    }
+
+    /// Whether a query has other tables for each list: ‖(q − centroid) − c‖². An inner product with a centroid and what it leaves
+    /// is the sum of both.
+    fn tables_differ(&self) -> bool {
+        self.lists.residual && self.lists.metric != Metric::InnerProduct
+    }
+
+    /// What the distance of a list's centroid adds to sums.
+    fn start(&self, visit: usize) -> f32 {
+        if self.lists.residual && !self.tables_differ() { self.distances[visit] } else { 0.0 }
+    }
+
+    /// Writes the tables of a query for a list.
+    fn write_tables(&self, query: usize, list: usize, residual: &mut Vec<f32>, tables: &mut [f32]) {
+        let d = self.lists.d;
+        let query = &self.queries[query * d..][..d];
+        if !self.tables_differ() {
+            return self.lists.codebooks.write_tables(query, tables);
+        }
+        residual.clear();
+        residual.extend(query.iter().zip(&self.lists.centroids[list * d..]).map(|(q, c)| q - c));
+        self.lists.codebooks.write_tables(residual, tables);
+    }
+
+    /// Rounds the tables of each query: all that it meets have one step, and keys begin at the least that a list begins at.
+    fn round_tables(&mut self) {
+        let chunks = lines(self.lists.codes.parts()).len();
+        let (mut residual, mut tables) = (Vec::new(), vec![0.0; self.lists.codebooks.len()]);
+        let mut rounded = lines(self.lists.codes.parts());
+        if !self.tables_differ() {
+            self.lines = vec![rounded[0]; self.kept.len() * chunks];
+        }
+        for query in 0..self.kept.len() {
+            let visits = query * self.probes..(query + 1) * self.probes;
+            if self.tables_differ() {
+                let (mut widest, mut start) = (0.0_f32, f64::INFINITY);
+                for visit in visits {
+                    self.write_tables(query, self.nearest[visit] as usize, &mut residual, &mut tables);
+                    let width = width(&tables);
+                    (widest, start) =
+                        (widest.max(width), start.min(round(&tables, width, &mut rounded).start));
+                }
+                self.worth[query] = Worth { start, step: round(&tables, widest, &mut rounded).step };
+            } else {
+                self.write_tables(query, 0, &mut residual, &mut tables);
+                let lines = &mut self.lines[query * chunks..][..chunks];
+                let worth = round(&tables, width(&tables), lines);
+                self.worth[query] =
+                    Worth { start: worth.start + f64::from(self.start(visits.start)), ..worth };
+            }
+        }
+    }
+
+    /// Takes the queries past the lists of these ranks, list by list.
+    fn visit(&mut self, ranks: std::ops::Range<usize>) -> Result<()> {
+        let visited =
+            self.nearest.iter().zip(0..).filter(|&(_, visit)| ranks.contains(&(visit % self.probes)));
+        let mut order: Vec<(u32, usize)> = visited.map(|(&list, visit)| (list, visit)).collect();
+        order.sort_unstable();
+        let mut live = Vec::new();
+        let mut scratch = Scratch::new(self.lists);
+        let mut rest = &order[..];
+        while let Some(&(list, _)) = rest.first() {
+            let own = rest.partition_point(|visit| visit.0 == list);
+            let (visits, others) = rest.split_at(own);
+            rest = others;
+            let list = list as usize;
+            for (number, segment) in self.rows.segments.iter().enumerate() {
+                if segment.rows(list).is_empty() {
+                    continue;
+                }
+                (segment.touch)(list)?;
+                segment.write_live(
+                    list,
+                    self.ask.selected.map(|selected| &selected.sets[number][..]),
+                    &mut live,
+                );
+                if live.iter().all(|&live| live == 0) {
+                    continue;
+                }
+                let codes = segment.codes(list, self.lists.codes);
+                let first = self.rows.firsts[number] + segment.rows(list).start as u32;
+                match self.lists.codes {
+                    Codes::Four { .. } => {
+                        let blocks = Blocks { codes: codes.as_chunks().0, live: &live, first };
+                        for visits in visits.chunks(TOGETHER) {
+                            self.scan_blocks(list, visits, blocks, &mut scratch);
+                        }
+                    }
+                    Codes::Eight { .. } => {
+                        for &(_, visit) in visits {
+                            self.scan_bytes(list, visit, codes, (&live, first), &mut scratch);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_blocks(&mut self, list: usize, visits: &[(u32, usize)], blocks: Blocks, scratch: &mut Scratch) {
+        let Self { rows, probes, .. } = *self;
+        let chunks = scratch.lines[0].len();
+        let mut starts = [0; TOGETHER];
+        let mut kept: [Kept; TOGETHER] = Default::default();
+        for (at, &(_, visit)) in visits.iter().enumerate() {
+            let query = visit / probes;
+            kept[at] = std::mem::take(&mut self.kept[query]);
+            let Worth { start, step } = self.worth[query];
+            let steps = |from: f64| ((from - start) / f64::from(step)).round() as u32;
+            if self.tables_differ() {
+                self.write_tables(query, list, &mut scratch.residual, &mut scratch.tables);
+                // The step is that of the widest tables, so it is the same again.
+                let worth = round(&scratch.tables, step * 255.0, &mut scratch.lines[at]);
+                starts[at] = steps(worth.start);
+            } else if self.lists.residual {
+                let nearest = self.distances[query * probes];
+                starts[at] = steps(start + f64::from(self.distances[visit]) - f64::from(nearest));
+            }
+        }
+        let differ = self.tables_differ();
+        let mut targets: Vec<Target> = kept
+            .iter_mut()
+            .zip(visits)
+            .enumerate()
+            .map(|(at, (kept, &(_, visit)))| {
+                let query = visit / probes;
+                let lines =
+                    if differ { &scratch.lines[at][..] } else { &self.lines[query * chunks..][..chunks] };
+                Target { lines, start: starts[at], kept }
+            })
+            .collect();
+        scan(self.lists.way, blocks, &mut targets, |row| rows.id(row));
+        for (kept, &(_, visit)) in kept.into_iter().zip(visits) {
+            self.kept[visit / probes] = kept;
+        }
+    }
+
+    fn scan_bytes(
+        &mut self,
+        list: usize,
+        visit: usize,
+        codes: &[u8],
+        rows: (&[u32], u32),
+        scratch: &mut Scratch,
+    ) {
+        let query = visit / self.probes;
+        let tables = if self.tables_differ() {
+            self.write_tables(query, list, &mut scratch.residual, &mut scratch.tables);
+            &scratch.tables[..]
+        } else {
+            let len = self.lists.codebooks.len();
+            &self.tables[query * len..][..len]
+        };
+        let (start, all) = (self.start(visit), self.rows);
+        bytes::scan(codes, tables, start, rows, &mut self.kept[query], |row| all.id(row));
+    }
+}
+
+/// Room for the tables of a list.
+struct Scratch {
+    residual: Vec<f32>,
+    tables: Vec<f32>,
+    lines: [Vec<Line>; TOGETHER],
+}
+
+impl Scratch {
+    fn new(lists: &Lists) -> Self {
+        let parts = lists.codes.parts();
+        Self {
+            residual: Vec::new(),
+            tables: vec![0.0; lists.codebooks.len()],
+            lines: std::array::from_fn(|_| lines(parts)),
+        }
+    }
+}
