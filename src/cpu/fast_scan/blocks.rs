@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(blocks.len(), bytes(rows, parts));
             assert_eq!(unpack(&blocks, rows, parts), codes, "{rows} rows of {parts} parts");
             let ones = blocks.iter().map(|byte| byte.count_ones()).sum::<u32>();
-            assert_eq!(ones, codes.iter().map(|code| code.count_ones()).sum(), "nothing else is set");
+            assert_eq!(ones, codes.iter().map(|code| code.count_ones()).sum::<u32>(), "nothing else is set");
         }
     }
 
