@@ -3,6 +3,8 @@
 //! First each query visits its nearest list, which lowers its limit more than any other; then all visit the rest. So a list is read
 //! once for many queries.
 
+use std::ops::Range;
+
 use super::nearest::Neighbours;
 use super::{Ask, Lists, Queries, Rows};
 use crate::cpu::fast_scan::tables::{Line, Worth, lines, round, width};
@@ -105,8 +107,11 @@ impl<'a> Batch<'a> {
     }
 
     /// What the distance of a list's centroid adds to sums.
-    fn start(&self, visit: usize) -> f32 {
-        if self.lists.residual && !self.tables_differ() { self.distances[visit] } else { 0.0 }
+    fn start(&self, visit: Visit) -> f32 {
+        if !self.lists.residual || self.tables_differ() {
+            return 0.0;
+        }
+        self.distances[visit.query as usize * self.probes + visit.rank as usize]
     }
 
     /// Writes the tables of a query for a list.
@@ -142,28 +147,26 @@ impl<'a> Batch<'a> {
                 self.worth[query] = Worth { start, step: round(&tables, widest, &mut rounded).step };
             } else {
                 self.write_tables(query, 0, &mut residual, &mut tables);
+                let nearest = Visit { list: self.nearest[visits.start], query: query as u32, rank: 0 };
                 let lines = &mut self.lines[query * chunks..][..chunks];
                 let worth = round(&tables, width(&tables), lines);
-                self.worth[query] =
-                    Worth { start: worth.start + f64::from(self.start(visits.start)), ..worth };
+                self.worth[query] = Worth { start: worth.start + f64::from(self.start(nearest)), ..worth };
             }
         }
     }
 
     /// Takes the queries past the lists of these ranks, list by list.
-    fn visit(&mut self, ranks: std::ops::Range<usize>) -> Result<()> {
-        let visited =
-            self.nearest.iter().zip(0..).filter(|&(_, visit)| ranks.contains(&(visit % self.probes)));
-        let mut order: Vec<(u32, usize)> = visited.map(|(&list, visit)| (list, visit)).collect();
+    fn visit(&mut self, ranks: Range<usize>) -> Result<()> {
+        let mut order = Vec::with_capacity(self.kept.len() * ranks.len());
+        for (query, nearest) in self.nearest.chunks_exact(self.probes).enumerate() {
+            let visit = |rank| Visit { list: nearest[rank], query: query as u32, rank: rank as u32 };
+            order.extend(ranks.clone().map(visit));
+        }
         order.sort_unstable();
         let mut live = Vec::new();
         let mut scratch = Scratch::new(self.lists);
-        let mut rest = &order[..];
-        while let Some(&(list, _)) = rest.first() {
-            let own = rest.partition_point(|visit| visit.0 == list);
-            let (visits, others) = rest.split_at(own);
-            rest = others;
-            let list = list as usize;
+        for visits in order.chunk_by(|one, other| one.list == other.list) {
+            let list = visits[0].list as usize;
             for (number, segment) in self.rows.segments.iter().enumerate() {
                 if segment.rows(list).is_empty() {
                     continue;
@@ -183,12 +186,12 @@ impl<'a> Batch<'a> {
                     Codes::Four { .. } => {
                         let blocks = Blocks { codes: codes.as_chunks().0, live: &live, first };
                         for visits in visits.chunks(TOGETHER) {
-                            self.scan_blocks(list, visits, blocks, &mut scratch);
+                            self.scan_blocks(visits, blocks, &mut scratch);
                         }
                     }
                     Codes::Eight { .. } => {
-                        for &(_, visit) in visits {
-                            self.scan_bytes(list, visit, codes, (&live, first), &mut scratch);
+                        for &visit in visits {
+                            self.scan_bytes(visit, codes, (&live, first), &mut scratch);
                         }
                     }
                 }
@@ -197,24 +200,24 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn scan_blocks(&mut self, list: usize, visits: &[(u32, usize)], blocks: Blocks, scratch: &mut Scratch) {
-        let Self { rows, probes, .. } = *self;
+    fn scan_blocks(&mut self, visits: &[Visit], blocks: Blocks, scratch: &mut Scratch) {
+        let rows = self.rows;
         let chunks = scratch.lines[0].len();
         let mut starts = [0; TOGETHER];
         let mut kept: [Kept; TOGETHER] = Default::default();
-        for (at, &(_, visit)) in visits.iter().enumerate() {
-            let query = visit / probes;
+        for (at, &visit) in visits.iter().enumerate() {
+            let query = visit.query as usize;
             kept[at] = std::mem::take(&mut self.kept[query]);
             let Worth { start, step } = self.worth[query];
             let steps = |from: f64| ((from - start) / f64::from(step)).round() as u32;
             if self.tables_differ() {
-                self.write_tables(query, list, &mut scratch.residual, &mut scratch.tables);
-                // The step is that of the widest tables, so it is the same again.
+                self.write_tables(query, visit.list as usize, &mut scratch.residual, &mut scratch.tables);
+                // The step is that of the widest tables, up to the rounding of 255 of them.
                 let worth = round(&scratch.tables, step * 255.0, &mut scratch.lines[at]);
                 starts[at] = steps(worth.start);
             } else if self.lists.residual {
-                let nearest = self.distances[query * probes];
-                starts[at] = steps(start + f64::from(self.distances[visit]) - f64::from(nearest));
+                let nearest = self.distances[query * self.probes];
+                starts[at] = steps(start + f64::from(self.start(visit)) - f64::from(nearest));
             }
         }
         let differ = self.tables_differ();
@@ -222,30 +225,22 @@ impl<'a> Batch<'a> {
             .iter_mut()
             .zip(visits)
             .enumerate()
-            .map(|(at, (kept, &(_, visit)))| {
-                let query = visit / probes;
-                let lines =
-                    if differ { &scratch.lines[at][..] } else { &self.lines[query * chunks..][..chunks] };
+            .map(|(at, (kept, visit))| {
+                let own = visit.query as usize * chunks;
+                let lines = if differ { &scratch.lines[at][..] } else { &self.lines[own..][..chunks] };
                 Target { lines, start: starts[at], kept }
             })
             .collect();
         scan(self.lists.way, blocks, &mut targets, |row| rows.id(row));
-        for (kept, &(_, visit)) in kept.into_iter().zip(visits) {
-            self.kept[visit / probes] = kept;
+        for (kept, visit) in kept.into_iter().zip(visits) {
+            self.kept[visit.query as usize] = kept;
         }
     }
 
-    fn scan_bytes(
-        &mut self,
-        list: usize,
-        visit: usize,
-        codes: &[u8],
-        rows: (&[u32], u32),
-        scratch: &mut Scratch,
-    ) {
-        let query = visit / self.probes;
+    fn scan_bytes(&mut self, visit: Visit, codes: &[u8], rows: (&[u32], u32), scratch: &mut Scratch) {
+        let query = visit.query as usize;
         let tables = if self.tables_differ() {
-            self.write_tables(query, list, &mut scratch.residual, &mut scratch.tables);
+            self.write_tables(query, visit.list as usize, &mut scratch.residual, &mut scratch.tables);
             &scratch.tables[..]
         } else {
             let len = self.lists.codebooks.len();
@@ -254,6 +249,14 @@ impl<'a> Batch<'a> {
         let (start, all) = (self.start(visit), self.rows);
         bytes::scan(codes, tables, start, rows, &mut self.kept[query], |row| all.id(row));
     }
+}
+
+/// That a query visits a list: its nearest one, or that of a higher rank.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Visit {
+    list: u32,
+    query: u32,
+    rank: u32,
 }
 
 /// Room for the tables of a list.

@@ -28,6 +28,7 @@ pub use self::tuning::{Choice, Point, Tuning};
 use crate::cpu::fast_scan::Way;
 pub use crate::cpu::fast_scan::blocks::BLOCK;
 use crate::cpu::fast_scan::tables::Codebooks;
+use crate::cpu::first_look::FirstLook;
 use crate::cpu::prepare_codebook::PackedCodebook;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
@@ -118,7 +119,8 @@ impl Lists {
             )));
         }
         let codebooks = Codebooks::new(metric, codes.codewords(), columns, codebooks)?;
-        let coarse = PackedCodebook::new(metric, centroids, d)?;
+        // The nearest list alone is found as codes are.
+        let coarse = PackedCodebook::new(metric, centroids, d)?.for_assign_by(FirstLook::default());
         let (centroids, way) = (centroids.to_vec(), Way::fastest());
         Ok(Self { metric, d, centroids, coarse, codes, codebooks, residual, refine, way })
     }

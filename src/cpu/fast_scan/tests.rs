@@ -103,12 +103,8 @@ fn every_way_keeps_the_rows_of_the_least_sums() {
     ] {
         let case = Case::new(seed, rows, parts, queries);
         for way in Way::all() {
-            let found = case.kept(way, depth, &case.live(), |row| u64::from(row));
-            assert_eq!(
-                found,
-                case.expected(depth, &case.live(), |row| u64::from(row)),
-                "{way:?}, case {seed}"
-            );
+            let found = case.kept(way, depth, &case.live(), u64::from);
+            assert_eq!(found, case.expected(depth, &case.live(), u64::from), "{way:?}, case {seed}");
         }
     }
 }
@@ -119,8 +115,8 @@ fn rows_that_are_not_live_are_not_found() {
     for keep in [0, 1, 0x8000_0000, 0xaaaa_aaaa, 0x0001_0000] {
         let live: Vec<u32> = case.live().iter().map(|live| live & keep).collect();
         for way in Way::all() {
-            let found = case.kept(way, 50, &live, |row| u64::from(row));
-            assert_eq!(found, case.expected(50, &live, |row| u64::from(row)), "{way:?}, {keep:x}");
+            let found = case.kept(way, 50, &live, u64::from);
+            assert_eq!(found, case.expected(50, &live, u64::from), "{way:?}, {keep:x}");
         }
     }
 }
@@ -132,11 +128,8 @@ fn of_equal_sums_the_lowest_ids_are_kept_whatever_the_order() {
     case.codes.iter_mut().for_each(|code| *code &= 1);
     case.blocks.clear();
     pack(&case.codes, 2, &mut case.blocks);
-    let ids: [fn(u32) -> u64; 3] = [
-        |row| u64::from(row),
-        |row| u64::from(u32::MAX - row),
-        |row| u64::from(row.wrapping_mul(2_654_435_761)),
-    ];
+    let ids: [fn(u32) -> u64; 3] =
+        [u64::from, |row| u64::from(u32::MAX - row), |row| u64::from(row.wrapping_mul(2_654_435_761))];
     for id in ids {
         for (way, depth) in Way::all().flat_map(|way| [1, 10, 300].map(|depth| (way, depth))) {
             assert_eq!(
@@ -159,7 +152,7 @@ fn the_greatest_sums_do_not_wrap() {
     case.blocks.clear();
     pack(&case.codes, MOST_PARTS, &mut case.blocks);
     for way in Way::all() {
-        let found = case.kept(way, 64, &case.live(), |row| u64::from(row));
+        let found = case.kept(way, 64, &case.live(), u64::from);
         assert!(found[0].iter().all(|&(key, _)| key == 7 + 255 * MOST_PARTS as u32), "{way:?}");
         assert_eq!(found[0].len(), 64);
     }
