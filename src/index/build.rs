@@ -170,8 +170,8 @@ impl<'a> Build<'a> {
         let quantizer = Training::new(spec.quantizer().clone())
             .set_all(self.settings.clone(), self.spelling)
             .seed(self.seed);
-        // A table of 4-bit codes serves all lists, and what is lost the refinement makes good; other codes are the better for
-        // what the list leaves.
+        // Tables of 4-bit codes serve all lists, and what is lost the refinement makes good; other codes are the better for what
+        // the list leaves, if they are short.
         let residual = lists.is_some() && !four_bits(spec.quantizer());
         let quantizer = match &lists {
             Some(lists) if residual => {
