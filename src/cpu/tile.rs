@@ -405,7 +405,6 @@ impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
 }
 
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "zip is inlined only where code is optimised across units")]
 fn tile<S: Simd, T: Term, const R: usize, const V: usize>(
     simd: S,
     term: T,
@@ -416,6 +415,7 @@ fn tile<S: Simd, T: Term, const R: usize, const V: usize>(
     let mut sums = [*start; R];
     for (rows, panel) in rows.iter().zip(panel.chunks(16)) {
         for (i, codewords) in panel.iter().enumerate() {
+            // By numbers: zip is inlined only where code is optimised across units, which builds for development are not.
             for r in 0..R {
                 // i < 16; the remainder spares the bounds check.
                 let x = simd.splat_f32s(rows[r].0[i % 16]);

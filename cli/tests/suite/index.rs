@@ -70,7 +70,7 @@ fn vectors_come_are_found_and_go() {
     let cells: Vec<&str> = lines.next().unwrap().split('\t').take(3).collect();
     assert_eq!(cells, ["0", "1", &ids[990].to_string()]);
     assert_eq!(lines.count(), 59);
-    cli.refuse(&format!("{search} -o found.ivecs"), "over what .ivecs holds");
+    cli.refuse(&format!("{search} -o found.ivecs"), "and .ivecs holds those up to 2147483647");
 
     let before = neighbours(&cli, "a.wgvqi q.npy -k 5 --nprobe 3");
     cli.json("index compact a.wgvqi");
