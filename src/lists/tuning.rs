@@ -50,7 +50,7 @@ impl Tuning {
     /// use wgvq::lists::{Point, Tuning};
     /// let point = |probes, recall| Point { probes, depth: 40, recall, error: 0.0 };
     /// let tuning = Tuning { points: vec![point(4, 0.8), point(8, 0.9), point(16, 0.96)], list_cost: 10.0 };
-    /// let choice = tuning.choose(0.93).unwrap();
+    /// let choice = tuning.choose(0.925).unwrap();
     /// assert_eq!((choice.probes, choice.depth), (12, 40));
     /// assert!((choice.recall - 0.93).abs() < 1e-9);
     /// assert_eq!(tuning.choose(0.97), None);
