@@ -209,8 +209,8 @@ fn to_i32(ids: &[u64]) -> Result<Vec<i32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::IndexFile;
     use crate::io::testing::{Folder, refused};
-    use crate::io::{IndexFile, read_ids};
     use ndarray::array;
 
     const DISTANCES: [f64; 4] = [0.1, 0.25, -3.0, 1e30];
@@ -268,6 +268,7 @@ mod tests {
     #[cfg(feature = "parquet")]
     #[test]
     fn a_row_of_a_table_is_a_query_and_a_rank() {
+        use crate::io::read_ids;
         let folder = Folder::new();
         write(&folder, "a.parquet", None, [7, 0, u64::MAX, 9]).unwrap();
         let column = |name: &str| read_ids(format!("{}:{name}", folder.path("a.parquet").display()));
