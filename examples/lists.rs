@@ -156,7 +156,7 @@ impl Stored {
                 own.iter().flat_map(|&row| coded.row(row).mapv(|code| code as u8)).collect();
             kind.pack(&unpacked, &mut codes);
             for &row in own {
-                refine.write(&values[row * d..][..d], d, &mut refined)?;
+                refine.write(&values[row * d..][..d], d, row, &mut refined)?;
             }
             first_rows.push((first + own.len()) as u64);
         }

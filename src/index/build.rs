@@ -9,12 +9,13 @@ use super::codes::CodeLayout;
 use super::ids::Ids;
 use super::intake::{Incoming, Watch, take_in};
 use super::model::{Coding, Model, Residuals};
-use super::refine::{Refine, Refinement};
+use super::refine::Refinement;
 use super::sources::record;
 use super::spec::IndexSpec;
 use super::store::folder::Writer;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
+use crate::lists::Refine;
 use crate::metrics::Metric;
 use crate::quantizers::{Quantizer, Training};
 use crate::settings::Spelling;
@@ -186,12 +187,14 @@ impl<'a> Build<'a> {
         let refine = match self.refinement {
             Refinement::U8 => {
                 let rows: Vec<usize> = (0..x.len()).step_by(step).collect();
-                Refine::fit(Refinement::U8, seen.read_each(&rows)?.view())
+                let sample = seen.read_each(&rows)?;
+                Refine::u8(sample.as_slice().expect("vectors are read in standard layout"), sample.ncols())
             }
-            other => Refine::fit(other, ndarray::Array2::zeros((0, 0)).view()),
+            Refinement::F16 => Refine::F16,
+            Refinement::None | Refinement::Source => Refine::None,
         };
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Model { spec, metric, residual, lists, quantizer, refine, codes })
+        Ok(Model { spec, metric, residual, lists, quantizer, refinement: self.refinement, refine, codes })
     }
 
     /// Trains on as many vectors as the memory is enough for.

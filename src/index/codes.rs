@@ -2,13 +2,11 @@
 
 use ndarray::Array2;
 
-use crate::lists::BLOCK;
+use crate::lists::blocks;
 
 /// The layout of the codes of a list.
 ///
-/// Where no codebook has more than 16 codewords, 32 rows make a block, so that a search can look them up in registers: chunks of
-/// 64 bytes, one for every four codes of a row, in which byte 4·v + s has code s of row v in its low half and that of row 16 + v in
-/// its high half. Else row follows row, with each code in as many whole bytes as the largest codebook needs.
+/// Where no codebook has more than 16 codewords, rows lie in [`blocks`], so that a search can look them up in registers. Else row follows row, with each code in as many whole bytes as the largest codebook needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeLayout {
     codes: usize,
@@ -20,12 +18,6 @@ enum Width {
     Half,
     Bytes(usize),
 }
-
-/// Bytes of a chunk.
-const CHUNK: usize = 64;
-
-/// Codes of a row in a chunk.
-const IN_CHUNK: usize = 4;
 
 impl CodeLayout {
     /// For codebooks of these sizes.
@@ -52,44 +44,30 @@ impl CodeLayout {
     /// Bytes of a block, or of a row where there are no blocks.
     pub fn unit(self) -> usize {
         match self.width {
-            Width::Half => self.codes.div_ceil(IN_CHUNK) * CHUNK,
+            Width::Half => blocks::bytes(1, self.codes),
             Width::Bytes(bytes) => bytes * self.codes,
         }
     }
 
     /// Packs the rows of a list, of which `row` gives the codes.
     pub fn pack<'a>(self, rows: impl ExactSizeIterator<Item = &'a [u32]>) -> Vec<u8> {
-        let Width::Bytes(bytes) = self.width else { return self.pack_blocks(rows) };
-        let mut packed = Vec::with_capacity(rows.len() * self.unit());
-        rows.flatten().for_each(|code| packed.extend(&code.to_le_bytes()[..bytes]));
-        packed
-    }
-
-    fn pack_blocks<'a>(self, rows: impl ExactSizeIterator<Item = &'a [u32]>) -> Vec<u8> {
-        let mut packed = vec![0; rows.len().div_ceil(BLOCK) * self.unit()];
-        for (row, codes) in rows.enumerate() {
-            for (code, &value) in codes.iter().enumerate() {
-                let (byte, shift) = self.place(row, code);
-                packed[byte] |= (value as u8) << shift;
+        let mut packed = Vec::new();
+        match self.width {
+            Width::Half => {
+                let codes: Vec<u8> = rows.flatten().map(|&code| code as u8).collect();
+                blocks::pack(&codes, self.codes, &mut packed);
+            }
+            Width::Bytes(bytes) => {
+                rows.flatten().for_each(|code| packed.extend(&code.to_le_bytes()[..bytes]))
             }
         }
         packed
     }
 
-    /// The byte and the bit where a code is, of 4 bits.
-    fn place(self, row: usize, code: usize) -> (usize, usize) {
-        let (block, row) = (row / BLOCK, row % BLOCK);
-        let chunk = block * self.unit() + code / IN_CHUNK * CHUNK;
-        (chunk + IN_CHUNK * (row % 16) + code % IN_CHUNK, 4 * (row / 16))
-    }
-
     /// The codes (n, m) of some rows of a packed list.
     pub fn unpack(self, packed: &[u8], rows: &[usize]) -> Array2<u32> {
         Array2::from_shape_fn((rows.len(), self.codes), |(at, code)| match self.width {
-            Width::Half => {
-                let (byte, shift) = self.place(rows[at], code);
-                u32::from(packed[byte] >> shift & 15)
-            }
+            Width::Half => blocks::code(packed, self.codes, rows[at], code).into(),
             Width::Bytes(bytes) => {
                 let mut word = [0; 4];
                 word[..bytes].copy_from_slice(&packed[(rows[at] * self.codes + code) * bytes..][..bytes]);
@@ -128,15 +106,5 @@ mod tests {
                 assert_eq!(layout.unpack(&packed, &some), codes.select(ndarray::Axis(0), &some), "{sizes:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_block_is_as_its_documentation_has_it() {
-        let layout = CodeLayout::of(&[16; 6]);
-        let codes = Array2::from_shape_fn((20, 6), |(row, code)| ((row + 3 * code) % 16) as u32);
-        let packed = layout.pack(codes.outer_iter().map(|row| row.to_slice().unwrap()));
-        // Code 5 is code 1 of the second chunk; row 18 is row 2's companion.
-        assert_eq!(packed[64 + 4 * 2 + 1], (codes[[2, 5]] | codes[[18, 5]] << 4) as u8);
-        assert_eq!(packed[64 + 4 * 9 + 1], codes[[9, 5]] as u8);
     }
 }

@@ -66,7 +66,9 @@ pub(super) fn take_in(
                 pending.sources.push(first_source + row as u64);
             }
             pending.codes.extend(codes.rows(at..at + 1));
-            model.refine.write(x.slice(s![at..at + 1, ..]), row, &mut pending.refined)?;
+            let vector = x.slice(s![at, ..]);
+            let vector = vector.as_slice().expect("vectors are read in standard layout");
+            model.refine.write(vector, model.dim(), row, &mut pending.refined)?;
         }
         if pending.ids.len() >= most {
             segments.push(std::mem::take(&mut pending).write(model, writer)?);

@@ -30,7 +30,7 @@ pub use change::{Add, Added};
 pub use ids::Ids;
 pub use info::Info;
 pub use refine::Refinement;
-pub use search::{Found, Query, Searcher};
+pub use search::{DEPTH, Found, PROBES, Query, Searcher};
 pub use spec::IndexSpec;
 
 use self::model::Model;

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2};
 use serde_json::{Value, json};
 
 use super::codes::CodeLayout;
-use super::refine::{Refine, Refinement};
+use super::refine::Refinement;
 use super::spec::IndexSpec;
 use super::store::checked::{FileRecord, damaged, hash_of};
 use super::store::folder::{FileKind, Writer};
@@ -17,6 +17,7 @@ use super::store::manifest::{FORMAT, Manifest};
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::io;
+use crate::lists::Refine;
 use crate::metrics::Metric;
 use crate::quantizers::{Codes, Encoder, Quantizer, load};
 use crate::vectors::Vectors;
@@ -30,6 +31,8 @@ pub struct Model {
     /// The centroids as a quantizer of one codebook, if there is more than one list.
     pub lists: Option<Box<dyn Quantizer>>,
     pub quantizer: Box<dyn Quantizer>,
+    pub refinement: Refinement,
+    /// What is stored for it.
     pub refine: Refine,
     pub codes: CodeLayout,
 }
@@ -45,7 +48,7 @@ impl Model {
 
     /// Whether it is known where vectors came from.
     pub fn has_sources(&self) -> bool {
-        self.refine == Refine::Source
+        self.refinement == Refinement::Source
     }
 
     /// Vectors as the index compares them: by the cosine they have length 1.
@@ -97,7 +100,7 @@ impl Model {
             spec: self.spec.to_string(),
             dim: self.dim(),
             metric: self.metric.to_string(),
-            refine: self.refine.kind().to_string(),
+            refine: self.refinement.to_string(),
             residual: self.residual,
             next_id: Some(0),
             next_file: 1,
@@ -118,10 +121,10 @@ impl Model {
         let metric = manifest.metric.parse()?;
         let quantizer = load_checked(folder, &manifest.model)?;
         let lists = manifest.lists.as_ref().map(|record| load_checked(folder, record)).transpose()?;
-        let refine = match (manifest.refine.parse()?, &manifest.ranges) {
-            (Refinement::None, None) => Refine::None,
+        let refinement = manifest.refine.parse()?;
+        let refine = match (refinement, &manifest.ranges) {
+            (Refinement::None | Refinement::Source, None) => Refine::None,
             (Refinement::F16, None) => Refine::F16,
-            (Refinement::Source, None) => Refine::Source,
             (Refinement::U8, Some(record)) => load_ranges(folder, record, manifest.dim)?,
             _ => {
                 return Err(Error::input(
@@ -140,7 +143,7 @@ impl Model {
             )));
         }
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Self { spec, metric, residual: manifest.residual, lists, quantizer, refine, codes })
+        Ok(Self { spec, metric, residual: manifest.residual, lists, quantizer, refinement, refine, codes })
     }
 }
 

@@ -15,6 +15,12 @@ use crate::error::{Error, Result};
 use crate::search::{MOST_NEIGHBOURS, Search};
 use crate::vectors::Vectors;
 
+/// Lists that are looked into for a query, if not said otherwise.
+pub const PROBES: usize = 16;
+
+/// How many of the nearest by their codes are compared once more for each neighbour, if not said otherwise.
+pub const DEPTH: usize = 4;
+
 /// What to look for, and how far.
 ///
 /// ```
@@ -31,9 +37,9 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// The `k` nearest, in the nearest 16 lists, the nearest 4·k by their codes compared once more.
+    /// The `k` nearest, in the nearest [`PROBES`] lists, the nearest [`DEPTH`]·k by their codes compared once more.
     pub fn nearest(k: usize) -> Self {
-        Self { k, probes: 16, depth: None, among: None }
+        Self { k, probes: PROBES, depth: None, among: None }
     }
 
     /// In that many lists; all of them if there are no more.
@@ -133,9 +139,9 @@ impl<'a> Searcher<'a> {
             )));
         }
         let selected = query.among.map(|ids| self.selected(ids)).transpose()?;
-        let depth = match model.refine.kind() {
+        let depth = match model.refinement {
             Refinement::None => query.k,
-            _ => query.k.max(query.depth.unwrap_or(query.k.saturating_mul(4))),
+            _ => query.k.max(query.depth.unwrap_or(query.k.saturating_mul(DEPTH))),
         };
         let mut found = Found::default();
         let seen = model.seen(queries);
@@ -260,7 +266,7 @@ impl<'a> Searcher<'a> {
     /// The nearest by their codes, by what is kept of them beside these.
     fn refined(&self, query: ArrayView1<f32>, nearest: Nearest) -> Result<Nearest> {
         let Index { model, segments, .. } = self.index;
-        if model.refine.kind() == Refinement::None {
+        if model.refinement == Refinement::None {
             return Ok(nearest);
         }
         let (metric, _) = model.compared_by();
@@ -269,9 +275,9 @@ impl<'a> Searcher<'a> {
             let (segment, row) = (&segments[near.segment as usize], near.row as usize);
             let vector = match segment.source(row)? {
                 Some(source) => self.sources.read(source, model)?,
-                None => model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()),
+                None => model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()).into(),
             };
-            near.distance = metric.distance(query, vector.row(0));
+            near.distance = metric.distance(query, vector.view());
             refined.push(near);
         }
         Ok(refined)

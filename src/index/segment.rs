@@ -6,7 +6,7 @@
 //! | `codes` | list | its codes, as [`CodeLayout`](super::codes::CodeLayout) has them |
 //! | `ids` | row | u64 |
 //! | `order` | row | u32, the rows in the order of their ids |
-//! | `refined` | row | the vector, as [`Refine`](super::refine::Refine) has it |
+//! | `refined` | row | the vector, as [`Refine`](crate::lists::Refine) has it |
 //! | `source` | row | u64, where the vector came from, if those refine |
 
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ndarray::Array2;
+use ndarray::Array1;
 
 use super::model::Model;
 use super::store::manifest::SourceRecord;
@@ -64,7 +64,7 @@ impl Sources {
     }
 
     /// The vector of that number, as the index sees it, (1, d).
-    pub fn read(&self, row: u64, model: &Model) -> Result<Array2<f32>> {
+    pub fn read(&self, row: u64, model: &Model) -> Result<Array1<f32>> {
         let source = self.firsts.partition_point(|&first| first <= row).wrapping_sub(1);
         let Some(data) = self.sources.get(source) else {
             return Err(Error::input(format!(
@@ -72,6 +72,6 @@ impl Sources {
             )));
         };
         let row = (row - self.firsts[source]) as usize;
-        model.seen(data).read_rows(row..row + 1)
+        Ok(model.seen(data).read_rows(row..row + 1)?.row(0).to_owned())
     }
 }

@@ -4,13 +4,9 @@ use ndarray::{Array1, Array2, Axis, s};
 
 use super::bits::RowBits;
 use super::model::Model;
-use super::refine::Refine;
 use super::segment::Segment;
 use crate::error::Result;
-use crate::lists::{self, Ask, Codes, Found, Lists, Queries, Selected};
-
-/// The most parts of 4 bits.
-const MOST_PARTS: usize = 256;
+use crate::lists::{self, Ask, Codes, Found, Lists, MOST_PARTS, Queries, Selected};
 
 /// Lists as [`Lists`] have them.
 ///
@@ -54,11 +50,6 @@ impl Tabled {
             Some(centroids) => turned(centroids, turn.as_ref()),
             None => Array2::zeros((1, d)),
         };
-        let refine = match &model.refine {
-            Refine::None | Refine::Source => lists::Refine::None,
-            Refine::F16 => lists::Refine::F16,
-            Refine::U8 { low, step } => lists::Refine::U8 { low: low.clone(), step: step.clone() },
-        };
         let lists = Lists::new(lists::Model {
             metric: model.compared_by().0,
             d,
@@ -67,7 +58,7 @@ impl Tabled {
             codebooks: &codebooks,
             columns: &layout.columns,
             residual: model.residual,
-            refine,
+            refine: model.refine.clone(),
         })?;
         Ok(Some(Self { lists, turn }))
     }

@@ -58,7 +58,7 @@ fn of_file(Place { path, format, name }: &Place) -> Result<Vec<u64>> {
 
 fn numbers(matrix: &StoredMatrix) -> Result<Vec<u64>> {
     let mut ids = zeros(matrix.rows(), 1)?;
-    matrix.read_u64(&mut ids)?;
+    matrix.read_indices(0..matrix.rows(), &mut ids)?;
     Ok(ids)
 }
 

@@ -98,7 +98,7 @@ impl IndexFile {
     pub fn read(&self, rows: Range<usize>, out: &mut [u32]) -> Result<()> {
         check_read(&rows, self.rows(), self.columns(), out.len())
             .map_err(|e| e.context(self.path().display()))?;
-        self.matrix.read_u32(rows, out)
+        self.matrix.read_indices(rows, out)
     }
 
     /// All rows at once.

@@ -138,7 +138,16 @@ impl StoredMatrix {
     }
 
     /// Reads `rows`, which lie within the matrix, as codes or ids: `out` is row-major, rows × dim.
-    pub fn read_u32(&self, rows: Range<usize>, out: &mut [u32]) -> Result<()> {
+    pub fn read_indices<To>(&self, rows: Range<usize>, out: &mut [To]) -> Result<()>
+    where
+        u8: Convert<To>,
+        u16: Convert<To>,
+        u32: Convert<To>,
+        u64: Convert<To>,
+        i32: Convert<To>,
+        i64: Convert<To>,
+        To: Copy + Default + Send,
+    {
         match self.dtype {
             Dtype::U8 => self.read::<u8, _>(rows, out),
             Dtype::U16 => self.read::<u16, _>(rows, out),
@@ -146,26 +155,10 @@ impl StoredMatrix {
             Dtype::U64 => self.read::<u64, _>(rows, out),
             Dtype::I32 => self.read::<i32, _>(rows, out),
             Dtype::I64 => self.read::<i64, _>(rows, out),
-            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => Err(self.holds_no_indices()),
+            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => {
+                Err(self.file.invalid(format!("holds numbers of type {}, not codes or ids", self.dtype)))
+            }
         }
-    }
-
-    /// Reads all rows as ids of 64 bits, row-major.
-    pub fn read_u64(&self, out: &mut [u64]) -> Result<()> {
-        let rows = 0..self.rows;
-        match self.dtype {
-            Dtype::U8 => self.read::<u8, _>(rows, out),
-            Dtype::U16 => self.read::<u16, _>(rows, out),
-            Dtype::U32 => self.read::<u32, _>(rows, out),
-            Dtype::U64 => self.read::<u64, _>(rows, out),
-            Dtype::I32 => self.read::<i32, _>(rows, out),
-            Dtype::I64 => self.read::<i64, _>(rows, out),
-            Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64 | Dtype::I8 => Err(self.holds_no_indices()),
-        }
-    }
-
-    fn holds_no_indices(&self) -> Error {
-        self.file.invalid(format!("holds numbers of type {}, not codes or ids", self.dtype))
     }
 
     fn read<T, To>(&self, rows: Range<usize>, out: &mut [To]) -> Result<()>

@@ -60,9 +60,9 @@ mod tests {
             open(&folder.file("a.ivecs", b"\x01\0\0\0\x09\0\0\0\x01\0\0\0\xff\xff\xff\xff"), Dtype::I32)
                 .unwrap();
         let mut out = [0];
-        ids.read_u32(0..1, &mut out).unwrap();
+        ids.read_indices::<u32>(0..1, &mut out).unwrap();
         assert_eq!(out, [9]);
-        assert!(refused(ids.read_u32(1..2, &mut out)).contains("row 1, column 0 is -1"));
+        assert!(refused(ids.read_indices::<u32>(1..2, &mut out)).contains("row 1, column 0 is -1"));
     }
 
     #[test]

@@ -25,7 +25,9 @@ use self::nearest::Neighbours;
 pub use self::refine::Refine;
 pub use self::segment::{Segment, Selected, first_blocks};
 pub use self::tuning::{Choice, Point, Tuning};
+pub(crate) use crate::cpu::fast_scan::MOST_PARTS;
 use crate::cpu::fast_scan::Way;
+pub(crate) use crate::cpu::fast_scan::blocks;
 pub use crate::cpu::fast_scan::blocks::BLOCK;
 use crate::cpu::fast_scan::tables::Codebooks;
 use crate::cpu::first_look::FirstLook;
@@ -153,7 +155,7 @@ impl Lists {
     /// for list in [&[1, 2, 3, 3][..], &[9, 8]] {
     ///     codes.pack(list, &mut packed);
     /// }
-    /// Refine::F32.write(&[1.1, 2.0, 3.0, 3.0, 9.0, 8.2], 2, &mut refined)?;
+    /// Refine::F32.write(&[1.1, 2.0, 3.0, 3.0, 9.0, 8.2], 2, 0, &mut refined)?;
     /// let first_rows = [0, 2, 3];
     /// let segment = Segment {
     ///     first_rows: &first_rows,

@@ -34,7 +34,7 @@ impl Refine {
     /// use wgvq::lists::Refine;
     /// let refine = Refine::u8(&[3.0, 200.0, 17.0, 90.0], 2);
     /// let mut stored = Vec::new();
-    /// refine.write(&[4.0, 250.0], 2, &mut stored)?;
+    /// refine.write(&[4.0, 250.0], 2, 0, &mut stored)?;
     /// assert_eq!((&stored[..], &refine.read(&stored, 2)[..]), (&[4, 250][..], &[4.0, 250.0][..]));
     /// # Ok::<(), wgvq::Error>(())
     /// ```
@@ -71,12 +71,12 @@ impl Refine {
         }
     }
 
-    /// Appends `vectors` (n, d). Of numbers of 8 bits, what lies outside of the range is the end of it: a row there ranks as if it
+    /// Appends `vectors` (n, d), of which errors call the first row `first`. Of numbers of 8 bits, what lies outside of the range is the end of it: a row there ranks as if it
     /// was no farther.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input), naming row and column, for a value over what half precision holds.
-    pub fn write(&self, vectors: &[f32], d: usize, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write(&self, vectors: &[f32], d: usize, first: usize, out: &mut Vec<u8>) -> Result<()> {
         out.reserve(vectors.len() / d.max(1) * self.bytes(d));
         match self {
             Self::None => {}
@@ -85,9 +85,10 @@ impl Refine {
                 for (at, &x) in vectors.iter().enumerate() {
                     let half = f16::from_f32(x);
                     if !half.is_finite() {
-                        let (row, column) = (at / d, at % d);
+                        let (row, column) = (first + at / d, at % d);
                         return Err(Error::input(format!(
-                            "row {row}, column {column}: {x} is over 65504, the most of half precision; refine by u8 or f32"
+                            "the value at row {row}, column {column} is {x:e}, over the 65504 that half precision holds; refine by other numbers, \
+                             or scale the vectors down"
                         )));
                     }
                     out.extend(half.to_le_bytes());

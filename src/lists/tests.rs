@@ -78,7 +78,7 @@ impl Index {
             let codes: Vec<u8> = own().flat_map(|&row| self.coded[row].1.clone()).collect();
             self.codes.pack(&codes, &mut stored.codes);
             for &row in own() {
-                self.refine.write(&self.rows[row * D..][..D], D, &mut stored.refined).unwrap();
+                self.refine.write(&self.rows[row * D..][..D], D, row, &mut stored.refined).unwrap();
                 stored.ids.push(self.ids[row]);
             }
             stored.first_rows.push(stored.ids.len() as u64);
@@ -375,7 +375,7 @@ fn stored_vectors_come_back_within_half_a_step_and_values_out_of_range_are_its_e
     let Refine::U8 { low, step } = Refine::u8(&rows, D) else { panic!("it is of 8 bits") };
     let refine = Refine::U8 { low, step: step.clone() };
     let mut stored = Vec::new();
-    refine.write(&rows, D, &mut stored).unwrap();
+    refine.write(&rows, D, 0, &mut stored).unwrap();
     assert_eq!(stored.len(), 40 * refine.bytes(D));
     for (at, (read, x)) in refine.read(&stored, D).iter().zip(&rows).enumerate() {
         assert!((read - x).abs() <= step[at % D] * 0.501, "{read} {x}");
@@ -386,10 +386,10 @@ fn stored_vectors_come_back_within_half_a_step_and_values_out_of_range_are_its_e
     stored.clear();
     let mut later = rows[..D].to_vec();
     (later[4], later[5]) = (-1e6, 1e6);
-    refine.write(&later, D, &mut stored).unwrap();
+    refine.write(&later, D, 0, &mut stored).unwrap();
     assert_eq!(stored[4..6], [0, 255]);
-    let error = Refine::F16.write(&later, D, &mut stored).expect_err("is refused").to_string();
-    assert!(error.starts_with("row 0, column 4: -1000000 is over 65504"), "{error}");
+    let error = Refine::F16.write(&later, D, 6, &mut stored).expect_err("is refused").to_string();
+    assert!(error.starts_with("the value at row 6, column 4 is -1e6, over the 65504"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use wgvq::index::{Found, Query};
+use wgvq::index::{DEPTH, Found, PROBES, Query};
 use wgvq::io::NeighbourWriter;
 use wgvq::{Context, Error, Result, Vectors};
 
@@ -31,10 +31,9 @@ pub struct Search {
     #[arg(short, default_value_t = 10, value_parser = parse_neighbours)]
     k: usize,
     /// Lists to look into for each query
-    #[arg(long, default_value_t = 16, value_name = "LISTS")]
+    #[arg(long, default_value_t = PROBES, value_name = "LISTS")]
     nprobe: usize,
-    /// How many of the nearest by their codes are compared once more [default: 4 for each neighbour]
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", help = format!("How many of the nearest by their codes are compared once more [default: {DEPTH} for each neighbour]"))]
     depth: Option<usize>,
     /// Look among vectors with these ids alone: a file of one per row (.npy .parquet:column .txt), or `-` for standard input
     #[arg(long, value_name = "IDS")]

@@ -47,16 +47,13 @@ pub(crate) fn pack(codes: &[u8], parts: usize, out: &mut Vec<u8>) {
 
 /// The codes (rows, parts) of a list of that many rows.
 pub(crate) fn unpack(blocks: &[u8], rows: usize, parts: usize) -> Vec<u8> {
-    let block = bytes(BLOCK, parts);
-    let mut codes = Vec::with_capacity(rows * parts);
-    for row in 0..rows {
-        let block = &blocks[row / BLOCK * block..][..block];
-        codes.extend((0..parts).map(|part| {
-            let (byte, shift) = place(row % BLOCK, part);
-            block[byte] >> shift & 15
-        }));
-    }
-    codes
+    (0..rows).flat_map(|row| (0..parts).map(move |part| code(blocks, parts, row, part))).collect()
+}
+
+/// The code of one part of a row.
+pub(crate) fn code(blocks: &[u8], parts: usize, row: usize, part: usize) -> u8 {
+    let (byte, shift) = place(row % BLOCK, part);
+    blocks[row / BLOCK * bytes(BLOCK, parts) + byte] >> shift & 15
 }
 
 #[cfg(test)]
