@@ -202,8 +202,6 @@ pub(crate) struct OutlineBound {
     pub share: f32,
     /// What the square of the length of the rest has of the squared norm beside their difference to that of the coordinates.
     pub rest: f32,
-    /// What a computed squared norm has of the true one, at most, more or less.
-    pub square: f32,
 }
 
 impl OutlineBound {
@@ -214,7 +212,24 @@ impl OutlineBound {
         let share = up(norms * (3.0 * eta + 2.0 * zeta));
         let sums = 2.0 * gamma(d + 6) + 2.0 * gamma(p + 6);
         let rest = up(norms * (2.0 * zeta + eta) + SPARE * sums);
-        Self { share, rest, square: up(SPARE * gamma(d + 6)) }
+        Self { share, rest }
+    }
+}
+
+/// What a computed squared norm ‖x − o‖² has of the true one, at most, more or less: it leads from scores to distances.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SquareBound(f32);
+
+impl SquareBound {
+    /// Of `d` dimensions.
+    pub fn new(d: usize) -> Self {
+        Self(up(SPARE * gamma(d + 6)))
+    }
+
+    /// The part r of a row whose squared norm is computed as `square`.
+    #[inline(always)]
+    pub fn part(self, scores: &ScoreBound, square: f32) -> f32 {
+        0.5 * scores.row * square * (1.0 + 2.0 * self.0) + scores.constant
     }
 
     /// The scores that codewords nearest to a row may have, at most, where one is at the computed distance `threshold` at most,
@@ -222,10 +237,50 @@ impl OutlineBound {
     ///
     /// S ≤ ½‖x − c‖² − ½‖X‖².
     #[inline(always)]
-    pub fn limit(&self, threshold: f32, square: f32, part: f32) -> f32 {
+    pub fn limit(self, threshold: f32, square: f32, part: f32) -> f32 {
         let limit = 0.5 * threshold - 0.5 * square + part;
-        limit + (0.5 * self.square * square + ROUNDED * (threshold + square + part))
+        limit + (0.5 * self.0 * square + ROUNDED * (threshold + square + part))
     }
+
+    /// The squared distance ‖x − c‖² to a codeword of the computed score l = s̃ − a, at least, where the row's squared norm is
+    /// computed as `square`, and its part of the bound is `part`; no number where one of them is none.
+    ///
+    /// ‖x − c‖² = ‖X‖² + 2S and S ≥ l − r.
+    #[inline(always)]
+    pub fn least_distance(self, score: f32, square: f32, part: f32) -> f32 {
+        let lost = self.0 * square + 2.0 * part;
+        (square + 2.0 * score) - (lost + 2.0 * ROUNDED * (square + 2.0 * score.abs() + lost))
+    }
+}
+
+/// What is kept of lengths while points move. A point at the distance b of another one is at b − δ of it at least, once that one
+/// has moved by δ (Elkan 2003).
+///
+/// Lengths are square roots of computed squared distances, rounded up or down by [`SPARE`], which is more than their few roundings
+/// take.
+pub(crate) mod lengths {
+    use super::{DistanceBound, ROUNDED, SPARE};
+
+    /// The length whose square is computed as `distance`, at most.
+    #[inline(always)]
+    pub fn most(bound: DistanceBound, distance: f32) -> f32 {
+        bound.threshold(distance).sqrt() * const { SPARE as f32 }
+    }
+
+    /// The same, at least.
+    #[inline(always)]
+    pub fn least(bound: DistanceBound, distance: f32) -> f32 {
+        root((distance / bound.factor - bound.underflow) * const { (2.0 - SPARE) as f32 })
+    }
+
+    /// The length whose square is `square` at least.
+    #[inline(always)]
+    pub fn root(square: f32) -> f32 {
+        square.clamp(0.0, f32::MAX).sqrt() * const { (2.0 - SPARE) as f32 }
+    }
+
+    /// What is taken off a length for each unit of its own, as the difference with a move is rounded.
+    pub const LOST: f32 = ROUNDED;
 }
 
 /// What a computed distance D̃ = Σ|x − c|^m says: the true one is from D̃/(1 + γ) to D̃/(1 − γ), but for what is lost below
@@ -390,6 +445,20 @@ mod tests {
             let share = (exact - cut_off_sum(&terms, block)) / (half_sum_error(d) * exact);
             assert!(share <= 1.0 && share > 1.0 / 3.0, "{share}");
         }
+    }
+
+    #[test]
+    fn a_length_is_between_the_least_and_the_most() {
+        for d in [1, 128, 4096] {
+            let bound = DistanceBound::new(d, 2);
+            for length in [1e-15_f32, 0.3, 7.0, 1e15] {
+                let computed = up(f64::from(length).powi(2));
+                let ends = [lengths::least(bound, computed), lengths::most(bound, computed)].map(f64::from);
+                assert!(ends[0] < f64::from(length) && f64::from(length) < ends[1], "{d} {length}");
+                assert!(lengths::root(computed) <= length);
+            }
+        }
+        assert!(lengths::root(f32::NAN).is_nan());
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use rayon::prelude::*;
 
 use super::assign::{UNDECIDED, assign, decide};
+use super::compare::Searched;
 use super::first_look::FirstLook;
-use super::nearer::{Nearer, Searched};
+use super::nearer::Nearer;
 use super::outlines::{Axes, CodewordOutlines, RowOutlines};
 use super::prepare_codebook::PackedCodebook;
 use super::tile::{GROUP, Rows};
@@ -75,7 +76,7 @@ impl Large {
         codes.iter_mut().for_each(|code| *code *= EVERY as u32);
         let groups =
             x.par_chunks(GROUP * d).zip(codes.par_chunks_mut(GROUP)).zip(distances.par_chunks_mut(GROUP));
-        let scratch = || (Nearer::new(axes, d), RowOutlines::default());
+        let scratch = || (Nearer::new(d), RowOutlines::default());
         let searched = groups.map_init(scratch, |(nearer, outlines), ((values, codes), distances)| {
             let rows = Rows::whole(values, d);
             outlines.draw(axes, codewords, rows);

@@ -169,14 +169,7 @@ pub(super) struct OutlineGroup<'a> {
 }
 
 impl RowOutlines {
-    /// Those of `rows` for scores with these `codewords`.
-    pub fn new(axes: &Axes, codewords: &CodewordOutlines, rows: Rows<'_>) -> Self {
-        let mut drawn = Self::default();
-        drawn.draw(axes, codewords, rows);
-        drawn
-    }
-
-    /// Draws other rows.
+    /// Draws `rows` for scores with these `codewords`, in place of others.
     pub fn draw(&mut self, axes: &Axes, codewords: &CodewordOutlines, rows: Rows<'_>) {
         let (n, length) = (rows.len(), axes.length());
         self.squares.resize(n, 0.0);

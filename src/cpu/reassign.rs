@@ -1,32 +1,39 @@
 //! The CPU twin of `reassign`: the nearest codeword of every row, from one that was the nearest before the codewords moved.
 
-use rayon::prelude::*;
-
 use super::assign::{self, UNDECIDED, assign};
-use super::nearer::{Nearer, Searched};
-use super::outlines::{Axes, CodewordOutlines, RowOutlines};
+use super::kept_bounds::{self, KeptBounds};
 use super::prepare_codebook::PackedCodebook;
-use super::tile::{GROUP, Rows};
+use super::tile::Rows;
 use crate::error::Result;
+use crate::metrics::Metric;
 
-/// Products of rows, dimensions and codewords below which it is not worth while to look for axes.
-const LEAST_WORK: usize = 1 << 31;
+/// Codewords, and products of rows, dimensions and codewords, below which there is too little to save.
+const LEAST_CODEWORDS: usize = 64;
+const LEAST_WORK: usize = 1 << 26;
+
+/// The share of all pairs of a row and a codeword that may be scored: with more of them it is sooner done to score all, in f32 or
+/// by a unit for 16 bits.
+const WORTH: f64 = 0.75;
+const WORTH_BESIDE_UNIT: f64 = 0.25;
 
 /// What `reassign` keeps of its rows from one time to the next.
 #[derive(Default)]
-pub(crate) struct Kept(State);
-
-#[derive(Default)]
-enum State {
-    /// Nothing was tried yet.
-    #[default]
-    New,
-    Drawn(Box<Axes>, RowOutlines),
-    /// Outlines would save no time.
-    NotWorth,
+pub(crate) struct Kept {
+    bounds: Option<Box<KeptBounds>>,
+    /// For how many times all are scored before bounds are tried once more, and how many that were the last time.
+    pause: u32,
+    paused: u32,
 }
 
-/// [`assign`], where `codes` are of codewords that are likely to be near. What it finds is the same. `kept` is of the same rows.
+impl Kept {
+    /// Numbers that are kept of each row of `d` dimensions beside `k` codewords.
+    pub fn numbers(k: usize, d: usize) -> usize {
+        if k < LEAST_CODEWORDS { 0 } else { kept_bounds::numbers(k, d) }
+    }
+}
+
+/// [`assign`], where `codes` and `distances` are what was found the last time. What it finds is the same. `kept` is of the same
+/// rows.
 ///
 /// # Errors
 /// As of `assign`.
@@ -37,112 +44,169 @@ pub(crate) fn reassign(
     codes: &mut [u32],
     distances: &mut [f32],
 ) -> Result<()> {
-    let (n, k, d) = (codebook.rows_in(x)?, codebook.k(), codebook.d());
-    let worth = x.len().saturating_mul(k) >= LEAST_WORK;
-    if !worth || codes.len() != n || distances.len() != n || matches!(kept.0, State::NotWorth) {
+    let (n, k) = (codebook.rows_in(x)?, codebook.k());
+    let is_worth = k >= LEAST_CODEWORDS && x.len().saturating_mul(k) >= LEAST_WORK;
+    let fits = codes.len() == n && distances.len() == n && codebook.metric() == Metric::SquaredL2;
+    if kept.pause > 0 || !is_worth || !fits {
+        kept.pause = kept.pause.saturating_sub(1);
         return assign(x, codebook, codes, distances);
     }
     codes.iter_mut().for_each(|code| *code = (k as u32 - 1).min(*code));
-    let axes = match std::mem::replace(&mut kept.0, State::NotWorth) {
-        State::Drawn(axes, rows) => Some((axes, Some(rows))),
-        _ => Axes::choose(codebook, Rows::whole(x, d), codes).map(|axes| (Box::new(axes), None)),
+    let is_new = kept.bounds.is_none();
+    let bounds = kept.bounds.get_or_insert_with(|| Box::new(KeptBounds::new(codebook, x)));
+    let Some((searched, scored)) = bounds.search(x, codebook, (codes, distances), UNDECIDED) else {
+        kept.bounds = None;
+        return assign(x, codebook, codes, distances);
     };
-    let outlines = axes.and_then(|(axes, rows)| Some((CodewordOutlines::new(codebook, &axes)?, axes, rows)));
-    let Some((codewords, axes, rows)) = outlines else { return assign(x, codebook, codes, distances) };
-    let rows = rows.unwrap_or_else(|| RowOutlines::new(&axes, &codewords, Rows::whole(x, d)));
-    let compared = search(x, codebook, (&axes, &codewords, &rows), codes, distances);
-    if axes.pay(codebook, n, compared) {
-        kept.0 = State::Drawn(axes, rows);
+    let looks = codebook.lowest().first_look();
+    looks.count(n, searched.again + searched.left);
+    if searched.left > 0 {
+        assign::decide(|_| Rows::whole(x, codebook.d()), &[codebook], codes, distances);
+    }
+    let worth = if looks.unit.is_some() { WORTH_BESIDE_UNIT } else { WORTH };
+    if !is_new && scored as f64 > worth * n as f64 * k as f64 {
+        (kept.bounds, kept.paused) = (None, 2 * kept.paused + 1);
+        kept.pause = kept.paused;
     }
     Ok(())
-}
-
-/// Finds the nearest codewords of all rows from those in `codes` on. Returns how many codewords were compared.
-fn search(
-    x: &[f32],
-    codebook: &PackedCodebook,
-    (axes, codewords, outlines): (&Axes, &CodewordOutlines, &RowOutlines),
-    codes: &mut [u32],
-    distances: &mut [f32],
-) -> usize {
-    let d = codebook.d();
-    let groups =
-        x.par_chunks(GROUP * d).zip(codes.par_chunks_mut(GROUP)).zip(distances.par_chunks_mut(GROUP));
-    let search = |nearer: &mut Nearer, (g, ((values, codes), distances)): (usize, ((&[f32], _), _))| {
-        let group = (Rows::whole(values, d), outlines.group(axes, g * GROUP));
-        nearer.search(codebook, codewords, group, (codes, distances), UNDECIDED)
-    };
-    let searched = groups.enumerate().map_init(|| Nearer::new(axes, d), search);
-    let searched = searched.reduce(Searched::default, Searched::and);
-    codebook.lowest().first_look().count(codes.len(), searched.again + searched.left);
-    if searched.left > 0 {
-        assign::decide(|_| Rows::whole(x, d), &[codebook], codes, distances);
-    }
-    searched.compared
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cpu::oracle::{archs, bits, uniform};
-    use crate::metrics::Metric;
+    use crate::rng::Rng;
     use crate::selftest::adversarial;
 
-    /// Codes and distances from the guesses, by each kind of outlines on `count` axes, and how many codewords were compared.
-    fn run(
-        codebook: &PackedCodebook,
-        x: &[f32],
-        guesses: &[u32],
-        count: usize,
-    ) -> Vec<(Vec<u32>, Vec<f32>, usize)> {
-        let each = |axes: Axes| {
-            let codewords = CodewordOutlines::new(codebook, &axes)?;
-            let rows = RowOutlines::new(&axes, &codewords, Rows::whole(x, codebook.d()));
-            let (mut codes, mut distances) = (guesses.to_vec(), vec![f32::NAN; guesses.len()]);
-            let compared = search(x, codebook, (&axes, &codewords, &rows), &mut codes, &mut distances);
-            Some((codes, distances, compared))
+    /// Codebooks as they come one after the other: they settle, with copies that come and go, codewords that jump to a row, and
+    /// some that come straight at one.
+    fn moving(x: &[f32], codewords: &[f32], d: usize) -> Vec<Vec<f32>> {
+        let (n, k) = (x.len() / d, codewords.len() / d);
+        let mut rng = Rng::new(7, 1);
+        let (mut all, mut now) = (vec![codewords.to_vec()], codewords.to_vec());
+        for step in 1..8 {
+            for j in (0..k).filter(|j| (j + step) % 3 == 0) {
+                let share = 0.1_f32.powi(step as i32);
+                now[j * d..][..d].iter_mut().for_each(|c| *c += share * *c * rng.normal());
+            }
+            // What was a copy goes on from there, and another one becomes a copy.
+            now.copy_within(step * d..(step + 1) * d, (k - 1 - step % 2) * d);
+            let (row, jumping) = (step * 5 % n, (step * 11) % k);
+            now[jumping * d..][..d].copy_from_slice(&x[row * d..][..d]);
+            let (row, coming) = (step * 7 % n, (step * 17 + 3) % k);
+            let coming = &mut now[coming * d..][..d];
+            coming.iter_mut().zip(&x[row * d..]).for_each(|(c, &x)| *c += 0.5 * (x - *c));
+            all.push(now.clone());
+        }
+        all
+    }
+
+    /// Searches with one codebook after the other, each time for what `assign` finds; how many pairs were scored each time.
+    fn follow(arch: pulp::Arch, x: &[f32], codebooks: &[Vec<f32>], d: usize, name: &str) -> Vec<usize> {
+        let n = x.len() / d;
+        let pack = |codewords: &[f32]| {
+            PackedCodebook::for_arch(arch, Metric::SquaredL2, codewords, d).unwrap().for_assign()
         };
-        Axes::all(codebook, count).into_iter().filter_map(each).collect()
+        let (mut codes, mut distances) = (vec![0; n], vec![f32::NAN; n]);
+        let mut kept = KeptBounds::new(&pack(&codebooks[0]), x);
+        let search = |(step, codewords): (usize, &Vec<f32>)| {
+            let codebook = pack(codewords);
+            let (mut want, mut apart) = (vec![0; n], vec![0.0; n]);
+            assign(x, &codebook, &mut want, &mut apart).unwrap();
+            let (searched, scored) = kept.search(x, &codebook, (&mut codes, &mut distances), UNDECIDED)?;
+            if searched.left > 0 {
+                assign::decide(|_| Rows::whole(x, d), &[&codebook], &mut codes, &mut distances);
+            }
+            assert_eq!(codes, want, "{arch:?}: {name}, step {step}");
+            assert_eq!(bits(&distances), bits(&apart), "{arch:?}: {name}, step {step}");
+            Some(scored)
+        };
+        codebooks.iter().enumerate().map_while(search).collect()
     }
 
     #[test]
-    fn it_finds_what_assign_finds_whatever_it_starts_from() {
+    fn it_finds_what_assign_finds_however_codewords_move() {
         let mut searched = 0;
         for adversarial::Set { name, x, codewords } in adversarial::sets() {
-            let (n, d, k) = (x.nrows(), x.ncols(), codewords.nrows());
+            let d = x.ncols();
             let (x, c) = (x.into_raw_vec_and_offset().0, codewords.into_raw_vec_and_offset().0);
+            let codebooks = moving(&x, &c, d);
             for arch in archs() {
-                let codebook = PackedCodebook::for_arch(arch, Metric::SquaredL2, &c, d).unwrap().for_assign();
-                let (mut want, mut distances) = (vec![0; n], vec![0.0; n]);
-                assign(&x, &codebook, &mut want, &mut distances).unwrap();
-                let far: Vec<u32> = (0..n).map(|row| (row * 7 % k) as u32).collect();
-                for (guesses, count) in [(&far, d.div_ceil(2)), (&want, d.div_ceil(4)), (&far, d * 3 / 4)] {
-                    for (codes, found, _) in run(&codebook, &x, guesses, count.max(1)) {
-                        assert_eq!(codes, want, "{arch:?}: {name}, {count} axes");
-                        assert_eq!(bits(&found), bits(&distances), "{arch:?}: {name}, {count} axes");
-                        searched += 1;
-                    }
-                }
+                searched += follow(arch, &x, &codebooks, d, &name).len();
             }
         }
-        assert!(searched > 100, "{searched}");
+        assert!(searched > 300, "{searched}");
     }
 
     #[test]
-    fn few_codewords_are_compared_where_a_few_axes_tell_most() {
-        let (n, d, k) = (500, 64, 300);
-        let squeezed = |seed, rows: usize| {
-            let mut values = uniform(seed, rows * d);
-            values.chunks_exact_mut(d).for_each(|row| row[16..].iter_mut().for_each(|value| *value *= 0.05));
-            values
+    fn a_codeword_that_comes_straight_at_a_row_is_met_once_it_is_nearer() {
+        // The row is half way between two groups. Its own codeword is of the one, at the distance 1; one of the other comes from
+        // far away, in equal steps, is nearer for a while, and goes back.
+        let (d, k) = (8, 64);
+        let mut c = uniform(3, k * d);
+        c.chunks_exact_mut(d).enumerate().for_each(|(j, c)| c[0] += if j % 2 == 0 { 100.0 } else { -100.0 });
+        c[..2 * d].fill(0.0);
+        c[0] = 1.0;
+        let places = (0..40).map(|step| -21.0 + 0.5 * step as f32).chain([-0.999, -0.999, -1.001, -30.0]);
+        let codebooks: Vec<Vec<f32>> =
+            places.map(|place| [&c[..d], &[place], &c[d + 1..]].concat()).collect();
+        let scored = follow(pulp::Arch::new(), &[0.0; 24], &codebooks, d, "coming");
+        assert!(scored[2..].contains(&0), "{scored:?}");
+    }
+
+    #[test]
+    fn distances_that_scores_round_to_nothing_do_not_mislead() {
+        // Two heaps far from their centre: squared distances are lost in the rounding of scores.
+        let (n, d, k) = (400, 16, 128);
+        let mut rng = Rng::new(5, 2);
+        let mut heaps = |rows: usize| -> Vec<f32> {
+            let heap = |at: usize| if (at / d).is_multiple_of(2) { 1e4 } else { -1e4 };
+            (0..rows * d).map(|at| heap(at) + rng.normal()).collect()
         };
-        let (x, c) = (squeezed(1, n), squeezed(2, k));
-        let codebook = PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap().for_assign();
-        let (mut want, mut distances) = (vec![0; n], vec![0.0; n]);
-        assign(&x, &codebook, &mut want, &mut distances).unwrap();
-        for (codes, _, compared) in run(&codebook, &x, &want, 31) {
-            assert_eq!(codes, want);
-            assert!(compared < 10 * n, "{compared}");
+        let (x, mut c) = (heaps(n), heaps(k));
+        let codebooks: Vec<Vec<f32>> = (0..12)
+            .map(|_| {
+                c.iter_mut().for_each(|c| *c += 0.03 * rng.normal());
+                c.clone()
+            })
+            .collect();
+        for arch in archs() {
+            let scored = follow(arch, &x, &codebooks, d, "heaps");
+            assert!(scored[11] < n * k * 3 / 4, "{scored:?}");
         }
+    }
+
+    #[test]
+    fn few_codewords_are_scored_once_they_have_settled() {
+        let (n, d, k) = (2000, 24, 300);
+        let (x, c) = (uniform(1, n * d), uniform(2, k * d));
+        let mut moved = c.clone();
+        moved[..d].iter_mut().for_each(|c| *c *= 1.001);
+        for arch in archs() {
+            let scored = follow(arch, &x, &[c.clone(), c.clone(), moved.clone()], d, "settled");
+            assert_eq!(scored[0], n * k);
+            // Of the groups the one at most in which a row has found its codeword.
+            assert!(scored[1] <= n * 32 && scored[2] < n * k / 100, "{arch:?}: {scored:?}");
+        }
+    }
+
+    #[test]
+    fn where_bounds_save_nothing_all_are_scored_for_a_while() {
+        let (n, d, k) = (1024, 64, 1024);
+        let x = uniform(4, n * d);
+        let (mut codes, mut distances, mut kept) = (vec![0; n], vec![0.0; n], Kept::default());
+        let mut tried = Vec::new();
+        for step in 0..12 {
+            // Each time quite others.
+            let c = uniform(5 + step, k * d);
+            let codebook = PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap().for_assign();
+            let (mut want, mut apart) = (vec![0; n], vec![0.0; n]);
+            assign(&x, &codebook, &mut want, &mut apart).unwrap();
+            reassign(&x, &codebook, &mut kept, &mut codes, &mut distances).unwrap();
+            assert_eq!((&codes, bits(&distances)), (&want, bits(&apart)));
+            tried.push(kept.bounds.is_some());
+        }
+        // Two times with bounds, one without; two with, three without.
+        assert_eq!(tried[..8], [true, false, false, true, false, false, false, false]);
     }
 }

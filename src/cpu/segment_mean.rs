@@ -29,9 +29,37 @@ pub(crate) struct Rows<'a> {
     pub weights: Option<&'a [f32]>,
 }
 
-/// The weighted mean, or sum, of the rows of each code, and their weight: `order[offsets[c]..offsets[c + 1]]` are the
-/// rows of code c. A code of no mass leaves its mean as it is; its sum is 0.
+/// The rows of each code that means were taken of: codes that have the same rows the next time keep them.
+#[derive(Default)]
+pub(crate) struct Taken {
+    order: Vec<u32>,
+    offsets: Vec<u32>,
+}
+
+impl Taken {
+    /// Takes down other rows of the codes, and says of each code whether they changed.
+    pub fn change(&mut self, order: &[u32], offsets: &[u32]) -> Vec<bool> {
+        let (before, now) = (self.segments(), Segments { n: order.len(), offsets });
+        let is_known = self.offsets.len() == offsets.len();
+        let codes = 0..offsets.len().saturating_sub(1);
+        let changed = |code| !is_known || self.order[before.places(code)] != order[now.places(code)];
+        let changed = codes.map(changed).collect();
+        self.order.clear();
+        self.order.extend_from_slice(order);
+        self.offsets.clear();
+        self.offsets.extend_from_slice(offsets);
+        changed
+    }
+
+    fn segments(&self) -> Segments<'_> {
+        Segments { n: self.order.len(), offsets: &self.offsets }
+    }
+}
+
+/// The weighted mean, or sum, of the rows of each code that `is_wanted`, and their weight: `order[offsets[c]..offsets[c + 1]]`
+/// are the rows of code c. A code of no mass leaves its mean as it is; its sum is 0.
 pub(crate) fn segment_mean(
+    is_wanted: impl Fn(usize) -> bool + Sync,
     form: Form,
     rows: Rows,
     order: &[u32],
@@ -44,7 +72,7 @@ pub(crate) fn segment_mean(
     let stride = rows.d + 1;
     let segments = Segments { n, offsets };
     let slots = n / CHUNK + k;
-    let slot_of = segments.slot_of_rows(order, k);
+    let slot_of = segments.slot_of_rows(order, k, &is_wanted);
     let mut partials = vec![0.0; slots * stride];
 
     // Each task reads the slots of all rows and adds up those that are its own.
@@ -63,6 +91,9 @@ pub(crate) fn segment_mean(
     codes.for_each_init(
         || vec![0.0; 2 * stride],
         |sums, (code, (mean, mass))| {
+            if !is_wanted(code) {
+                return;
+            }
             let (group, total) = sums.split_at_mut(stride);
             total.fill(0.0);
             let slots = segments.slots(code);
@@ -102,10 +133,15 @@ impl Segments<'_> {
         first..first + places.len().div_ceil(CHUNK)
     }
 
-    /// The slot that each row is added to.
-    fn slot_of_rows(self, order: &[u32], k: usize) -> Vec<AtomicU32> {
+    /// The slot that each row of the codes that are wanted is added to.
+    fn slot_of_rows(
+        self,
+        order: &[u32],
+        k: usize,
+        is_wanted: &(impl Fn(usize) -> bool + Sync),
+    ) -> Vec<AtomicU32> {
         let slot_of: Vec<_> = (0..self.n).map(|_| AtomicU32::new(NONE)).collect();
-        (0..k).into_par_iter().for_each(|code| {
+        (0..k).into_par_iter().filter(|&code| is_wanted(code)).for_each(|code| {
             for (chunk, slot) in order[self.places(code)].chunks(CHUNK).zip(self.slots(code)) {
                 for &row in chunk {
                     if let Some(slot_of_row) = slot_of.get(row as usize) {
@@ -136,4 +172,38 @@ fn sum_chunks(rows: Rows, slot_of: &[AtomicU32], first: usize, partials: &mut [f
 
 fn add(sums: &mut [f32], terms: &[f32]) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::oracle::{bits, uniform};
+
+    #[test]
+    fn codes_that_have_the_same_rows_keep_their_means() {
+        let (n, d, k) = (1000, 3, 4);
+        let x = uniform(1, n * d);
+        let rows = Rows { x: &x, d, weights: None };
+        let sorted = |code: fn(u32) -> u32| {
+            let mut order: Vec<u32> = (0..n as u32).collect();
+            order.sort_by_key(|&row| (code(row), row));
+            let below = |c| order.iter().filter(|&&row| code(row) < c).count() as u32;
+            let offsets: Vec<u32> = (0..=k as u32).map(below).collect();
+            (order, offsets)
+        };
+        let (mut means, mut mass, mut taken) = (vec![0.0; k * d], vec![0.0; k], Taken::default());
+        // One row goes from code 1 to code 2; the next time nothing changes.
+        type Code = fn(u32) -> u32;
+        let (first, moved): (Code, Code) = (|row| row % 4, |row| if row == 501 { 2 } else { row % 4 });
+        let steps = [(first, [true; 4]), (moved, [false, true, true, false]), (moved, [false; 4])];
+        for (code, want) in steps {
+            let (order, offsets) = sorted(code);
+            let changed = taken.change(&order, &offsets);
+            assert_eq!(changed, want);
+            segment_mean(|c| changed[c], Form::Mean, rows, &order, &offsets, &mut means, &mut mass);
+            let (mut all, mut of_all) = (vec![0.0; k * d], vec![0.0; k]);
+            segment_mean(|_| true, Form::Mean, rows, &order, &offsets, &mut all, &mut of_all);
+            assert_eq!((bits(&means), mass.clone()), (bits(&all), of_all));
+        }
+    }
 }

@@ -13,10 +13,13 @@
 //! codeword alone: not on the batch, the place in it, or the threads; and, where the CPU fuses multiply and add
 //! (all but x86 before AVX2), not on the vector width.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::distance::power;
+use super::prefetch::prefetch;
 use super::widest::widest;
 
 /// What one dimension adds to a sum.
@@ -76,6 +79,21 @@ pub(crate) trait Prepare: Copy {
     fn elements(self, row: usize, i: usize, x: &[f32], out: &mut [f32]);
 }
 
+/// Writes `f(i)` to every element of `out`, eight or sixteen at a time: what is computed before it is written goes by vectors.
+#[inline(always)]
+fn write(out: &mut [f32], f: impl Fn(usize) -> f32) {
+    if let Ok(out) = <&mut [f32; 16]>::try_from(&mut *out) {
+        *out = std::array::from_fn(f);
+        return;
+    }
+    let (eights, rest) = out.as_chunks_mut::<8>();
+    let done = 8 * eights.len();
+    for (at, out) in eights.iter_mut().enumerate() {
+        *out = std::array::from_fn(|i| f(8 * at + i));
+    }
+    rest.iter_mut().enumerate().for_each(|(i, out)| *out = f(done + i));
+}
+
 /// The row itself.
 #[derive(Clone, Copy)]
 pub(crate) struct AsIs;
@@ -83,11 +101,8 @@ pub(crate) struct AsIs;
 impl Prepare for AsIs {
     #[inline(always)]
     fn elements(self, _: usize, _: usize, x: &[f32], out: &mut [f32]) {
-        // A copy of known length is two instructions, of any other length a call.
-        match (<&mut [f32; 16]>::try_from(&mut *out), <&[f32; 16]>::try_from(x)) {
-            (Ok(out), Ok(x)) => *out = *x,
-            _ => out.copy_from_slice(x),
-        }
+        let x = &x[..out.len()];
+        write(out, |i| x[i]);
     }
 }
 
@@ -98,7 +113,8 @@ pub(crate) struct Negated;
 impl Prepare for Negated {
     #[inline(always)]
     fn elements(self, _: usize, _: usize, x: &[f32], out: &mut [f32]) {
-        out.iter_mut().zip(x).for_each(|(out, &x)| *out = -x);
+        let x = &x[..out.len()];
+        write(out, |i| -x[i]);
     }
 }
 
@@ -109,9 +125,8 @@ pub(crate) struct NegatedAbout<'a>(pub &'a [f32]);
 impl Prepare for NegatedAbout<'_> {
     #[inline(always)]
     fn elements(self, _: usize, i: usize, x: &[f32], out: &mut [f32]) {
-        for ((out, &x), &mean) in out.iter_mut().zip(x).zip(&self.0[i..]) {
-            *out = mean - x;
-        }
+        let (x, mean) = (&x[..out.len()], &self.0[i..][..out.len()]);
+        write(out, |i| mean[i] - x[i]);
     }
 }
 
@@ -122,9 +137,8 @@ pub(crate) struct Scaled<'a>(pub &'a [f64]);
 impl Prepare for Scaled<'_> {
     #[inline(always)]
     fn elements(self, row: usize, _: usize, x: &[f32], out: &mut [f32]) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = (f64::from(x) * self.0[row]) as f32;
-        }
+        let x = &x[..out.len()];
+        write(out, |i| (f64::from(x[i]) * self.0[row]) as f32);
     }
 }
 
@@ -183,6 +197,9 @@ pub(crate) trait Epilogue {
 /// epilogue stay in the second-level cache.
 pub(crate) const GROUP: usize = 96;
 
+/// Rows of a list that are on their way from memory while one is packed.
+const AHEAD: usize = 4;
+
 /// Sixteen numbers on a cache line of their own, so that no vector of them straddles two lines.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
@@ -190,7 +207,7 @@ pub(crate) struct CacheLine([f32; 16]);
 
 impl CacheLine {
     #[inline(always)]
-    pub(crate) fn splat(value: f32) -> Self {
+    pub(crate) const fn splat(value: f32) -> Self {
         Self([value; 16])
     }
 
@@ -284,6 +301,11 @@ impl Panels {
         &self.starts
     }
 
+    /// Codewords of a panel.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Runs the tiles of `rows`, at most [`GROUP`] of them, with sums that begin at the `starts`: [those that were
     /// packed](Self::starts), or others.
     ///
@@ -302,7 +324,22 @@ impl Panels {
         P: Prepare,
         E: Epilogue,
     {
-        self.arch.dispatch(Run { panels: self, starts, term, rows, prepare, scratch, epilogue });
+        let (some, list) = (0..self.count, None);
+        self.arch.dispatch(Run { panels: self, some, starts, term, rows, list, prepare, scratch, epilogue });
+    }
+
+    /// Scores by [`Product`] the codewords of `some` panels for those of the `rows` that are in the `list`, as [`run`](Self::run):
+    /// row 0 of the epilogue is the first of the list.
+    pub(crate) fn run_listed<P: Prepare, E: Epilogue>(
+        &self,
+        some: Range<usize>,
+        (rows, list): (Rows<'_>, &[usize]),
+        prepare: P,
+        scratch: &mut Vec<CacheLine>,
+        epilogue: &mut E,
+    ) {
+        let (starts, term, list) = (self.starts(), Product, Some(list));
+        self.arch.dispatch(Run { panels: self, some, starts, term, rows, list, prepare, scratch, epilogue });
     }
 }
 
@@ -346,9 +383,12 @@ fn transpose(rows: &[f32], d: usize, panel: &mut [f32]) {
 
 struct Run<'a, T, P, E> {
     panels: &'a Panels,
+    some: Range<usize>,
     starts: &'a [CacheLine],
     term: T,
     rows: Rows<'a>,
+    /// The numbers of the rows, if not of all.
+    list: Option<&'a [usize]>,
     prepare: P,
     scratch: &'a mut Vec<CacheLine>,
     epilogue: &'a mut E,
@@ -372,12 +412,13 @@ impl<T: Term, P: Prepare, E: Epilogue> WithSimd for Run<'_, T, P, E> {
 impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(mut self, simd: S) {
-        let Panels { d, width, count, codewords, .. } = self.panels;
+        let Panels { d, width, codewords, .. } = self.panels;
         let chunks = d.div_ceil(16);
         self.pack::<R>(chunks);
         let panels = bytemuck::cast_slice::<_, f32>(codewords).chunks_exact(width * d);
         let starts = bytemuck::cast_slice::<_, f32>(self.starts).chunks_exact(*width);
-        for (p, (panel, start)) in panels.zip(starts).take(*count).enumerate() {
+        let Range { start: first, end } = self.some;
+        for (p, (panel, start)) in panels.zip(starts).enumerate().take(end).skip(first) {
             let panel = S::as_simd_f32s(panel).0.as_chunks::<V>().0;
             let start = S::as_simd_f32s(start).0.as_chunks::<V>().0;
             for (b, rows) in self.scratch.chunks_exact(chunks * R).enumerate() {
@@ -392,13 +433,23 @@ impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
     /// a tile finds the R elements of a dimension at fixed distances.
     #[inline(always)]
     fn pack<const R: usize>(&mut self, chunks: usize) {
-        self.scratch.clear();
-        self.scratch.resize(self.rows.len().div_ceil(R) * chunks * R, CacheLine::splat(0.0));
-        for (row, elements) in self.rows.iter().enumerate() {
+        let count = self.list.map_or(self.rows.len(), <[usize]>::len);
+        // What is behind the last row or dimension is never read, or padding.
+        self.scratch.resize(count.div_ceil(R) * chunks * R, CacheLine::splat(0.0));
+        for row in 0..count {
+            let elements = self.rows.row(self.list.map_or(row, |list| list[row]));
+            if let Some(&next) = self.list.and_then(|list| list.get(row + AHEAD)) {
+                prefetch(self.rows.row(next));
+            }
             let block = &mut self.scratch[row / R * chunks * R..][..chunks * R];
-            for (chunk, x) in elements.chunks(16).enumerate() {
-                let out = block[chunk * R + row % R].floats();
-                self.prepare.elements(row, chunk * 16, x, &mut out[..x.len()]);
+            let blocks = block.as_chunks_mut::<R>().0;
+            let (whole, rest) = elements.as_chunks::<16>();
+            for (chunk, (x, block)) in whole.iter().zip(&mut *blocks).enumerate() {
+                self.prepare.elements(row, chunk * 16, x, block[row % R].floats());
+            }
+            if let (false, Some(block)) = (rest.is_empty(), blocks.last_mut()) {
+                let out = &mut block[row % R].floats()[..rest.len()];
+                self.prepare.elements(row, whole.len() * 16, rest, out);
             }
         }
     }

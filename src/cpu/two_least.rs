@@ -27,7 +27,8 @@ pub(super) const FAR: f32 = f32::MAX;
 /// The least score before the first candidate: that of no candidate is not less, whatever its number.
 const NONE: f32 = f32::from_bits(f32::MAX.to_bits() & !NUMBER);
 
-const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+/// The numbers of lanes.
+pub(super) const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// The two least scores of each lane, of each row of a group.
 pub(super) struct TwoLeast {

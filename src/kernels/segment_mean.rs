@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::segments;
 use crate::cpu;
+pub(crate) use crate::cpu::segment_mean::Taken;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
@@ -88,7 +89,27 @@ impl Recorder<'_> {
         means: &mut Matrix<f32>,
         mass: &mut Matrix<f32>,
     ) -> Result<()> {
-        self.segments(Form::Mean, Segments { x, order, offsets, weights }, means, mass)
+        self.segments(Form::Mean, Segments { x, order, offsets, weights }, means, mass, None)
+    }
+
+    /// [`segment_mean`](Self::segment_mean), where `means` and `mass` are of the rows that were `taken` the last time, of the same
+    /// `x` and weights. What it finds is the same; on the CPU codes that have the same rows as then cost nothing.
+    ///
+    /// # Errors
+    /// As [`segment_mean`](Self::segment_mean).
+    #[expect(clippy::too_many_arguments)]
+    pub(crate) fn segment_mean_again(
+        &mut self,
+        x: &Matrix<f32>,
+        order: &Matrix<u32>,
+        offsets: &Matrix<u32>,
+        weights: Option<&Matrix<f32>>,
+        means: &mut Matrix<f32>,
+        mass: &mut Matrix<f32>,
+        taken: &mut Taken,
+    ) -> Result<()> {
+        let segments = Segments { x, order, offsets, weights };
+        self.segments(Form::Mean, segments, means, mass, Some(taken))
     }
 
     /// The sum of the rows of each code: `sums[c] = Σ w[r] x[r]` over the rows r of code c, and `mass[c] = Σ w[r]`. A code
@@ -125,7 +146,7 @@ impl Recorder<'_> {
         sums: &mut Matrix<f32>,
         mass: &mut Matrix<f32>,
     ) -> Result<()> {
-        self.segments(Form::Sum, Segments { x, order, offsets, weights }, sums, mass)
+        self.segments(Form::Sum, Segments { x, order, offsets, weights }, sums, mass, None)
     }
 
     fn segments(
@@ -134,6 +155,7 @@ impl Recorder<'_> {
         segments: Segments<'_>,
         means: &mut Matrix<f32>,
         mass: &mut Matrix<f32>,
+        taken: Option<&mut Taken>,
     ) -> Result<()> {
         let Segments { x, order, offsets, weights } = segments;
         let method = match form {
@@ -165,14 +187,11 @@ impl Recorder<'_> {
         }
         let Some(gpu) = self.gpu() else {
             let rows = cpu::segment_mean::Rows { x: x.host(), d, weights: weights.map(Matrix::host) };
-            cpu::segment_mean::segment_mean(
-                form,
-                rows,
-                order.host(),
-                offsets.host(),
-                means.host_mut(),
-                mass.host_mut(),
-            );
+            let (order, offsets) = (order.host(), offsets.host());
+            let changed = taken.map(|taken| taken.change(order, offsets));
+            let is_changed = |code| changed.as_ref().is_none_or(|changed| changed[code]);
+            let (means, mass) = (means.host_mut(), mass.host_mut());
+            cpu::segment_mean::segment_mean(is_changed, form, rows, order, offsets, means, mass);
             return Ok(());
         };
 

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::kernels::assign::Kept;
 use crate::kernels::prepare_codebook::Codebook;
+use crate::kernels::segment_mean::Taken;
 use crate::metrics::{Aqe, Metric, Usage};
 use crate::rng::Rng;
 use crate::scale::Scale;
@@ -264,7 +265,7 @@ impl KMeans {
         };
         Holds {
             copies: if self.spherical || self.batch.is_some() { 4.0 } else { 2.0 },
-            beside: 10.0,
+            beside: 11.0 + if self.batch.is_some() { 0.0 } else { Kept::numbers(self.k, d) as f64 },
             squares: 0.0,
             fixed: 4.0 * codebooks * self.k as f64 * d as f64,
         }
@@ -454,7 +455,7 @@ impl KMeans {
         let mut codebook = Codebook::from_matrix(start, self.metric)?;
         let mut codes = engine.uninitialized::<u32>(n, 1)?;
         let mut distances = engine.uninitialized::<f32>(n, 1)?;
-        let mut kept = Kept::default();
+        let (mut kept, mut taken) = (Kept::default(), Taken::default());
         let mut order = engine.uninitialized::<u32>(n, 1)?;
         let mut offsets = engine.uninitialized::<u32>(k + 1, 1)?;
         let mut mass = engine.uninitialized::<f32>(k, 1)?;
@@ -485,13 +486,19 @@ impl KMeans {
                 }
                 data.objective(&mut recorder, &distances, &mut objectives, slot)?;
                 recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
-                recorder.segment_mean(
+                let are_means =
+                    !self.spherical && matches!(self.metric, Metric::SquaredL2 | Metric::Power(2));
+                if !are_means {
+                    taken = Taken::default();
+                }
+                recorder.segment_mean_again(
                     &data.x,
                     &order,
                     &offsets,
                     data.weights.as_ref(),
                     codebook.codewords_mut(),
                     &mut mass,
+                    &mut taken,
                 )?;
                 if !matches!(self.metric, Metric::SquaredL2 | Metric::Power(2)) {
                     recorder.segment_center(
@@ -539,7 +546,10 @@ impl KMeans {
 
         let mut recorder = engine.recorder();
         self.prepare(&mut recorder, &mut codebook)?;
-        recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?;
+        match history.is_empty() {
+            true => recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?,
+            false => recorder.reassign(&data.x, &codebook, &mut kept, &mut codes, &mut distances)?,
+        }
         let mut last = engine.uninitialized::<f32>(1, 1)?;
         data.objective(&mut recorder, &distances, &mut last, 0)?;
         let mut counts = engine.uninitialized::<u32>(k, 1)?;
