@@ -248,6 +248,8 @@ struct Nearest<'a> {
 }
 
 impl Epilogue for Nearest<'_> {
+    const UNROLLED: bool = true;
+
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,

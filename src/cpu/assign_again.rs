@@ -40,6 +40,8 @@ struct Undecided<'a, 'b> {
 }
 
 impl Epilogue for Undecided<'_, '_> {
+    const UNROLLED: bool = true;
+
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,

@@ -85,6 +85,8 @@ impl Scores<'_, '_> {
 }
 
 impl Epilogue for Scores<'_, '_> {
+    const UNROLLED: bool = true;
+
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,

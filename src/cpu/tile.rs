@@ -13,6 +13,7 @@
 //! codeword alone: not on the batch, the place in it, or the threads; and, where the CPU fuses multiply and add
 //! (all but x86 before AVX2), not on the vector width.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -178,6 +179,10 @@ impl<'a> Rows<'a> {
 
 /// What becomes of the sums of one group of rows.
 pub(crate) trait Epilogue {
+    /// Whether [`tile`](Self::tile) takes each sum by numbers that are known when it is compiled, so that sums stay in registers.
+    /// Where it goes through them in a loop they are written to memory, and must not be before they are complete.
+    const UNROLLED: bool = false;
+
     /// Takes the sums of `R` rows, from row `row` of the group on, with `V` vectors of codewords, from `codeword`
     /// on. The tiles of a row come in ascending order of codewords. Rows past the end of the group and codewords
     /// past the end of the codebook are padding.
@@ -423,6 +428,7 @@ impl<T: Term, P: Prepare, E: Epilogue> Run<'_, T, P, E> {
             let start = S::as_simd_f32s(start).0.as_chunks::<V>().0;
             for (b, rows) in self.scratch.chunks_exact(chunks * R).enumerate() {
                 let sums = tile(simd, self.term, rows.as_chunks::<R>().0, panel, &start[0]);
+                let sums = if E::UNROLLED { sums } else { black_box(sums) };
                 self.epilogue.tile(simd, b * R, p * width, &sums);
             }
         }
