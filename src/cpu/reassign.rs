@@ -1,20 +1,33 @@
 //! The CPU twin of `reassign`: the nearest codeword of every row, from one that was the nearest before the codewords moved.
+//!
+//! Bounds that are kept from one time to the next say which codewords are to be scored ([`KeptBounds`]). Where the processor has a
+//! unit for 16 bits, scores of outlines by that unit are the faster way until codes have settled ([`Nearer`]).
+
+use rayon::prelude::*;
 
 use super::assign::{self, UNDECIDED, assign};
+use super::compare::Searched;
 use super::kept_bounds::{self, KeptBounds};
+use super::nearer::Nearer;
+use super::outlines::{Axes, CodewordOutlines, RowOutlines};
 use super::prepare_codebook::PackedCodebook;
-use super::tile::Rows;
+use super::tile::{GROUP, Rows};
 use crate::error::Result;
 use crate::metrics::Metric;
 
-/// Codewords, and products of rows, dimensions and codewords, below which there is too little to save.
+/// Codewords, and products of rows, dimensions and codewords, below which there is too little for bounds to save, and products
+/// below which it is not worth while to look for axes of outlines.
 const LEAST_CODEWORDS: usize = 64;
 const LEAST_WORK: usize = 1 << 26;
+const LEAST_WORK_OF_OUTLINES: usize = 1 << 31;
 
 /// The share of all pairs of a row and a codeword that may be scored: with more of them it is sooner done to score all, in f32 or
 /// by a unit for 16 bits.
 const WORTH: f64 = 0.75;
 const WORTH_BESIDE_UNIT: f64 = 0.25;
+
+/// Beside a unit for 16 bits codes have settled once fewer than one in so many changes: then bounds leave a tenth of the pairs.
+const SETTLED: usize = 200;
 
 /// What `reassign` keeps of its rows from one time to the next.
 #[derive(Default)]
@@ -23,6 +36,19 @@ pub(crate) struct Kept {
     /// For how many times all are scored before bounds are tried once more, and how many that were the last time.
     pause: u32,
     paused: u32,
+    outlines: Outlines,
+    /// Whether codes have settled.
+    is_settled: bool,
+}
+
+#[derive(Default)]
+enum Outlines {
+    /// Nothing was tried yet.
+    #[default]
+    New,
+    Drawn(Box<Axes>, RowOutlines),
+    /// They would save no time.
+    NotWorth,
 }
 
 impl Kept {
@@ -45,25 +71,45 @@ pub(crate) fn reassign(
     distances: &mut [f32],
 ) -> Result<()> {
     let (n, k) = (codebook.rows_in(x)?, codebook.k());
-    let is_worth = k >= LEAST_CODEWORDS && x.len().saturating_mul(k) >= LEAST_WORK;
-    let fits = codes.len() == n && distances.len() == n && codebook.metric() == Metric::SquaredL2;
-    if kept.pause > 0 || !is_worth || !fits {
-        kept.pause = kept.pause.saturating_sub(1);
+    if codes.len() != n || distances.len() != n || codebook.metric() != Metric::SquaredL2 {
         return assign(x, codebook, codes, distances);
     }
     codes.iter_mut().for_each(|code| *code = (k as u32 - 1).min(*code));
+    if kept.is_settled || codebook.lowest().first_look().unit.is_none() {
+        return by_bounds(x, codebook, kept, codes, distances);
+    }
+    let before = codes.to_vec();
+    by_outlines(x, codebook, &mut kept.outlines, codes, distances)?;
+    let changed = codes.iter().zip(before).filter(|&(&code, before)| code != before).count();
+    if changed < n / SETTLED {
+        (kept.is_settled, kept.outlines) = (true, Outlines::NotWorth);
+    }
+    Ok(())
+}
+
+/// [`reassign`] by bounds.
+fn by_bounds(
+    x: &[f32],
+    codebook: &PackedCodebook,
+    kept: &mut Kept,
+    codes: &mut [u32],
+    distances: &mut [f32],
+) -> Result<()> {
+    let (n, k) = (codes.len(), codebook.k());
+    let is_worth = k >= LEAST_CODEWORDS && x.len().saturating_mul(k) >= LEAST_WORK;
+    if kept.pause > 0 || !is_worth {
+        kept.pause = kept.pause.saturating_sub(1);
+        return assign(x, codebook, codes, distances);
+    }
     let is_new = kept.bounds.is_none();
     let bounds = kept.bounds.get_or_insert_with(|| Box::new(KeptBounds::new(codebook, x)));
     let Some((searched, scored)) = bounds.search(x, codebook, (codes, distances), UNDECIDED) else {
         kept.bounds = None;
         return assign(x, codebook, codes, distances);
     };
-    let looks = codebook.lowest().first_look();
-    looks.count(n, searched.again + searched.left);
-    if searched.left > 0 {
-        assign::decide(|_| Rows::whole(x, codebook.d()), &[codebook], codes, distances);
-    }
-    let worth = if looks.unit.is_some() { WORTH_BESIDE_UNIT } else { WORTH };
+    decide(x, codebook, &searched, codes, distances);
+    let unit = codebook.lowest().first_look().unit;
+    let worth = if unit.is_some() { WORTH_BESIDE_UNIT } else { WORTH };
     if !is_new && scored as f64 > worth * n as f64 * k as f64 {
         (kept.bounds, kept.paused) = (None, 2 * kept.paused + 1);
         kept.pause = kept.paused;
@@ -71,9 +117,63 @@ pub(crate) fn reassign(
     Ok(())
 }
 
+/// [`reassign`] by scores of outlines, which are drawn once.
+fn by_outlines(
+    x: &[f32],
+    codebook: &PackedCodebook,
+    kept: &mut Outlines,
+    codes: &mut [u32],
+    distances: &mut [f32],
+) -> Result<()> {
+    let d = codebook.d();
+    if x.len().saturating_mul(codebook.k()) < LEAST_WORK_OF_OUTLINES || matches!(kept, Outlines::NotWorth) {
+        return assign(x, codebook, codes, distances);
+    }
+    let drawn = match std::mem::replace(kept, Outlines::NotWorth) {
+        Outlines::Drawn(axes, rows) => Some((axes, Some(rows))),
+        _ => Axes::choose(codebook, Rows::whole(x, d), codes).map(|axes| (Box::new(axes), None)),
+    };
+    let outlines = drawn.and_then(|(axes, rows)| Some((CodewordOutlines::new(codebook, &axes)?, axes, rows)));
+    let Some((codewords, axes, rows)) = outlines else { return assign(x, codebook, codes, distances) };
+    let rows = rows.unwrap_or_else(|| {
+        let mut rows = RowOutlines::default();
+        rows.draw(&axes, &codewords, Rows::whole(x, d));
+        rows
+    });
+    let groups =
+        x.par_chunks(GROUP * d).zip(codes.par_chunks_mut(GROUP)).zip(distances.par_chunks_mut(GROUP));
+    let search = |nearer: &mut Nearer, (g, ((values, codes), distances)): (usize, ((&[f32], _), _))| {
+        let group = (Rows::whole(values, d), rows.group(&axes, g * GROUP));
+        nearer.search(codebook, &codewords, group, (codes, distances), UNDECIDED)
+    };
+    let searched = groups.enumerate().map_init(|| Nearer::new(d), search);
+    let searched = searched.reduce(Searched::default, Searched::and);
+    decide(x, codebook, &searched, codes, distances);
+    if axes.pay(codebook, codes.len(), searched.compared) {
+        *kept = Outlines::Drawn(axes, rows);
+    }
+    Ok(())
+}
+
+/// Counts what was `searched`, and decides what that left undecided.
+fn decide(
+    x: &[f32],
+    codebook: &PackedCodebook,
+    searched: &Searched,
+    codes: &mut [u32],
+    distances: &mut [f32],
+) {
+    codebook.lowest().first_look().count(codes.len(), searched.again + searched.left);
+    if searched.left > 0 {
+        assign::decide(|_| Rows::whole(x, codebook.d()), &[codebook], codes, distances);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::first_look::FirstLook;
+    use crate::cpu::half_unit::HalfUnit;
     use crate::cpu::oracle::{archs, bits, uniform};
     use crate::rng::Rng;
     use crate::selftest::adversarial;
@@ -191,6 +291,38 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_unit_bounds_come_once_codes_have_settled() {
+        let (n, d, k) = (16_384, 64, 2048);
+        let squeezed = |seed, rows: usize| {
+            let mut values = uniform(seed, rows * d);
+            values.chunks_exact_mut(d).for_each(|row| row[12..].iter_mut().for_each(|value| *value *= 0.05));
+            values
+        };
+        let (x, mut c) = (squeezed(1, n), squeezed(2, k));
+        for unit in HalfUnit::all() {
+            let (mut codes, mut distances, mut kept) = (vec![0; n], vec![0.0; n], Kept::default());
+            let mut settled = Vec::new();
+            for step in 0..5 {
+                let codebook = PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap();
+                let codebook = codebook.for_assign_by(FirstLook::by(Some(unit)));
+                let (mut want, mut apart) = (vec![0; n], vec![0.0; n]);
+                assign(&x, &codebook, &mut want, &mut apart).unwrap();
+                match step {
+                    0 => (codes, distances) = (want.clone(), apart.clone()),
+                    _ => reassign(&x, &codebook, &mut kept, &mut codes, &mut distances).unwrap(),
+                }
+                assert_eq!((&codes, bits(&distances)), (&want, bits(&apart)), "{unit:?}, step {step}");
+                settled.push(kept.is_settled);
+                // First all of them move, then one in a hundred.
+                let every = if step == 0 { 1 } else { 100 };
+                c.chunks_exact_mut(d).step_by(every).for_each(|c| c[0] += 0.05);
+            }
+            assert_eq!(settled, [false, false, true, true, true], "{unit:?}");
+            assert!(kept.bounds.is_some(), "{unit:?}");
+        }
+    }
+
+    #[test]
     fn where_bounds_save_nothing_all_are_scored_for_a_while() {
         let (n, d, k) = (1024, 64, 1024);
         let x = uniform(4, n * d);
@@ -199,7 +331,8 @@ mod tests {
         for step in 0..12 {
             // Each time quite others.
             let c = uniform(5 + step, k * d);
-            let codebook = PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap().for_assign();
+            let codebook = PackedCodebook::new(Metric::SquaredL2, &c, d).unwrap();
+            let codebook = codebook.for_assign_by(FirstLook::default());
             let (mut want, mut apart) = (vec![0; n], vec![0.0; n]);
             assign(&x, &codebook, &mut want, &mut apart).unwrap();
             reassign(&x, &codebook, &mut kept, &mut codes, &mut distances).unwrap();
