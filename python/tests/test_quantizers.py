@@ -28,6 +28,7 @@ SMALL = [
     wgvq.from_spec("PLSQ2x2x4", iters=3),
     wgvq.from_spec("FSQ:8x5x5"),
     wgvq.from_spec("LFQ:6"),
+    wgvq.from_spec("RBQ3"),
     wgvq.from_spec("RQ2x4", trainer="nsvq", steps=100),
 ]
 
