@@ -158,7 +158,8 @@ def decode_lattice(spec, factor, t, codes, dim):
     return (offset.astype(np.float32) + step * q.astype(np.float32))[:, :dim]
 
 def decode_rotated_bits(t, codes, dim):
-    gain = ((codes[:, dim] << 8 | codes[:, dim + 1]).astype("<u4") << 15).astype("<u4").view("<f4")
+    length = codes[:, dim:].astype("<u4") @ np.array([4096, 256, 16, 1], "<u4")
+    gain = (length << 15).astype("<u4").view("<f4")
     levels = np.concatenate([-t["magnitudes"][0][::-1], t["magnitudes"][0]])
     y, half = gain[:, None] * levels[codes[:, :dim]], np.float32(0.5)
     for moves in t["moves"][::-1].astype(int):

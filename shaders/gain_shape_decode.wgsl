@@ -1,8 +1,8 @@
 // gain_shape_decode: what codes of a gain and a shape stand for
 //
-// codes (n, d + 2), decoded (n, d), grid (2, k), as gain_shape_encode has them. Code j of a row is a magnitude of row 1 of
-// grid, from the largest below 0 to the largest above; the last two are the high and the low byte of T, and the gain is the float whose
-// bits are T << 15. A code that is past the last counts as the last. One invocation per number, row-major.
+// codes (n, d + 4), decoded (n, d), grid (2, k), as gain_shape_encode has them. Code j of a row is a magnitude of row 1 of
+// grid, from the largest below 0 to the largest above; the last four are the bits of T, by four from the highest on, and the gain is the
+// float whose bits are T << 15. A code that is past the last counts as the last. One invocation per number, row-major.
 //
 // Magnitudes have 12 bits and gains 9, so products are exact.
 
@@ -29,10 +29,12 @@ fn main(
     if element >= params.n * params.d {
         return;
     }
-    let row = element / params.d * (params.d + 2u);
-    let high = min(codes[row + params.d], 255u);
-    let low = min(codes[row + params.d + 1u], 255u);
-    let gain = bitcast<f32>(min(high << 8u | low, LONGEST) << 15u);
+    let row = element / params.d * (params.d + 4u);
+    var length = 0u;
+    for (var i = 0u; i < 4u; i++) {
+        length = (length << 4u) | min(codes[row + params.d + i], 15u);
+    }
+    let gain = bitcast<f32>(min(length, LONGEST) << 15u);
     let code = min(codes[row + element % params.d], 2u * params.k - 1u);
     if code < params.k {
         decoded[element] = -gain * grid[params.k + params.k - 1u - code];

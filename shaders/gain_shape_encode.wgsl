@@ -1,12 +1,11 @@
 // gain_shape_encode: rows as a gain and a shape
 //
 // x (n, d); grid (2, k): the lower borders of k cells of magnitudes, the first 0, and the magnitudes that stand for them, both
-// ascending, for rows whose magnitudes sum to 1 / unit. codes (n, d + 2), distances (n).
+// ascending, for rows whose magnitudes sum to 1 / unit. codes (n, d + 4), distances (n).
 //
-// A row is a gain times a shape. Its grid is grid * g, where g = sum |x| * unit times the stretch, of those that are tried, whose
-// shape y has the most in common with the row: (x.y)^2 / y.y, of equal ones the first. Codes 0 to d - 1 are the cells, k + cell for
+// A row is a gain times a shape y. Its grid is grid * g, where g = sum |x| * unit. Codes 0 to d - 1 are the cells, k + cell for
 // x >= 0 and k - 1 - cell below; a magnitude on a border is in the lower cell. The gain is x.y / y.y, the best there is for y,
-// as the length code T of 16 bits: the float whose bits are T << 15. Codes d and d + 1 are its high and low byte. A row
+// as the length code T of 16 bits: the float whose bits are T << 15. Codes d to d + 3 are its bits, by four from the highest on. A row
 // whose magnitudes sum to less than 2^-60 has all codes 0. distances is |x - gain * y|^2.
 //
 // All devices have the same codes: sum |x| is of additions alone; borders are products, rounded once; x counts as rounded to 11
@@ -19,7 +18,6 @@ struct Params {
     n: u32,
     d: u32,
     k: u32,
-    stretches: u32,
     unit: f32,
 }
 
@@ -42,7 +40,7 @@ fn main(
     // A row past the last is an empty one: all invocations have to meet at the barriers.
     let d = select(0u, params.d, row < params.n);
     let start = row * params.d;
-    let out = row * (params.d + 2u);
+    let out = row * (params.d + 4u);
     let lane = local % LANES;
 
     var own = 0.0;
@@ -51,25 +49,17 @@ fn main(
     }
     let sum = sum_over_lanes(vec4f(own, 0.0, 0.0, 0.0), local).x;
 
-    var gain = 0.0;
-    var best = vec2f(0.0, 1.0);
-    for (var i = 0u; i < params.stretches; i++) {
-        let tried = sum * params.unit * stretch(i);
-        var terms = vec2f(0.0);
-        for (var j = lane; j < d; j += LANES) {
-            let value = abs(x[start + j]);
-            let magnitude = grid[params.k + cell_of(value, tried)];
-            terms += vec2f(eleven_bits(value) * magnitude, magnitude * magnitude);
-        }
-        let sums = sum_over_lanes(vec4f(terms, 0.0, 0.0), local).xy;
-        if i == 0u || (sums.x * sums.x) * best.y > (best.x * best.x) * sums.y {
-            best = sums;
-            gain = tried;
-        }
+    let gain = sum * params.unit;
+    var terms = vec2f(0.0);
+    for (var j = lane; j < d; j += LANES) {
+        let value = abs(x[start + j]);
+        let magnitude = grid[params.k + cell_of(value, gain)];
+        terms += vec2f(eleven_bits(value) * magnitude, magnitude * magnitude);
     }
+    let sums = sum_over_lanes(vec4f(terms, 0.0, 0.0), local).xy;
 
     let is_there = sum >= SMALLEST_SUM;
-    let code = select(0u, length_code(best.x, best.y), is_there);
+    let code = select(0u, length_code(sums.x, sums.y), is_there);
     let size = bitcast<f32>(code << 15u);
     var squares = 0.0;
     for (var j = lane; j < d; j += LANES) {
@@ -82,17 +72,10 @@ fn main(
     }
     let distance = sum_over_lanes(vec4f(squares, 0.0, 0.0, 0.0), local).x;
     if lane == 0u && d > 0u {
-        codes[out + d] = code >> 8u;
-        codes[out + d + 1u] = code & 0xffu;
+        for (var i = 0u; i < 4u; i++) {
+            codes[out + d + i] = (code >> (12u - 4u * i)) & 15u;
+        }
         distances[row] = distance;
-    }
-}
-
-fn stretch(i: u32) -> f32 {
-    switch i {
-        case 0u: { return 1.0; }
-        case 1u: { return 0.95; }
-        default: { return 1.05; }
     }
 }
 

@@ -1,92 +1,153 @@
 //! CPU twin of `shaders/gain_shape_encode.wgsl`.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::widest::widest;
-use crate::ops::gain_shape::{LENGTH_CODES, LENGTH_SHIFT, LONGEST, SMALLEST_SUM, STRETCHES};
+use crate::ops::gain_shape::{LENGTH_CODES, LENGTH_SHIFT, LONGEST, SMALLEST_SUM, digits};
 
 /// Partial sums per row, as invocations of the shader.
 const LANES: usize = 32;
 
 /// The grid of a shape: magnitudes and the lower borders of their cells, both ascending, for rows whose magnitudes sum to
-/// 1 / `unit`; and how many stretches of it are tried.
+/// 1 / `unit`.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid<'a> {
     pub borders: &'a [f32],
     pub magnitudes: &'a [f32],
     pub unit: f32,
-    pub stretches: usize,
 }
 
-/// Writes the codes (n, d + 2) of the rows of `x` (n, d), and the squared distances (n) to what they stand for.
+/// Writes the codes (n, d + 4) of the rows of `x` (n, d), and the squared distances (n) to what they stand for.
 pub(crate) fn gain_shape_encode(x: &[f32], d: usize, grid: Grid, codes: &mut [u32], distances: &mut [f32]) {
     let arch = Arch::new();
     let rows = (4096 / d).max(1);
     let chunks = codes.par_chunks_mut(rows * (d + LENGTH_CODES)).zip(distances.par_chunks_mut(rows));
-    let new = || (vec![0.0; d], vec![0.0; d]);
-    chunks.zip(x.par_chunks(rows * d)).for_each_init(new, |(sizes, shape), ((codes, distances), x)| {
-        widest(
-            arch,
-            #[inline(always)]
-            || {
-                let codes = codes.chunks_exact_mut(d + LENGTH_CODES);
-                for ((codes, distance), row) in codes.zip(distances.iter_mut()).zip(x.chunks_exact(d)) {
-                    *distance = encode_row(row, grid, sizes, shape, codes);
-                }
-            },
-        );
+    let new = || Room::of(d, grid);
+    chunks.zip(x.par_chunks(rows * d)).for_each_init(new, |room, ((codes, distances), x)| {
+        arch.dispatch(Rows { x, d, grid, room, codes, distances });
     });
 }
 
-/// `sizes` and `shape` are room for as many numbers as the row has.
-#[inline(always)]
-fn encode_row(row: &[f32], grid: Grid, sizes: &mut [f32], shape: &mut [f32], codes: &mut [u32]) -> f32 {
-    sizes.iter_mut().zip(row).for_each(|(size, x)| *size = x.abs());
-    let sum = sum_of(sizes, sizes, |size, _| size);
-    let (cells, length) = codes.split_at_mut(row.len());
-    if sum < SMALLEST_SUM {
-        cells.fill(0);
-        length.fill(0);
-        return sum_of(sizes, sizes, |size, _| size * size);
-    }
-    let (mut gain, mut product, mut square) = (0.0, 0.0, 0.0);
-    for (i, stretch) in STRETCHES[..grid.stretches].iter().enumerate() {
-        let tried = sum * grid.unit * stretch;
-        nearest(sizes, grid, tried, shape);
-        let p = sum_of(sizes, shape, |size, magnitude| eleven_bits(size) * magnitude);
-        let q = sum_of(shape, shape, |magnitude, _| magnitude * magnitude);
-        if i == 0 || (p * p) * square > (product * product) * q {
-            (gain, product, square) = (tried, p, q);
+/// Room for a row, as many numbers as lanes take, of which those past the row stay 0; and for the borders as they are scaled to it.
+struct Room {
+    row: Vec<f32>,
+    shape: Vec<f32>,
+    cells: Vec<u32>,
+    borders: Vec<f32>,
+}
+
+impl Room {
+    fn of(d: usize, grid: Grid) -> Self {
+        let d = d.next_multiple_of(LANES);
+        Self {
+            row: vec![0.0; d],
+            shape: vec![0.0; d],
+            cells: vec![0; d],
+            borders: vec![0.0; grid.borders.len()],
         }
     }
-    let code = length_code(product, square);
-    (length[0], length[1]) = (code >> 8, code & 0xff);
-    nearest(sizes, grid, gain, shape);
-    cells.fill(grid.magnitudes.len() as u32);
-    for border in &grid.borders[1..] {
-        let border = border * gain;
-        cells.iter_mut().zip(&*sizes).for_each(|(cell, &size)| *cell += u32::from(size > border));
+}
+
+struct Rows<'a> {
+    x: &'a [f32],
+    d: usize,
+    grid: Grid<'a>,
+    room: &'a mut Room,
+    codes: &'a mut [u32],
+    distances: &'a mut [f32],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { x, d, grid, room, codes, distances } = self;
+        let codes = codes.chunks_exact_mut(d + LENGTH_CODES);
+        for ((codes, distance), row) in codes.zip(distances).zip(x.chunks_exact(d)) {
+            *distance = match LANES / S::F32_LANES {
+                2 => encode_row::<S, 2>(simd, row, grid, room, codes),
+                4 => encode_row::<S, 4>(simd, row, grid, room, codes),
+                8 => encode_row::<S, 8>(simd, row, grid, room, codes),
+                _ => encode_row::<S, LANES>(simd, row, grid, room, codes),
+            };
+        }
     }
-    // The cell below 0 as far from the middle.
-    let last = 2 * grid.magnitudes.len() as u32 - 1;
-    cells.iter_mut().zip(row).for_each(|(cell, &x)| *cell = if x < 0.0 { last - *cell } else { *cell });
-    let length = f32::from_bits(code << LENGTH_SHIFT);
-    sum_of(sizes, shape, |size, magnitude| {
-        let off = size - length * magnitude;
-        off * off
+}
+
+/// V registers have the lanes of a row.
+#[inline(always)]
+fn encode_row<S: Simd, const V: usize>(
+    simd: S,
+    x: &[f32],
+    grid: Grid,
+    room: &mut Room,
+    codes: &mut [u32],
+) -> f32 {
+    let d = x.len();
+    let Room { row, shape, cells, borders } = room;
+    row[..d].copy_from_slice(x);
+    let sum = sum_of::<S, V>(simd, row, row, |x, _| simd.abs_f32s(x));
+    let (own, own_length) = codes.split_at_mut(d);
+    if sum < SMALLEST_SUM {
+        own.fill(0);
+        own_length.fill(0);
+        return sum_of::<S, V>(simd, row, row, |x, _| simd.mul_f32s(x, x));
+    }
+    nearest::<S, V>(simd, sum * grid.unit, grid, row, borders, shape, cells);
+    own.copy_from_slice(&cells[..d]);
+    shape[d..].fill(0.0);
+    let product = sum_of::<S, V>(simd, row, shape, |x, magnitude| {
+        simd.mul_f32s(eleven_bits(simd, simd.abs_f32s(x)), magnitude)
+    });
+    let square = sum_of::<S, V>(simd, shape, shape, |magnitude, _| simd.mul_f32s(magnitude, magnitude));
+    let code = length_code(product, square);
+    own_length.copy_from_slice(&digits(code));
+    let length = simd.splat_f32s(f32::from_bits(code << LENGTH_SHIFT));
+    sum_of::<S, V>(simd, row, shape, |x, magnitude| {
+        let off = simd.sub_f32s(simd.abs_f32s(x), simd.mul_f32s(length, magnitude));
+        simd.mul_f32s(off, off)
     })
 }
 
-/// Writes the magnitudes that stand for `sizes` on a grid that is scaled with `gain`. They are sums of differences, which are exact.
+/// Writes the codes of a row on the grid that is scaled with `gain`, and the magnitudes that they stand for: sums of differences, which
+/// are exact.
 #[inline(always)]
-fn nearest(sizes: &[f32], grid: Grid, gain: f32, shape: &mut [f32]) {
-    shape.fill(grid.magnitudes[0]);
-    for (border, pair) in grid.borders[1..].iter().zip(grid.magnitudes.windows(2)) {
-        let (border, step) = (border * gain, pair[1] - pair[0]);
-        for (magnitude, &size) in shape.iter_mut().zip(sizes) {
-            *magnitude += if size > border { step } else { 0.0 };
+fn nearest<S: Simd, const V: usize>(
+    simd: S,
+    gain: f32,
+    grid: Grid,
+    row: &[f32],
+    borders: &mut [f32],
+    shape: &mut [f32],
+    cells: &mut [u32],
+) {
+    for (scaled, border) in borders.iter_mut().zip(grid.borders) {
+        *scaled = border * gain;
+    }
+    let k = grid.magnitudes.len();
+    let (zero, none, one) = (simd.splat_f32s(0.0), simd.splat_u32s(0), simd.splat_u32s(1));
+    let (first, last) = (simd.splat_u32s(k as u32), simd.splat_u32s(2 * k as u32 - 1));
+    let rows = S::as_simd_f32s(row).0.as_chunks::<V>().0;
+    let shapes = S::as_mut_simd_f32s(shape).0.as_chunks_mut::<V>().0;
+    let cells = S::as_mut_simd_u32s(cells).0.as_chunks_mut::<V>().0;
+    for ((row, shape), cells) in rows.iter().zip(shapes).zip(cells) {
+        let (mut magnitudes, mut codes) = ([simd.splat_f32s(grid.magnitudes[0]); V], [first; V]);
+        for at in 1..k {
+            let border = simd.splat_f32s(borders[at]);
+            let step = simd.splat_f32s(grid.magnitudes[at] - grid.magnitudes[at - 1]);
+            for v in 0..V {
+                let above = simd.less_than_f32s(border, simd.abs_f32s(row[v]));
+                magnitudes[v] = simd.add_f32s(magnitudes[v], simd.select_f32s(above, step, zero));
+                codes[v] = simd.add_u32s(codes[v], simd.select_u32s(above, one, none));
+            }
         }
+        for v in 0..V {
+            // The code as far from the middle below 0.
+            let below = simd.less_than_f32s(row[v], zero);
+            cells[v] = simd.select_u32s(below, simd.sub_u32s(last, codes[v]), codes[v]);
+        }
+        *shape = magnitudes;
     }
 }
 
@@ -104,29 +165,34 @@ fn length_code(product: f32, square: f32) -> u32 {
     code.min(LONGEST)
 }
 
-/// The number rounded to 11 bits.
+/// Numbers rounded to 11 bits.
 #[inline(always)]
-fn eleven_bits(x: f32) -> f32 {
-    f32::from_bits((x.to_bits() + (1 << 12)) & !0x1fff)
+fn eleven_bits<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let bits = simd.add_u32s(simd.transmute_u32s_f32s(x), simd.splat_u32s(1 << 12));
+    simd.transmute_f32s_u32s(simd.and_u32s(bits, simd.splat_u32s(!0x1fff)))
 }
 
-/// The sum of the terms of two rows: those of every 32nd element in a lane, in order, and the lanes halves onto halves.
+/// The sum of the terms of two rows of whole lanes: those of every 32nd element in a lane, in order, and the lanes halves onto halves.
 #[inline(always)]
-fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let ((a, rest_of_a), (b, rest_of_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+fn sum_of<S: Simd, const V: usize>(
+    simd: S,
+    a: &[f32],
+    b: &[f32],
+    term: impl Fn(S::f32s, S::f32s) -> S::f32s,
+) -> f32 {
+    let mut sums = [simd.splat_f32s(0.0); V];
+    let (a, b) = (S::as_simd_f32s(a).0.as_chunks::<V>().0, S::as_simd_f32s(b).0.as_chunks::<V>().0);
     for (a, b) in a.iter().zip(b) {
-        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += term(a, b);
+        for v in 0..V {
+            sums[v] = simd.add_f32s(sums[v], term(a[v], b[v]));
         }
     }
-    for ((lane, &a), &b) in lanes.iter_mut().zip(rest_of_a).zip(rest_of_b) {
-        *lane += term(a, b);
-    }
-    for half in [16, 8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
+    let mut half = V / 2;
+    while half > 0 {
+        for v in 0..half {
+            sums[v] = simd.add_f32s(sums[v], sums[v + half]);
         }
+        half /= 2;
     }
-    lanes[0]
+    simd.reduce_sum_f32s(sums[0])
 }

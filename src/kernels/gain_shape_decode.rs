@@ -22,7 +22,7 @@ impl Recorder<'_> {
     /// `decoded[i, j]` becomes the gain of row i times the number that `codes[i, j]` stands for; a code that is past the last counts
     /// as the last.
     ///
-    /// Shapes: `codes` (n, d + 2), `decoded` (n, d).
+    /// Shapes: `codes` (n, d + 4), `decoded` (n, d).
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.

@@ -6,7 +6,7 @@ use crate::cpu;
 use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
-use crate::ops::gain_shape::{LENGTH_CODES, stretches};
+use crate::ops::gain_shape::LENGTH_CODES;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "gain_shape_encode",
@@ -17,7 +17,7 @@ pub(crate) static SHADER: Shader = Shader {
     variants: || vec![Variant::DEFAULT],
 };
 
-shader_params!(Params { n: u32, d: u32, k: u32, stretches: u32, unit: f32 });
+shader_params!(Params { n: u32, d: u32, k: u32, unit: f32 });
 
 /// The grid of a shape on a device: k magnitudes, which stand for a number of either sign each, and the borders of their cells.
 pub(crate) struct Shape {
@@ -50,8 +50,8 @@ impl Recorder<'_> {
     /// `codes[i]` become those of a gain and a shape that are close to `x[i]`, and `distances[i]` the squared distance to what they
     /// stand for. Codes are the same on every device.
     ///
-    /// Shapes: `x` (n, d), d up to 65,536; `codes` (n, d + 2), of which the first d are below twice the number of magnitudes and the last
-    /// two below 256; `distances` (n, 1).
+    /// Shapes: `x` (n, d), d up to 65,536; `codes` (n, d + 4), of which the first d are below twice the number of magnitudes and the last
+    /// four below 16; `distances` (n, 1).
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if the shapes do not fit.
@@ -74,7 +74,7 @@ impl Recorder<'_> {
         let unit = 1.0 / (d as f32 * shape.mean);
         if self.gpu().is_none() {
             let (borders, magnitudes) = shape.grid.host().split_at(k);
-            let grid = cpu::gain_shape_encode::Grid { borders, magnitudes, unit, stretches: stretches(k) };
+            let grid = cpu::gain_shape_encode::Grid { borders, magnitudes, unit };
             cpu::gain_shape_encode::gain_shape_encode(
                 x.host(),
                 d,
@@ -87,13 +87,7 @@ impl Recorder<'_> {
         let table = shape.grid.whole("gain_shape_encode: grid")?;
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows()];
         for window in grid::row_windows(n, heights) {
-            let params = Params {
-                n: window.len() as u32,
-                d: d as u32,
-                k: k as u32,
-                stretches: stretches(k) as u32,
-                unit,
-            };
+            let params = Params { n: window.len() as u32, d: d as u32, k: k as u32, unit };
             let bindings = [
                 x.slice(window.clone()),
                 table.clone(),

@@ -1,13 +1,14 @@
 //! What a row is as a gain and a shape: the words that kernels and their twins share.
 //!
 //! The gain of a code is an f32 of 8 bits of mantissa without a sign, and its bits are what a *length code* says: T stands for the
-//! f32 whose bits are T · 2¹⁵, so that codes ascend as lengths do. It is kept as two codes of a byte, exponent and mantissa.
+//! f32 whose bits are T · 2¹⁵, so that codes ascend as lengths do. It is kept as four codes of 4 bits, which are no longer than those
+//! of a shape of 4 bits, so that what packs codes by the longest of them loses nothing.
 
 /// Columns of codes besides the shape's.
-pub(crate) const LENGTH_CODES: usize = 2;
+pub(crate) const LENGTH_CODES: usize = 4;
 
 /// Values of each of these.
-pub(crate) const LENGTH_CODE_SIZE: usize = 256;
+pub(crate) const LENGTH_CODE_SIZE: usize = 16;
 
 /// The bits of an f32 below those of a length code.
 pub(crate) const LENGTH_SHIFT: u32 = 15;
@@ -21,11 +22,13 @@ pub(crate) const MAGNITUDE_STEP: f32 = 1.0 / 512.0;
 /// A row whose magnitudes sum to less has the length 0.
 pub(crate) const SMALLEST_SUM: f32 = 1.0 / (1_u64 << 60) as f32;
 
-/// What the grid of magnitudes is stretched by, as tried for codes of 2 bits; the first is that for a normal distribution.
-pub(crate) const STRETCHES: [f32; 3] = [1.0, 0.95, 1.05];
+/// The codes that a length code is kept as, the highest first.
+pub(crate) fn digits(code: u32) -> [u32; LENGTH_CODES] {
+    [code >> 12, code >> 8 & 15, code >> 4 & 15, code & 15]
+}
 
-/// How many of the [`STRETCHES`] are tried for a shape of so many magnitudes. With one a stretch changes nothing, and with more than two
-/// the best one gains little.
-pub(crate) fn stretches(magnitudes: usize) -> usize {
-    if magnitudes == 2 { STRETCHES.len() } else { 1 }
+/// The length that these codes stand for; each that is past the last counts as the last.
+pub(crate) fn length(digits: &[u32]) -> f32 {
+    let code = digits.iter().fold(0, |code, &digit| code << 4 | digit.min(15));
+    f32::from_bits(code.min(LONGEST) << LENGTH_SHIFT)
 }

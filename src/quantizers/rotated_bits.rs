@@ -27,12 +27,17 @@ use crate::vectors::Vectors;
 ///
 /// A vector less the mean is turned at random, by rounds of signs, permutations and Hadamard matrices, which makes its coordinates
 /// nearly normal, whatever the data are. Each is then rounded to one of the 2^b levels that are best for a normal distribution (Lloyd
-/// 1982, Max 1960), on a grid that is scaled to the vector. Of 2 bits the grid is stretched a little where that loses less. The length is
-/// the one that loses the least of the vector, ⟨v, y⟩ / ‖y‖² for its levels y, as EDEN has it for the least error; that of RaBitQ, ‖v‖² /
-/// ⟨v, y⟩, is without bias in inner products and loses more.
+/// 1982, Max 1960), on a grid that is scaled to the vector.
 ///
-/// Codes are the same on every device. Code j below d is that of a coordinate, of 2^b values; codes d and d + 1 are the length,
-/// exponent and mantissa. A vector that is the mean, or closer to it than 2⁻⁶⁰ of what is usual, has all codes 0.
+/// The length is the one that loses the least of the vector v, ⟨v, y⟩ / ‖y‖² for its levels y, as EDEN has it for the least error. What is
+/// decoded, y times that, ranks neighbours as an estimate without bias does: of both sides of ‖v‖² − 2⟨q, v⟩ it has the same share,
+/// cos²(v, y), which hardly differs from vector to vector. The length of RaBitQ, ‖v‖² / ⟨v, y⟩, has no bias in ⟨q, v⟩, but wants ‖v‖
+/// beside it: without, of the true nearest of 20,000 sentence embeddings (d = 384) it finds .651 at 1 bit and .824 at 2 where this
+/// one finds .690 and .833, and with both numbers .684 and .834. At 4 bits all find .956.
+///
+/// Codes are the same on every device. Code j below d is that of a coordinate, of 2^b values; codes d to d + 3 are the 16 bits of the
+/// length, by four from the highest on, exponent and mantissa. Lengths are from 2⁻⁶⁰ to 2¹⁰¹: [`Training`](crate::Training) brings vectors
+/// of any units to where most are about 1. A vector that is the mean, or closer to it, has all codes 0.
 ///
 /// A model file has the tensors `offset` (1, d), `moves` (3, d) and `magnitudes` (1, 2^(b−1)).
 ///
@@ -163,7 +168,8 @@ impl RotatedBitsBuilder {
         self
     }
 
-    /// Takes the mean of `x` (n, d), n ≥ 1, d up to 65,536, or of a random sample of 65,536 vectors, and draws a rotation.
+    /// Takes the mean of `x` (n, d), n ≥ 1, d up to 65,536, or of a random sample of 65,536 vectors, and draws a rotation. Rounding
+    /// apart, it does not change with the device.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if there are no vectors or dimensions, too many dimensions, or bits are not 1 to 8; what reading

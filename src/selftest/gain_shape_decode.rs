@@ -11,11 +11,11 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     // The last is over 256 KiB.
     for (n, d, k) in [(1, 1, 1), (9, 3, 2), (33, 32, 128), (70, 100, 8), (900, 77, 4)] {
         let engine = check.engine();
-        let mut codes = Array2::from_shape_simple_fn((n, d + 2), || check.rng().below(2 * k) as u32);
+        let mut codes = Array2::from_shape_simple_fn((n, d + 4), || check.rng().below(2 * k) as u32);
         for mut row in codes.outer_iter_mut() {
             // Gains from 2^-60 to 2^60.
-            row[d] = (67 + check.rng().below(120)) as u32;
-            row[d + 1] = check.rng().below(256) as u32;
+            let length = ((67 + check.rng().below(120)) << 8 | check.rng().below(256)) as u32;
+            [12, 8, 4, 0].iter().zip(d..).for_each(|(shift, at)| row[at] = length >> shift & 15);
         }
         // A length of 0.
         codes.row_mut(n / 2).slice_mut(ndarray::s![d..]).fill(0);
@@ -36,12 +36,12 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
     let mut recorder = engine.recorder();
     // Past the last: numbers as the last has them.
     recorder.gain_shape_decode(
-        &engine.upload(ndarray::array![[9_u32, 3, 300, 300]].view())?,
+        &engine.upload(ndarray::array![[9_u32, 3, 300, 300, 16, 99]].view())?,
         &shape,
         &mut decoded,
     )?;
     let ended = recorder.gain_shape_decode(
-        &engine.upload(ndarray::array![[0_u32, 0, 0]].view())?,
+        &engine.upload(ndarray::array![[0_u32, 0, 0, 0, 0]].view())?,
         &shape,
         &mut decoded,
     );

@@ -5,7 +5,7 @@ use ndarray::{Array2, array};
 use super::{Check, oracle};
 use crate::error::Result;
 use crate::kernels::gain_shape_encode::Shape;
-use crate::ops::gain_shape::{LENGTH_SHIFT, SMALLEST_SUM, STRETCHES, stretches};
+use crate::ops::gain_shape::{LENGTH_SHIFT, LONGEST, SMALLEST_SUM};
 
 /// The mean magnitude of a normal number, which the grids of this check are for.
 pub(super) const MEAN: f32 = 0.797_884_6;
@@ -32,7 +32,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
             x.row_mut(7).fill(0.5 * SMALLEST_SUM / d as f32);
         }
         let engine = check.engine();
-        let (grid, mut codes) = (magnitudes(k), engine.uninitialized(n, d + 2)?);
+        let (grid, mut codes) = (magnitudes(k), engine.uninitialized(n, d + 4)?);
         let shape = Shape::new(&engine, &grid, MEAN)?;
         let mut distances = engine.uninitialized(n, 1)?;
         let mut recorder = engine.recorder();
@@ -44,7 +44,7 @@ pub(super) fn check(check: &mut Check) -> Result<()> {
         check.same(&case, codes.download()?, &want);
         // A difference is rounded once (the product is exact), its square once, and then there are d additions.
         let squares: Vec<f64> = want
-            .chunks_exact(d + 2)
+            .chunks_exact(d + 4)
             .zip(x.outer_iter())
             .map(|(codes, row)| {
                 let decoded = stands_for(codes, &grid);
@@ -64,10 +64,10 @@ fn borders(check: &mut Check) -> Result<()> {
     // Of magnitudes that sum to 4 the grid has a gain of 1, and the cells border at 0.5 and 2.
     let (x, grid) = (array![[0.5_f32, -0.5, 2.0, -1.0]], array![[0.25_f32, 0.75]]);
     let shape = Shape::new(&engine, &grid, 1.0)?;
-    let (mut codes, mut distances) = (engine.uninitialized(1, 6)?, engine.uninitialized(1, 1)?);
+    let (mut codes, mut distances) = (engine.uninitialized(1, 8)?, engine.uninitialized(1, 1)?);
     let mut recorder = engine.recorder();
     recorder.gain_shape_encode(&engine.upload(x.view())?, &shape, &mut codes, &mut distances)?;
-    let mut wrong = engine.uninitialized(1, 5)?;
+    let mut wrong = engine.uninitialized(1, 7)?;
     let ended = recorder.gain_shape_encode(&engine.upload(x.view())?, &shape, &mut wrong, &mut distances);
     check.holds("too few codes", "an error", ended.is_err());
     recorder.submit()?;
@@ -77,8 +77,9 @@ fn borders(check: &mut Check) -> Result<()> {
 
 /// The numbers that codes stand for.
 pub(super) fn stands_for(codes: &[u32], magnitudes: &[f32]) -> Vec<f64> {
-    let (shape, length) = codes.split_at(codes.len() - 2);
-    let gain = f64::from(f32::from_bits((length[0] << 8 | length[1]) << LENGTH_SHIFT));
+    let (shape, length) = codes.split_at(codes.len() - 4);
+    let length = length.iter().fold(0, |code, &four| code * 16 + four);
+    let gain = f64::from(f32::from_bits(length << LENGTH_SHIFT));
     let k = magnitudes.len();
     let one = |&code: &u32| match code as usize {
         code if code < k => -gain * f64::from(magnitudes[k - 1 - code]),
@@ -101,36 +102,26 @@ fn sum(values: impl IntoIterator<Item = f32>) -> f32 {
 fn plainly(row: &[f32], magnitudes: &[f32], mean: f32) -> Vec<u32> {
     let total = sum(row.iter().map(|x| x.abs()));
     if total < SMALLEST_SUM {
-        return vec![0; row.len() + 2];
+        return vec![0; row.len() + 4];
     }
-    let cells = |gain: f32| -> Vec<usize> {
-        let cell = |x: &f32| {
-            let above = |pair: &[f32]| x.abs() > 0.5 * (pair[0] + pair[1]) * gain;
-            magnitudes.windows(2).filter(|pair| above(pair)).count()
-        };
-        row.iter().map(cell).collect()
+    let gain = total * (1.0 / (row.len() as f32 * mean));
+    let cell = |x: &f32| {
+        let above = |pair: &[f32]| x.abs() > 0.5 * (pair[0] + pair[1]) * gain;
+        magnitudes.windows(2).filter(|pair| above(pair)).count()
     };
-    let unit = 1.0 / (row.len() as f32 * mean);
-    let mut best: Option<(Vec<usize>, f32, f32)> = None;
-    for stretch in &STRETCHES[..stretches(magnitudes.len())] {
-        let cells = cells(total * unit * stretch);
-        let rounded = |x: f32| f32::from_bits((x.abs().to_bits() + 0x1000) & !0x1fff);
-        let p = sum(row.iter().zip(&cells).map(|(&x, &cell)| rounded(x) * magnitudes[cell]));
-        let q = sum(cells.iter().map(|&cell| magnitudes[cell] * magnitudes[cell]));
-        if best.as_ref().is_none_or(|(_, product, square)| (p * p) * square > (product * product) * q) {
-            best = Some((cells, p, q));
-        }
-    }
-    let (cells, p, q) = best.expect("a stretch is tried");
+    let cells: Vec<usize> = row.iter().map(cell).collect();
+    let rounded = |x: f32| f32::from_bits((x.abs().to_bits() + 0x1000) & !0x1fff);
+    let p = sum(row.iter().zip(&cells).map(|(&x, &cell)| rounded(x) * magnitudes[cell]));
+    let q = sum(cells.iter().map(|&cell| magnitudes[cell] * magnitudes[cell]));
     // The nearest length, in float64, where the product of 10 bits and 14 is exact.
     let q = f64::from(f32::from_bits((q.to_bits() + 0x200) & !0x3ff));
     let border = |code: u32| f64::from(f32::from_bits((code << LENGTH_SHIFT) + (1 << (LENGTH_SHIFT - 1))));
-    let (mut low, mut high) = (0, crate::ops::gain_shape::LONGEST);
+    let (mut low, mut high) = (0, LONGEST);
     while low < high {
         let middle = (low + high) / 2;
         if f64::from(p) < border(middle) * q { high = middle } else { low = middle + 1 }
     }
     let k = magnitudes.len();
     let code = |(x, cell): (&f32, usize)| if *x < 0.0 { k - 1 - cell } else { k + cell } as u32;
-    row.iter().zip(cells).map(code).chain([low >> 8, low & 0xff]).collect()
+    row.iter().zip(cells).map(code).chain([12, 8, 4, 0].map(|shift| low >> shift & 15)).collect()
 }

@@ -342,15 +342,19 @@ fn a_model_is_loaded_with_settings_of_its_search_alone() {
     }
 }
 
-/// What is lost of vectors of 384 dimensions, as a share of their variance about the mean: that of a normal distribution (Max 1960, table 1), whatever the
-/// vectors are, as their coordinates are nearly normal. Codes are the same on every device.
+/// What is lost of vectors of 384 dimensions, as a share of their variance about the mean: that of a normal distribution, whatever the
+/// vectors are, as their coordinates are nearly normal. Of 8 bits it is .8 % below the limit of Panter and Dite (`normal_magnitudes`
+/// tests it), of the others what Max has (1960, table 1). Rounding adds to it: a magnitude is off by up to 1/1024, which is 1/3 of the
+/// square on average, and a length by up to 2⁻⁹ of itself. The best length loses less than that of the distribution, by
+/// a 384th part of what is kept and more. Codes are the same on every device.
 #[test]
 fn rotated_bits_lose_what_levels_for_normals_lose() {
     let x = vectors(500, 384);
     let mut few = Array2::zeros((500, 384));
     few.rows_mut().into_iter().enumerate().for_each(|(row, mut x)| x[row * 5 % 384] = 1.0 + row as f32);
     for (x, what) in [(&x, "clustered"), (&few, "few coordinates")] {
-        for (bits, lost) in [(1, 0.3634), (2, 0.1175), (3, 0.03454), (4, 0.009497), (8, 4.15e-5)] {
+        for (bits, lost) in [(1, 0.3634), (2, 0.1175), (3, 0.03454), (4, 0.009497), (8, 4.118e-5)] {
+            let lost = lost + (1024.0_f64.powi(-2) + 2.0_f64.powi(-18)) / 3.0;
             let training = Training::new(format!("RBQ{bits}").parse().unwrap()).seed(2);
             let mut all = Vec::new();
             for engine in crate::common::engines() {
@@ -358,7 +362,7 @@ fn rotated_bits_lose_what_levels_for_normals_lose() {
                 let variance =
                     metrics::mse(x.view(), (x * 0.0 + x.mean_axis(Axis(0)).unwrap()).view()).unwrap();
                 let share = mse(&*rbq, &engine, x) / variance;
-                // The best length loses less than the length of the distribution, by 1/384 of what is kept and more, and 8 bits lose their rounding.
+                eprintln!("{what}, {bits} bits: {}", share / lost);
                 assert!((0.9..1.03).contains(&(share / lost)), "{what}, {bits} bits: {share} of {lost}");
                 all.push(rbq.encode(&engine, x).unwrap());
             }

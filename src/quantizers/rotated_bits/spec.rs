@@ -7,10 +7,12 @@ use crate::error::Result;
 use crate::ops::gain_shape::LENGTH_CODES;
 use crate::quantizers::kinds::{Kind, Place};
 use crate::quantizers::model::Parts;
+use crate::quantizers::scaled::scaled;
 use crate::quantizers::spec::{Needs, Node, Piece};
 use crate::quantizers::training::Fit;
 use crate::quantizers::training::memory::{beside, encoding};
 use crate::quantizers::{Quantizer, Spec};
+use crate::scale::{Scale, ScaledVectors};
 use crate::settings::Settings;
 use crate::train::Holds;
 use crate::vectors::Vectors;
@@ -53,13 +55,19 @@ impl Node for RotatedBitsSpec {
     }
 
     fn holds(&self, _: &Settings, n: usize, d: usize) -> Result<Holds> {
-        // The sample, and what it is copied from where that is all there is.
+        // The sample, and a copy of it at a time: for the scale, and scaled for the mean.
         Ok(encoding(beside(2.0, 0.0, d + LENGTH_CODES), n, d))
     }
 
+    /// Lengths are codes, and codes must not tell units: vectors are always brought to a width of 1 to 2.
+    fn scales_itself(&self) -> bool {
+        true
+    }
+
     fn fit(&self, x: &dyn Vectors, fit: &mut Fit<'_>) -> Result<Box<dyn Quantizer>> {
+        let scale = Scale::to_unit(x.read_rows(0..x.len())?.view());
         let builder = RotatedBits::builder().bits(self.bits).seed(fit.seed);
-        Ok(Box::new(builder.fit(fit.engine, x)?))
+        Ok(scaled(Box::new(builder.fit(fit.engine, &ScaledVectors::new(x, scale))?), scale))
     }
 
     fn load(&self, parts: &mut Parts<'_>) -> Result<Box<dyn Quantizer>> {
