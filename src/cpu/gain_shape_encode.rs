@@ -133,9 +133,8 @@ fn nearest<S: Simd, const V: usize>(
     let cells = S::as_mut_simd_u32s(cells).0.as_chunks_mut::<V>().0;
     for ((row, shape), cells) in rows.iter().zip(shapes).zip(cells) {
         let (mut magnitudes, mut codes) = ([simd.splat_f32s(grid.magnitudes[0]); V], [first; V]);
-        for at in 1..k {
-            let border = simd.splat_f32s(borders[at]);
-            let step = simd.splat_f32s(grid.magnitudes[at] - grid.magnitudes[at - 1]);
+        for (&border, pair) in borders[1..].iter().zip(grid.magnitudes.windows(2)) {
+            let (border, step) = (simd.splat_f32s(border), simd.splat_f32s(pair[1] - pair[0]));
             for v in 0..V {
                 let above = simd.less_than_f32s(border, simd.abs_f32s(row[v]));
                 magnitudes[v] = simd.add_f32s(magnitudes[v], simd.select_f32s(above, step, zero));

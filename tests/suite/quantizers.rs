@@ -362,7 +362,6 @@ fn rotated_bits_lose_what_levels_for_normals_lose() {
                 let variance =
                     metrics::mse(x.view(), (x * 0.0 + x.mean_axis(Axis(0)).unwrap()).view()).unwrap();
                 let share = mse(&*rbq, &engine, x) / variance;
-                eprintln!("{what}, {bits} bits: {}", share / lost);
                 assert!((0.9..1.03).contains(&(share / lost)), "{what}, {bits} bits: {share} of {lost}");
                 all.push(rbq.encode(&engine, x).unwrap());
             }

@@ -197,7 +197,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 11, 2, 10));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 14, 2, 10));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {
