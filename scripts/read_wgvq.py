@@ -157,11 +157,29 @@ def decode_lattice(spec, factor, t, codes, dim):
             z[i] = 4 * high + 2 * (word >> i & 1) + odd
     return (offset.astype(np.float32) + step * q.astype(np.float32))[:, :dim]
 
+def decode_rotated_bits(t, codes, dim):
+    length = codes[:, dim:].astype("<u4") @ np.array([4096, 256, 16, 1], "<u4")
+    gain = (length << 15).astype("<u4").view("<f4")
+    levels = np.concatenate([-t["magnitudes"][0][::-1], t["magnitudes"][0]])
+    y, half = gain[:, None] * levels[codes[:, :dim]], np.float32(0.5)
+    for moves in t["moves"][::-1].astype(int):
+        for first in range(0, dim, 256):
+            block, w = y[:, first:first + 256], 1
+            while 4 * w <= block.shape[1]:
+                whole = block[:, :block.shape[1] // (4 * w) * 4 * w]
+                a, b, c, d = np.moveaxis(whole.reshape(len(y), -1, 4, w), 2, 0)
+                turned = half * np.stack([(a + b) + (c + d), (a - b) + (c - d), (a + b) - (c + d), (a - b) - (c - d)], 2)
+                whole[:], w = turned.reshape(whole.shape), 4 * w
+        back = np.empty_like(y)
+        back[:, abs(moves) - 1] = np.sign(moves).astype(np.float32) * y
+        y = back
+    return y + t["offset"]
+
 def decode(description, tensors, codes):  # to vectors (n, dim), by the operations in float32 that FORMAT.md has
     (before, _, spec), dim = description["spec"].rpartition(","), description["dim"]
     powers = np.float32(2) ** np.array(description.get("scale", 0), np.float32)  # of PQ and PRQ, one for each part
     factor = np.float32(1) if powers.ndim else powers
-    t = {name: tensor if name == "rotation" else tensor * factor for name, tensor in tensors.items()}
+    t = {name: tensor if name in ("rotation", "moves", "magnitudes") else tensor * factor for name, tensor in tensors.items()}
     rotation, about = t.get("rotation"), t.get("offset", np.float32(-0.0))
     t.update({name[6:]: tensor for name, tensor in t.items() if name.startswith("inner.")})  # behind the rotation
     kind, books = re.match("[A-Z]+", spec)[0], [t.get(f"codebook.{j}") for j in range(codes.shape[1])]
@@ -171,6 +189,8 @@ def decode(description, tensors, codes):  # to vectors (n, dim), by the operatio
         out = t["points"][codes].reshape(len(codes), dim) + t["offset"]
     elif ":" in spec and kind not in ("SQ", "FSQ", "LFQ"):
         out = decode_lattice(spec, factor, t, codes, dim)
+    elif kind == "RBQ":
+        out = decode_rotated_bits(t, codes, dim)
     elif kind == "SQ" and "levels" in t:
         out = np.stack([t["levels"][j % len(t["levels"])][codes[:, j]] for j in range(dim)], 1)
     elif kind == "SQ":

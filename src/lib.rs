@@ -75,10 +75,10 @@ pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
     FiniteScalar, FiniteScalarBuilder, GradientRun, GradientTraining, KINDS, Kind, LatticeVq,
     LatticeVqBuilder, Layout, Model, Place, Product, ProductBuilder, Projection, Quantizer, RefitSums,
-    Residual, ResidualBuilder, Rotated, RotatedBuilder, Scalar, ScalarBuilder, ScalarLevels, SpaceFilling,
-    Spec, StageBits, TRAINERS, Trained, Trainer, Training, TrainingWindow, TreeResidual, TreeResidualBuilder,
-    TruncatedLattice, TruncatedLatticeBuilder, Vq, VqBuilder, decode_batches, encode_batches, load, load_as,
-    load_with, scaled,
+    Residual, ResidualBuilder, Rotated, RotatedBits, RotatedBitsBuilder, RotatedBuilder, Scalar,
+    ScalarBuilder, ScalarLevels, SpaceFilling, Spec, StageBits, TRAINERS, Trained, Trainer, Training,
+    TrainingWindow, TreeResidual, TreeResidualBuilder, TruncatedLattice, TruncatedLatticeBuilder, Vq,
+    VqBuilder, decode_batches, encode_batches, load, load_as, load_with, scaled,
 };
 pub use rng::Rng;
 pub use scale::{Scale, ScaledVectors};

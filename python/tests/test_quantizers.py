@@ -18,6 +18,7 @@ SMALL = [
     wgvq.ProductResidualQuantizer(2, 2, 4, iters=3),
     wgvq.AdditiveQuantizer(3, 4, iters=3),
     wgvq.LocalSearchQuantizer(3, 4, iters=3),
+    wgvq.RotatedBitsQuantizer(3),
     wgvq.LatticeQuantizer("E8", rate=2),
     wgvq.LatticeQuantizer("D4", bits=6),
     wgvq.SpaceFillingQuantizer(4, steps=100),

@@ -54,6 +54,13 @@ class ScalarQuantizer(Estimator):
     threads: int | None
     verbose: bool | None
     def __init__(self, bits: int = 8, *, levels: Literal['uniform', 'lloyd-max'] = 'uniform', shared: bool = False, random_state: int | np.random.RandomState | np.random.Generator | None = 0, device: str = 'auto', threads: int | None = None, verbose: bool | None = None) -> None: ...
+class RotatedBitsQuantizer(Estimator):
+    bits: int
+    random_state: int | np.random.RandomState | np.random.Generator | None
+    device: str
+    threads: int | None
+    verbose: bool | None
+    def __init__(self, bits: int = 4, *, random_state: int | np.random.RandomState | np.random.Generator | None = 0, device: str = 'auto', threads: int | None = None, verbose: bool | None = None) -> None: ...
 class ProductQuantizer(Estimator):
     parts: int
     bits: int

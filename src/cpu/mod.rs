@@ -31,10 +31,13 @@ pub(crate) mod fast_scan;
 pub(crate) mod fill;
 pub(crate) mod first_look;
 pub(crate) mod fold;
+pub(crate) mod gain_shape_decode;
+pub(crate) mod gain_shape_encode;
 pub(crate) mod gather;
 mod group_scores;
 pub(crate) mod grouped_assign;
 mod grouped_assign_exactly;
+pub(crate) mod hadamard;
 // Where no unit is known, what is behind one is never reached.
 #[cfg_attr(not(target_arch = "x86_64"), allow(unreachable_code, unused_variables))]
 mod half_panels;

@@ -293,6 +293,7 @@ fn what_faiss_has_no_place_for_is_refused_with_the_reason() {
             "TRQ2x3: FAISS has no such quantizer; it has those of VQ, PQ, RQ, LSQ, PRQ, PLSQ, SQ, OPQ, RR",
         ),
         ("RR,E8", json!({}), "FAISS has no such quantizer"),
+        ("RBQ4", json!({}), "RBQ4: FAISS has no such quantizer"),
         ("VQ12", json!({}), "VQ12: a codebook of 12 codewords; the codes of FAISS are bits"),
         ("VQ16", json!({"metric": "l1"}), "VQ16: its setting metric has no place in FAISS's IndexPQ"),
         ("PQ3x3", json!({}), "PQ3x3: 3 parts of 8 dimensions are of uneven length"),

@@ -36,7 +36,8 @@ fn rows(x: &Array2<f32>, ids: &[u64]) -> Array2<f32> {
 }
 
 /// Every layout of codes: of vectors and of residuals, in one list and in several.
-const SPECS: [&str; 6] = ["IVF16,PQ8x4", "IVF8,RQ4x5", "SQ4", "IVF4,OPQ4,PQ4x4", "IVF2,VQ70", "IVF4,PQ2x8"];
+const SPECS: [&str; 7] =
+    ["IVF16,PQ8x4", "IVF8,RQ4x5", "SQ4", "IVF4,OPQ4,PQ4x4", "IVF2,VQ70", "IVF4,PQ2x8", "IVF4,RBQ4"];
 
 #[test]
 fn neighbours_do_not_depend_on_how_the_vectors_came() {

@@ -2,8 +2,8 @@
 
 use super::spec::{Piece, Spec};
 use super::{
-    additive, equalized, finite, lattice, product, residual, rotation, scalar, space_filling, tree_residual,
-    vq,
+    additive, equalized, finite, lattice, product, residual, rotated_bits, rotation, scalar, space_filling,
+    tree_residual, vq,
 };
 use crate::error::Result;
 use crate::settings::Setting;
@@ -54,6 +54,7 @@ pub static KINDS: &[&Kind] = &[
     &product::PQ,
     &rotation::OPQ,
     &rotation::RR,
+    &rotated_bits::KIND,
     &residual::KIND,
     &tree_residual::KIND,
     &product::PRQ,

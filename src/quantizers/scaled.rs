@@ -24,7 +24,8 @@ pub(super) struct Scaled {
 }
 
 /// Tensors that have no units, or that are squares and stay as they are of scaled vectors.
-const WITHOUT_UNITS: [&str; 5] = ["rotation", "encoder", "borders", "mixture.weights", "mixture.variances"];
+const WITHOUT_UNITS: [&str; 7] =
+    ["rotation", "encoder", "borders", "mixture.weights", "mixture.variances", "moves", "magnitudes"];
 
 /// The largest exponent on a GPU: values that need a larger one are so small that shaders may take them for 0.
 const MOST_ON_GPU: i32 = 100;

@@ -28,6 +28,7 @@ use crate::vectors::Vectors;
 /// | `PQ8x8` | product: parts of the dimensions, a codebook each, of uneven length where they have to be |
 /// | `OPQ8,PQ8x8`, `OPQ4,RQ4x6` | a rotation that is learned for so many parts, before a product quantizer or most others |
 /// | `RR,SQ4` | a random rotation, before any but another |
+/// | `RBQ4` | 1 to 8 bits of each dimension after a random rotation, by levels for a normal distribution, and a length for each vector; only the mean is learned |
 /// | `RQ8x8`, `RQ1x10+7x8` | residual: stages, each for what those before leave over, by beam search; with a largest error a vector gets only the codes that it needs |
 /// | `TRQ4x6` | residual in a tree: each code chooses the codebook of the next stage; greedy |
 /// | `PRQ2x4x8` | product-residual: parts, each with stages of its own |
@@ -422,6 +423,8 @@ mod tests {
             "OPQ4,RQ4x6",
             "OPQ4,VQ16",
             "RR,SQ4",
+            "RBQ1",
+            "RBQ8",
             "OPQ4,E8:0.5",
             "RQ8x8",
             "RQ1x10+7x8",
@@ -526,6 +529,11 @@ mod tests {
             "FSQ:8,5",
             "RR,FSQ:8x5",
             "LFQ12",
+            "RBQ",
+            "RBQ0",
+            "RBQ9",
+            "RBQ4x2",
+            "RR,RBQ4",
             "LFQ:0",
             "LFQ:8193",
             "LFQ:99999999999999999999",
@@ -584,6 +592,7 @@ mod tests {
             ("A0", "A0: the dimensions must be 2 to 4096, such as in A2"),
             ("D99999", "D99999: the dimensions must be 2 to 4096, such as in D4"),
             ("E8:1e300", "E8:1e300: the scale must be 1.2e-38 to 3.4e38, such as in E8:0.5"),
+            ("RBQ9", "RBQ9: the bits must be 1 to 8, such as in RBQ4"),
             ("LFQ:0", "LFQ:0: the coordinates must be 1 to 8192, such as in LFQ:12"),
             ("LFQ:99999999999", "LFQ:99999999999: the coordinates must be 1 to 8192, such as in LFQ:12"),
             ("OPQ0,RQ8x8", "OPQ0: the parts must be 1 to 4096, such as in OPQ8,PQ8x8"),

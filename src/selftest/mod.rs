@@ -36,9 +36,12 @@ mod every_tile;
 mod extend_codes;
 mod fill;
 mod fold;
+mod gain_shape_decode;
+mod gain_shape_encode;
 mod gather;
 mod grouped_assign;
 mod grouped_assign_exactly;
+mod hadamard;
 mod half_products;
 mod histogram;
 mod keep_least;
@@ -119,9 +122,12 @@ pub(crate) static KERNELS: &[Kernel] = &[
     Kernel { shader: &kernels::extend_codes::SHADER, check: extend_codes::check },
     Kernel { shader: &kernels::fill::SHADER, check: fill::check },
     Kernel { shader: &kernels::fold::SHADER, check: fold::check },
+    Kernel { shader: &kernels::gain_shape_decode::SHADER, check: gain_shape_decode::check },
+    Kernel { shader: &kernels::gain_shape_encode::SHADER, check: gain_shape_encode::check },
     Kernel { shader: &kernels::gather::SHADER, check: gather::check },
     Kernel { shader: &kernels::grouped_assign::SHADER, check: grouped_assign::check },
     Kernel { shader: &kernels::grouped_assign_exactly::SHADER, check: grouped_assign_exactly::check },
+    Kernel { shader: &kernels::hadamard::SHADER, check: hadamard::check },
     Kernel { shader: &kernels::half_products::SHADER, check: half_products::check },
     Kernel { shader: &kernels::histogram::SHADER, check: histogram::check },
     Kernel { shader: &kernels::keep_least::SHADER, check: keep_least::check },

@@ -372,7 +372,7 @@ fn every_kind_of_quantizer_goes_the_whole_way_and_its_codes_pack() {
         // Packing is the host's work.
         let (specs, packings) = match device {
             "cpu" => (
-                "SQ4 PQ3x4 OPQ2,PQ2x4 RQ1x5+2x3 TRQ3x3 PRQ2x2x3 AQ3x3 LSQ3x3 FSQ:8x5x5 LFQ:9 E8:2 D4",
+                "SQ4 RBQ3 PQ3x4 OPQ2,PQ2x4 RQ1x5+2x3 TRQ3x3 PRQ2x2x3 AQ3x3 LSQ3x3 FSQ:8x5x5 LFQ:9 E8:2 D4",
                 "packed huffman range",
             ),
             _ => ("OPQ2,PQ2x4 LSQ3x3 E8:2", "range"),

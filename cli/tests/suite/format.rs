@@ -11,7 +11,7 @@ use wgvq::Model;
 use wgvq::ndarray::{Array2, s};
 
 /// Models of every kind, and of everything that their files can hold: data and spec.
-const TRAINED: [&str; 58] = [
+const TRAINED: [&str; 62] = [
     "x.npy --spec VQ1",
     "x.npy --spec VQ37",
     "x.npy --spec VQ300",
@@ -37,6 +37,10 @@ const TRAINED: [&str; 58] = [
     "far.npy --spec RR,RQ2x3",
     "tiny.npy --spec OPQ2,E8 --rotations 2",
     "x.npy --spec OPQ2,TRQ2x3 --rotations 2",
+    "x.npy --spec RBQ1",
+    "x.npy --spec RBQ4",
+    "far.npy --spec RBQ2",
+    "tiny.npy --spec RBQ8",
     "x.npy --spec RQ1x5+2x3 --refine 2",
     "tiny.npy --spec RQ3x3 --refine 2",
     "x.npy --spec RQ4x3 --refine 2 --max-error 9",
@@ -193,7 +197,7 @@ fn the_reader_in_python_decodes_every_kind() {
         part_scales += usize::from(model.description["scale"].is_array());
         offsets += usize::from(model.quantizer.offset().is_some());
     }
-    assert_eq!((ragged, scales, part_scales, offsets), (2, 10, 2, 10));
+    assert_eq!((ragged, scales, part_scales, offsets), (2, 14, 2, 10));
 }
 
 fn vectors(path: &Path) -> Array2<f32> {

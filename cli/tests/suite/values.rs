@@ -10,7 +10,7 @@ use wgvq::Rng;
 use wgvq::ndarray::Array2;
 
 /// A quantizer and how it is trained. `ERROR` stands for a squared error, `SCALE` for a length, in the data's units.
-const KINDS: [(&str, &str); 50] = [
+const KINDS: [(&str, &str); 53] = [
     ("VQ16", ""),
     ("VQ16", "--init random"),
     ("VQ16", "--init kmeans++"),
@@ -31,6 +31,9 @@ const KINDS: [(&str, &str); 50] = [
     ("RR,SQ4", ""),
     ("RR,TRQ2x4", ""),
     ("OPQ2,E8:SCALE", ""),
+    ("RBQ1", ""),
+    ("RBQ3", ""),
+    ("RBQ8", ""),
     ("RQ3x4", ""),
     ("RQ3x4", "--beam 1"),
     ("RQ3x4", "--max-error ERROR"),
