@@ -6,13 +6,15 @@ use serde_json::{Map, Value};
 
 use super::Index;
 use super::codes::CodeLayout;
+use super::curve::{Trials, check_recall};
+use super::held_out::Without;
 use super::ids::Ids;
 use super::intake::{Incoming, Watch, take_in};
 use super::model::{Coding, Model, Residuals};
 use super::refine::Refinement;
 use super::sources::record;
 use super::spec::IndexSpec;
-use super::store::folder::Writer;
+use super::store::folder::{FileKind, Writer};
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::lists::Refine;
@@ -48,6 +50,8 @@ pub struct Build<'a> {
     seed: u64,
     memory: u64,
     force: bool,
+    recall: Option<f64>,
+    queries: Option<&'a dyn Vectors>,
     watch: Watch<'a>,
 }
 
@@ -70,6 +74,8 @@ impl<'a> Build<'a> {
             seed: 0,
             memory: 1 << 30,
             force: false,
+            recall: None,
+            queries: None,
             watch: Box::new(|_, _| Ok(())),
         }
     }
@@ -117,6 +123,20 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// Measures how much of the 10 true neighbours searches find, by how far they go, and lets those aim at `recall` that say nothing
+    /// else. A tenth of the vectors, up to 1000, are queries then: nothing is trained on them, and none is a neighbour
+    /// of itself.
+    pub fn recall(mut self, recall: f64) -> Self {
+        self.recall = Some(recall);
+        self
+    }
+
+    /// Measures that by these queries (q, d), 1000 of them at most, instead of vectors that are held out.
+    pub fn queries(mut self, queries: &'a dyn Vectors) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
     /// Tells `watch` after each batch how many vectors of how many are in; its error ends the work.
     pub fn watch(mut self, watch: impl FnMut(usize, usize) -> Result<()> + 'a) -> Self {
         self.watch = Box::new(watch);
@@ -139,7 +159,15 @@ impl<'a> Build<'a> {
     ) -> Result<Index> {
         let mut writer = Writer::create(folder, self.force)?;
         let resolved = ids.resolve(x.len(), &[], Some(0), false)?;
-        let model = self.train(engine, x, observer)?;
+        let trials = match self.recall {
+            None => None,
+            Some(recall) => {
+                check_recall(recall)?;
+                Some((Trials::of(x, ids, self.queries)?, recall))
+            }
+        };
+        let left_out = trials.as_ref().map_or(&[][..], |(trials, _)| &trials.left_out);
+        let model = self.train(engine, &Without::new(x, left_out), observer)?;
         let mut manifest = model.save(&mut writer)?;
         if model.has_sources() {
             manifest.sources.push(record(self.source.as_deref(), x)?);
@@ -148,6 +176,14 @@ impl<'a> Build<'a> {
         let coding = Coding::new(&model, engine)?;
         manifest.segments = take_in(&coding, &mut writer, &incoming, self.memory, &mut self.watch)?;
         manifest.next_id = resolved.next;
+        if let Some((trials, wanted)) = &trials {
+            // What is written can be searched, and counts only once it is committed.
+            let index = Index::of(folder, manifest.clone())?;
+            let watch = &mut || (self.watch)(x.len(), x.len());
+            let (curve, queries) = trials.measure(&index, engine, (x, ids), *wanted, (self.memory, watch))?;
+            manifest.recall = Some(curve);
+            manifest.queries = queries.map(|bytes| writer.write(FileKind::Queries, &bytes)).transpose()?;
+        }
         writer.commit(manifest)?;
         Index::open(folder)
     }

@@ -2,6 +2,7 @@
 
 use super::Index;
 use super::bits::RowBits;
+use super::curve::mark_changed;
 use super::ids::Ids;
 use super::intake::{Incoming, Watch, take_in};
 use super::model::Coding;
@@ -111,6 +112,7 @@ impl Index {
         let new = take_in(&coding, &mut writer, &incoming, how.memory, &mut how.watch)?;
         manifest.segments = without(&mut writer, &now, &resolved.deleted)?;
         manifest.segments.extend(new);
+        mark_changed(&mut manifest);
         manifest.next_id = resolved.next;
         let manifest = writer.commit(manifest)?;
         *self = Self::of(&self.folder, manifest)?;
@@ -162,6 +164,7 @@ impl Index {
         }
         let mut manifest = self.manifest.clone();
         manifest.segments = without(&mut writer, self, &deleted)?;
+        mark_changed(&mut manifest);
         let manifest = writer.commit(manifest)?;
         *self = Self::of(&self.folder, manifest)?;
         Ok(unknown)

@@ -7,26 +7,38 @@ use super::Index;
 use super::segment::{Section, Segment, SegmentWriter};
 use super::store::folder::Writer;
 use super::store::manifest::SegmentRecord;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::lists::BLOCK;
 
 /// Bytes for each row, deleted ones included: its number in the new segment.
 const ROW_BYTES: u64 = 4;
 
+/// How often a merge goes through the lists, at most: for codes, ids, what refines, and sources.
+const PASSES: usize = 4;
+
 /// Rows whose codes are packed at a time: a multiple of the rows of a block.
 const PACKED: usize = 64 * BLOCK;
 
 impl Index {
-    /// Merges all segments into one without deleted vectors. Neighbours stay the same, and are found sooner. `watch` is told how
-    /// many lists of how many are done; its error ends the work.
+    /// Merges all segments into one without deleted vectors. Neighbours stay the same, and are found sooner. If its recall was
+    /// measured, that is done anew by what is kept of the vectors, on the device of `engine`. `watch` is told how many lists of how
+    /// many are done; its error ends the work.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if `memory` is less than 4 bytes for each vector, or something is damaged;
     /// [`Io`](crate::ErrorKind::Io) for a full disk: there has to be room for the old and the new segments.
-    pub fn compact(&mut self, memory: u64, mut watch: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+    pub fn compact(
+        &mut self,
+        engine: &Engine,
+        memory: u64,
+        mut watch: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<()> {
         let (mut writer, manifest) = Writer::open(&self.folder)?;
         *self = Self::of(&self.folder, manifest)?;
-        if self.segments.len() <= 1 && self.segments.iter().all(|segment| segment.deleted.count() == 0) {
+        let is_merged =
+            self.segments.len() <= 1 && self.segments.iter().all(|segment| segment.deleted.count() == 0);
+        if is_merged && !self.curve().is_some_and(|curve| curve.changed) {
             return Ok(());
         }
         let rows: u64 = self.segments.iter().map(|segment| segment.rows() as u64).sum();
@@ -37,10 +49,19 @@ impl Index {
             )));
         }
         let mut manifest = self.manifest.clone();
-        manifest.segments = match self.len() {
-            0 => Vec::new(),
-            _ => vec![self.merged(&mut writer, &mut watch)?],
-        };
+        if !is_merged {
+            manifest.segments = match self.len() {
+                0 => Vec::new(),
+                _ => vec![self.merged(&mut writer, &mut watch)?],
+            };
+        }
+        if let Some(old) = &self.manifest.recall {
+            // What is written can be searched, and counts only once it is committed.
+            let merged = Self::of(&self.folder, manifest.clone())?;
+            let all = PASSES * self.model.list_count();
+            let curve = merged.measured_again(engine, old, memory, &mut || watch(all, all))?;
+            manifest.recall = curve.or(manifest.recall);
+        }
         let manifest = writer.commit(manifest)?;
         *self = Self::of(&self.folder, manifest)?;
         Ok(())
@@ -77,14 +98,15 @@ impl Index {
         })?;
         let sections = [Section::Codes, Section::Ids, Section::Order, Section::Refined, Section::Source];
         let mut done = 0;
-        let total = lists * (sections.len() - 1);
         for section in sections {
             if section == Section::Source && !self.model.has_sources() {
                 continue;
             }
             out.section(section, |out| {
                 if section == Section::Order {
-                    return self.merged_order(&renumbered, |row| out.append(&row.to_le_bytes()));
+                    return self.in_order_of_ids(|Next { segment, row, .. }| {
+                        out.append(&renumbered[segment][row].to_le_bytes())
+                    });
                 }
                 for list in 0..lists {
                     if section == Section::Codes {
@@ -96,7 +118,7 @@ impl Index {
                         }
                     }
                     done += 1;
-                    watch(done, total.max(done))?;
+                    watch(done, PASSES * lists)?;
                 }
                 Ok(())
             })?;
@@ -126,15 +148,16 @@ impl Index {
         append(&pack(&codes))
     }
 
-    /// Passes the new numbers of all rows to `append`, in the order of their ids.
-    fn merged_order(&self, renumbered: &[Vec<u32>], mut append: impl FnMut(u32) -> Result<()>) -> Result<()> {
+    /// Passes all rows that are not deleted to `each`, in the order of their ids.
+    pub(super) fn in_order_of_ids(&self, mut each: impl FnMut(Next) -> Result<()>) -> Result<()> {
         let mut heap = BinaryHeap::new();
         for segment in 0..self.segments.len() {
             heap.extend(self.next_in_order(segment, 0)?.map(Reverse));
         }
-        while let Some(Reverse(Next { segment, at, row, .. })) = heap.pop() {
-            append(renumbered[segment][row])?;
-            heap.extend(self.next_in_order(segment, at + 1)?.map(Reverse));
+        while let Some(Reverse(next)) = heap.pop() {
+            let after = self.next_in_order(next.segment, next.at + 1)?;
+            each(next)?;
+            heap.extend(after.map(Reverse));
         }
         Ok(())
     }
@@ -152,11 +175,11 @@ impl Index {
     }
 }
 
-/// A row that may be the next in the order of all ids.
+/// A row in the order of all ids.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Next {
-    id: u64,
-    segment: usize,
+pub(super) struct Next {
+    pub id: u64,
+    pub segment: usize,
     /// Its place in the order of its segment.
     at: usize,
     row: usize,

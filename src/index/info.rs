@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use super::Index;
+use super::compact::Next;
+use super::curve::Curve;
 use super::segment::Segment;
-use crate::error::Result;
+use super::store::checked::read_whole;
+use crate::error::{Error, Result};
 
 /// What an index is and how large.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +39,8 @@ pub struct Info {
     pub next_id: Option<u64>,
     /// The version of the format.
     pub format: u64,
+    /// What is expected of searches, if that was measured.
+    pub recall: Option<Curve>,
 }
 
 impl Index {
@@ -62,21 +67,36 @@ impl Index {
             most_in_list: most,
             next_id: manifest.next_id,
             format: manifest.format,
+            recall: manifest.recall.clone(),
         }
     }
 
-    /// Reads every byte and holds it against its checksum. `watch` is told how many segments of how many are done; its error ends
+    /// Reads every byte and holds it against its checksum, and looks whether an id is there twice. `watch` is told how many segments of how many are done; its error ends
     /// the work.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input), naming file and place, for the first byte that is not as it was written.
+    /// [`Input`](crate::ErrorKind::Input), naming file and place, for the first byte that is not as it was written; naming the id and
+    /// both files for one that is there twice.
     pub fn verify(&self, mut watch: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
         // Opening reads the small files whole.
         let again = Self::of(&self.folder, self.manifest.clone())?;
+        self.manifest.queries.iter().try_for_each(|queries| read_whole(&self.folder, queries).map(drop))?;
         for (number, segment) in again.segments.iter().enumerate() {
             segment.verify()?;
             watch(number + 1, again.segments.len())?;
         }
-        Ok(())
+        let mut before: Option<(u64, usize)> = None;
+        again.in_order_of_ids(|Next { id, segment, .. }| {
+            let file = |segment: usize| &self.manifest.segments[segment].file.file;
+            match before.replace((id, segment)) {
+                Some((same, other)) if same == id => Err(Error::input(format!(
+                    "{}: the id {id} is there twice, in {} and in {}; add its vector again with --replace",
+                    self.folder.display(),
+                    file(other),
+                    file(segment)
+                ))),
+                _ => Ok(()),
+            }
+        })
     }
 }

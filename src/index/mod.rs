@@ -9,10 +9,14 @@ mod build;
 mod change;
 mod codes;
 mod compact;
+mod curve;
+mod effort;
+mod held_out;
 mod ids;
 mod info;
 mod intake;
 mod model;
+mod range;
 mod refine;
 mod scan;
 mod search;
@@ -27,10 +31,12 @@ use std::path::{Path, PathBuf};
 
 pub use build::Build;
 pub use change::{Add, Added};
+pub use curve::{CURVE_K, Curve};
+pub use effort::{DEPTH, Effort, PROBES};
 pub use ids::Ids;
 pub use info::Info;
 pub use refine::Refinement;
-pub use search::{DEPTH, Found, PROBES, Query, Searcher};
+pub use search::{Found, Query, Searcher};
 pub use spec::IndexSpec;
 
 use self::model::Model;

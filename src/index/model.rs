@@ -51,6 +51,11 @@ impl Model {
         self.refinement == Refinement::Source
     }
 
+    /// Whether the nearest by their codes are compared once more.
+    pub fn reranks(&self) -> bool {
+        self.refinement != Refinement::None
+    }
+
     /// Vectors as the index compares them: by the cosine they have length 1.
     pub fn seen_by(metric: Metric, x: &dyn Vectors) -> Seen<'_> {
         Seen { x, unit: metric == Metric::Cosine }
@@ -107,6 +112,8 @@ impl Model {
             lists,
             model,
             ranges,
+            recall: None,
+            queries: None,
             sources: Vec::new(),
             segments: Vec::new(),
         })

@@ -1,4 +1,4 @@
-//! Looking through lists: every row that is allowed is decoded and compared.
+//! Looking through lists: every row that is allowed is compared.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,9 +7,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::bits::RowBits;
-use super::model::Coding;
 use super::segment::Segment;
 use crate::error::Result;
+use crate::metrics::Metric;
 
 /// A row that may be a neighbour.
 #[derive(Clone, Copy, Debug)]
@@ -71,57 +71,57 @@ impl Nearest {
     }
 }
 
-/// Rows that are decoded at a time.
-const DECODED: usize = 1024;
+/// Rows that are compared at a time.
+const COMPARED: usize = 1024;
 
-/// The `keep` nearest by their codes to each of the queries `x` (q, d), among the allowed rows of the lists that are to be looked
-/// into for it.
-pub fn scan(
-    coding: &Coding<'_>,
-    segments: &[Segment],
-    allowed: &[RowBits],
-    x: &Array2<f32>,
-    probes: &[Vec<u32>],
-    keep: usize,
-) -> Result<Vec<Nearest>> {
-    let (metric, _) = coding.model().compared_by();
-    let mut nearest = vec![Nearest::new(keep); x.nrows()];
-    for list in 0..coding.model().list_count() {
-        let asks = |query: usize| probes[query].binary_search(&(list as u32)).is_ok();
-        let asking: Vec<usize> = (0..x.nrows()).filter(|&query| asks(query)).collect();
-        if asking.is_empty() {
-            continue;
-        }
-        for (number, (segment, allowed)) in segments.iter().zip(allowed).enumerate() {
-            let first = segment.list(list).start;
-            let is_allowed = |row: &usize| allowed.contains(segment.place_in(list, *row));
-            let mut rows = (0..segment.list(list).len()).filter(is_allowed).peekable();
-            while rows.peek().is_some() {
-                let rows: Vec<usize> = rows.by_ref().take(DECODED).collect();
-                let decoded = coding.decode(segment.codes(list)?, &rows, list)?;
-                let mut ids = Vec::with_capacity(rows.len());
-                for &row in &rows {
-                    ids.extend(segment.ids(first + row..first + row + 1)?);
+/// What is looked through.
+pub struct Scan<'a> {
+    pub segments: &'a [Segment],
+    /// The rows of each that are compared.
+    pub allowed: &'a [RowBits],
+    pub lists: usize,
+    pub metric: Metric,
+}
+
+impl Scan<'_> {
+    /// Has each of the queries `x` (q, d) meet every row of the lists `probes` that it looks into, whose vectors `vectors` gives by list
+    /// and rows of it.
+    pub fn run<T: Send>(
+        &self,
+        x: &Array2<f32>,
+        probes: &[Vec<u32>],
+        found: &mut [T],
+        vectors: impl Fn(&Segment, usize, &[usize]) -> Result<Array2<f32>>,
+        meet: impl Fn(&mut T, Near) + Sync,
+    ) -> Result<()> {
+        for list in 0..self.lists {
+            let asks = |query: &usize| probes[*query].binary_search(&(list as u32)).is_ok();
+            let asking: Vec<usize> = (0..x.nrows()).filter(asks).collect();
+            if asking.is_empty() {
+                continue;
+            }
+            for (number, (segment, allowed)) in self.segments.iter().zip(self.allowed).enumerate() {
+                let first = segment.list(list).start;
+                let is_allowed = |row: &usize| allowed.contains(segment.place_in(list, *row));
+                let mut rows = (0..segment.list(list).len()).filter(is_allowed).peekable();
+                while rows.peek().is_some() {
+                    let rows: Vec<usize> = rows.by_ref().take(COMPARED).collect();
+                    let vectors = vectors(segment, list, &rows)?;
+                    let ids =
+                        rows.iter().map(|&row| segment.id(first + row)).collect::<Result<Vec<u64>>>()?;
+                    let all = || vectors.outer_iter().zip(rows.iter().zip(&ids));
+                    let asks = |query: &usize| asking.binary_search(query).is_ok();
+                    let each = found.par_iter_mut().enumerate().filter(|(query, _)| asks(query));
+                    each.for_each(|(query, found)| {
+                        for (vector, (&row, &id)) in all() {
+                            let distance = self.metric.distance(x.row(query), vector);
+                            let (segment, row) = (number as u32, (first + row) as u32);
+                            meet(found, Near { distance, id, segment, row });
+                        }
+                    });
                 }
-                let meet = |query: usize, nearest: &mut Nearest| {
-                    for ((vector, &row), &id) in decoded.outer_iter().zip(&rows).zip(&ids) {
-                        let distance = metric.distance(x.row(query), vector);
-                        nearest.push(Near {
-                            distance,
-                            id,
-                            segment: number as u32,
-                            row: (first + row) as u32,
-                        });
-                    }
-                };
-                let asks = |query: &usize| asking.binary_search(query).is_ok();
-                nearest
-                    .par_iter_mut()
-                    .enumerate()
-                    .filter(|(query, _)| asks(query))
-                    .for_each(|(query, nearest)| meet(query, nearest));
             }
         }
+        Ok(())
     }
-    Ok(nearest)
 }

@@ -1,56 +1,71 @@
 //! Search of an index.
 
-use ndarray::{Array2, ArrayView1};
+use std::borrow::Cow;
+
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::Index;
 use super::bits::RowBits;
-use super::model::{Coding, Model};
-use super::refine::Refinement;
-use super::scan::{Near, Nearest, scan};
+use super::effort::Effort;
+use super::model::Coding;
+use super::range::farthest;
+use super::scan::{Near, Nearest, Scan};
 use super::segment::{Section, Segment};
 use super::sources::Sources;
 use super::tabled::Tabled;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::lists::Candidates;
 use crate::search::{MOST_NEIGHBOURS, Search};
 use crate::vectors::Vectors;
-
-/// Lists that are looked into for a query, if not said otherwise.
-pub const PROBES: usize = 16;
-
-/// How many of the nearest by their codes are compared once more for each neighbour, if not said otherwise.
-pub const DEPTH: usize = 4;
 
 /// What to look for, and how far.
 ///
 /// ```
 /// use wgvq::index::Query;
 /// let query = Query::nearest(10).probes(32).depth(100).among(&[4, 7, 1]);
+/// let query = Query::within(2.5).recall(0.95);
 /// # drop(query);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Query<'a> {
-    k: usize,
-    probes: usize,
-    depth: Option<usize>,
+    pub(super) k: usize,
+    radius: Option<f64>,
+    pub(super) probes: Option<usize>,
+    pub(super) depth: Option<usize>,
+    pub(super) recall: Option<f64>,
     among: Option<&'a [u64]>,
 }
 
 impl<'a> Query<'a> {
-    /// The `k` nearest, in the nearest [`PROBES`] lists, the nearest [`DEPTH`]·k by their codes compared once more.
+    /// The `k` nearest. If nothing else is said, an index whose recall was [measured](super::Build::recall) looks as far as it takes for
+    /// the one it was built for; others look in the nearest [`PROBES`](super::PROBES) lists, and compare the nearest [`DEPTH`](super::DEPTH)·k by their codes once
+    /// more.
     pub fn nearest(k: usize) -> Self {
-        Self { k, probes: PROBES, depth: None, among: None }
+        Self { k, radius: None, probes: None, depth: None, recall: None, among: None }
+    }
+
+    /// All neighbours within `radius`, in as many lists as [`nearest`](Self::nearest) looks into. By squared distances and the cosine
+    /// these are no farther, by inner products theirs are no smaller. Every vector of the lists is compared.
+    pub fn within(radius: f64) -> Self {
+        Self { radius: Some(radius), ..Self::nearest(1) }
     }
 
     /// In that many lists; all of them if there are no more.
     pub fn probes(mut self, lists: usize) -> Self {
-        self.probes = lists;
+        self.probes = Some(lists);
         self
     }
 
     /// That many by their codes are compared once more, and k at least.
     pub fn depth(mut self, rows: usize) -> Self {
         self.depth = Some(rows);
+        self
+    }
+
+    /// In as many lists, with as many compared once more, as it takes at least for such a 10-recall@10 to be expected.
+    pub fn recall(mut self, recall: f64) -> Self {
+        self.recall = Some(recall);
         self
     }
 
@@ -62,19 +77,25 @@ impl<'a> Query<'a> {
 }
 
 /// The neighbours that a search has found: of each query the nearest first, and of equally near ones the lowest id first. There are
-/// fewer than were asked for where the index has no more.
+/// fewer than were asked for where the index has no more; within a radius there are as many as there are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
     ids: Vec<u64>,
     distances: Vec<f32>,
     /// Where the neighbours of each query end.
     ends: Vec<usize>,
+    effort: Effort,
 }
 
 impl Found {
     /// How many queries there were.
     pub fn queries(&self) -> usize {
         self.ends.len()
+    }
+
+    /// How far the search went.
+    pub fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// The ids of a query's neighbours and their distances by the index's metric.
@@ -84,7 +105,7 @@ impl Found {
         (&self.ids[range.clone()], &self.distances[range])
     }
 
-    fn push(&mut self, neighbours: impl IntoIterator<Item = (u64, f64)>) {
+    pub(super) fn push(&mut self, neighbours: impl IntoIterator<Item = (u64, f64)>) {
         for (id, distance) in neighbours {
             self.ids.push(id);
             self.distances.push(distance as f32);
@@ -98,9 +119,9 @@ const BATCH: usize = 1024;
 
 /// An index on a device, for any number of searches.
 pub struct Searcher<'a> {
-    index: &'a Index,
+    pub(super) index: &'a Index,
     engine: Engine,
-    coding: Coding<'a>,
+    pub(super) coding: Coding<'a>,
     sources: Sources,
     tabled: Option<Tabled>,
 }
@@ -121,16 +142,11 @@ impl<'a> Searcher<'a> {
     /// The neighbours of `queries` (q, d).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if k is 0, the dimensions differ, a value is not finite, or what is read of the index is
-    /// damaged.
+    /// [`Input`](crate::ErrorKind::Input) if k is 0, the dimensions differ, a value is not finite, the recall that is wanted is not
+    /// expected, or what is read of the index is damaged.
     pub fn search(&self, queries: &dyn Vectors, query: &Query<'_>) -> Result<Found> {
         let Index { model, .. } = self.index;
-        if query.k == 0 || query.probes == 0 {
-            return Err(Error::input(format!(
-                "the {} nearest in {} lists; 1 is the least of both",
-                query.k, query.probes
-            )));
-        }
+        let effort = self.effort(query)?;
         if queries.dim() != model.dim() {
             return Err(Error::input(format!(
                 "the queries have {} dimensions, the index {}",
@@ -139,54 +155,156 @@ impl<'a> Searcher<'a> {
             )));
         }
         let selected = query.among.map(|ids| self.selected(ids)).transpose()?;
-        let depth = match model.refinement {
-            Refinement::None => query.k,
-            _ => query.k.max(query.depth.unwrap_or(query.k.saturating_mul(DEPTH))),
+        let farthest = query.radius.map(|radius| farthest(model.metric, radius)).transpose()?;
+        let effort = match &selected {
+            // A radius holds what it does, whatever else is filtered out.
+            Some(selected) if farthest.is_none() => self.effort_among(effort, query.k, count(selected)),
+            _ => effort,
         };
-        let mut found = Found::default();
+        let mut found = Found { effort, ..Found::default() };
         let seen = model.seen(queries);
         for start in (0..queries.len()).step_by(BATCH) {
             let x = seen.read_rows(start..(start + BATCH).min(queries.len()))?;
-            match &self.tabled {
-                Some(tabled) => self.by_tables(tabled, &x, query, selected.as_deref(), depth, &mut found)?,
-                None => self.by_decoding(&x, query, selected.as_deref(), depth, &mut found)?,
+            let look = Look { k: query.k, effort, selected: selected.as_deref() };
+            match (farthest, &self.tabled) {
+                (Some(farthest), _) => self.within(&x, look, farthest, &mut found)?,
+                (None, Some(tabled)) if !model.has_sources() => {
+                    self.by_tables(tabled, &x, look, &mut found)?;
+                }
+                (None, tabled) => self.by_codes(tabled.as_ref(), &x, look, &mut found)?,
             }
         }
         Ok(found)
     }
 
-    /// Finds the neighbours of the queries `x` (q, d) by tables.
-    fn by_tables(
-        &self,
-        tabled: &Tabled,
-        x: &Array2<f32>,
-        query: &Query<'_>,
-        selected: Option<&[RowBits]>,
-        depth: usize,
-        found: &mut Found,
-    ) -> Result<()> {
+    /// Finds the neighbours of the queries `x` (q, d) by tables, which know what is compared once more.
+    fn by_tables(&self, tabled: &Tabled, x: &Array2<f32>, look: Look<'_>, found: &mut Found) -> Result<()> {
         let Index { model, segments, .. } = self.index;
         let unit = model.compared_by().1;
-        // Sources are read here, and have all of the depth passed on.
-        let k = if model.has_sources() { depth } else { query.k };
-        let near = tabled.search(segments, selected, x, (k, query.probes, depth))?;
+        let Effort { probes, depth, .. } = look.effort;
+        let near = tabled.search(segments, look.selected, x, (look.k, probes, depth))?;
         let mut start = 0;
-        for (&end, query_row) in near.ends.iter().zip(x.outer_iter()) {
+        for &end in &near.ends {
             let pairs = near.ids[start..end].iter().zip(&near.distances[start..end]);
-            if model.has_sources() {
-                let mut nearest = Nearest::new(k);
-                for (&id, &distance) in pairs {
-                    let (segment, row) = self.locate(id)?;
-                    nearest.push(Near { distance: distance.into(), id, segment, row });
-                }
-                let nearest = self.refined(query_row, nearest)?.into_sorted().take(query.k);
-                found.push(nearest.map(|near| (near.id, near.distance * unit)));
-            } else {
-                found.push(pairs.map(|(&id, &distance)| (id, f64::from(distance) * unit)));
-            }
+            found.push(pairs.map(|(&id, &distance)| (id, f64::from(distance) * unit)));
             start = end;
         }
         Ok(())
+    }
+
+    /// Finds them by codes, and compares once more what these give.
+    pub(super) fn by_codes(
+        &self,
+        tabled: Option<&Tabled>,
+        x: &Array2<f32>,
+        look: Look<'_>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let unit = self.index.model.compared_by().1;
+        for (query, nearest) in x.outer_iter().zip(self.nearest_codes(tabled, x, look)?) {
+            let mut refined = Nearest::new(look.k);
+            for near in nearest.into_sorted() {
+                refined.push(Near { distance: self.distance(query, near)?, ..near });
+            }
+            found.push(refined.into_sorted().map(|near| (near.id, near.distance * unit)));
+        }
+        Ok(())
+    }
+
+    /// What a search for the `k` nearest to the queries `x` (q, d) in `probes` lists compares once more.
+    pub(super) fn candidates(
+        &self,
+        x: &Array2<f32>,
+        (k, probes, depth): (usize, usize, usize),
+    ) -> Result<Vec<Candidates>> {
+        let Index { model, segments, .. } = self.index;
+        let effort = Effort { probes, depth, expected: None };
+        let look = Look { k, effort, selected: None };
+        if let Some(tabled) = self.tabled.as_ref().filter(|_| !model.has_sources()) {
+            return tabled.candidates(segments, &look.allowed(segments), x, (k, probes, depth));
+        }
+        let nearest = self.nearest_codes(self.tabled.as_ref(), x, look)?;
+        let candidates = |(query, nearest): (ArrayView1<f32>, Nearest)| {
+            let (mut ids, mut distances) = (Vec::new(), Vec::new());
+            for near in nearest.into_sorted() {
+                ids.push(near.id);
+                distances.push(self.distance(query, near)?);
+            }
+            Ok(Candidates { ids, distances })
+        };
+        x.outer_iter().zip(nearest).map(candidates).collect()
+    }
+
+    /// How many lists can be looked into for a query, if not all: those that are decoded have to be found first.
+    pub(super) fn most_probes(&self) -> usize {
+        let lists = self.index.model.list_count();
+        if self.tabled.is_some() { lists } else { lists.min(MOST_NEIGHBOURS) }
+    }
+
+    /// What looking into a list costs beside comparing a row once more, of an index of so many rows.
+    pub(super) fn list_cost(&self, rows: usize) -> f64 {
+        match &self.tabled {
+            Some(tabled) => tabled.list_cost(rows),
+            // To decode a row and compare it takes as long as to compare it once more.
+            None => rows as f64 / self.index.model.list_count() as f64,
+        }
+    }
+
+    /// The nearest by their codes to each of the queries `x` (q, d): as many as are compared once more, and k at least.
+    fn nearest_codes(
+        &self,
+        tabled: Option<&Tabled>,
+        x: &Array2<f32>,
+        look: Look<'_>,
+    ) -> Result<Vec<Nearest>> {
+        let Index { model, segments, .. } = self.index;
+        let Look { k, effort: Effort { probes, depth, .. }, .. } = look;
+        let keep = if model.reranks() { depth.max(k) } else { k };
+        let allowed = look.allowed(segments);
+        let Some(tabled) = tabled else {
+            return self.nearest_decoded(x, (k, probes, keep), &allowed);
+        };
+        let nearest = |candidates: Candidates| {
+            let mut nearest = Nearest::new(keep);
+            for (id, distance) in candidates.ids.into_iter().zip(candidates.distances) {
+                let (segment, row) = self.locate(id)?;
+                nearest.push(Near { distance, id, segment, row });
+            }
+            Ok(nearest)
+        };
+        let candidates = tabled.candidates(segments, &allowed, x, (k, probes, keep))?;
+        candidates.into_iter().map(nearest).collect()
+    }
+
+    /// The `keep` nearest to each of the queries `x` (q, d) by what the codes of `probes` lists decode to, and of more lists where these
+    /// have fewer than `k` rows that are allowed.
+    fn nearest_decoded(
+        &self,
+        x: &Array2<f32>,
+        (k, probes, keep): (usize, usize, usize),
+        allowed: &[RowBits],
+    ) -> Result<Vec<Nearest>> {
+        let lists = self.index.model.list_count();
+        let mut nearest = vec![Nearest::new(keep); x.nrows()];
+        let decode = |segment: &Segment, list: usize, rows: &[usize]| {
+            self.coding.decode(segment.codes(list)?, rows, list)
+        };
+        self.scan(allowed).run(x, &self.probes(x, probes)?, &mut nearest, decode, Nearest::push)?;
+        let least = k.min(count(allowed));
+        let short: Vec<usize> = (0..x.nrows()).filter(|&query| nearest[query].len() < least).collect();
+        if !short.is_empty() {
+            let more = probes.saturating_mul(4);
+            let more = if more > MOST_NEIGHBOURS { lists } else { more };
+            let again = self.nearest_decoded(&x.select(Axis(0), &short), (k, more, keep), allowed)?;
+            short.into_iter().zip(again).for_each(|(query, found)| nearest[query] = found);
+        }
+        Ok(nearest)
+    }
+
+    /// All lists, of which these rows are compared.
+    pub(super) fn scan<'s>(&'s self, allowed: &'s [RowBits]) -> Scan<'s> {
+        let Index { model, segments, .. } = self.index;
+        Scan { segments, allowed, lists: model.list_count(), metric: model.compared_by().0 }
     }
 
     /// Segment and row of an id that is there.
@@ -199,48 +317,20 @@ impl<'a> Searcher<'a> {
         Err(Error::input(format!("the order of ids has no {id}; the index is damaged")))
     }
 
-    /// Finds the neighbours of the queries `x` (q, d) by decoding what is in the lists.
-    pub(super) fn by_decoding(
-        &self,
-        x: &Array2<f32>,
-        query: &Query<'_>,
-        selected: Option<&[RowBits]>,
-        depth: usize,
-        found: &mut Found,
-    ) -> Result<()> {
-        let Index { model, segments, .. } = self.index;
-        let unit = model.compared_by().1;
-        let allowed: Vec<RowBits> = match selected {
-            Some(selected) => selected.to_vec(),
-            None => segments.iter().map(|segment| segment.live()).collect(),
-        };
-        let probes = self.probes(x, query, &allowed)?;
-        let nearest = scan(&self.coding, segments, &allowed, x, &probes, depth)?;
-        for (query_row, nearest) in x.outer_iter().zip(nearest) {
-            let nearest = self.refined(query_row, nearest)?.into_sorted().take(query.k);
-            found.push(nearest.map(|near| (near.id, near.distance * unit)));
-        }
-        Ok(())
-    }
-
     /// The lists to look into for each of the queries (q, d), in ascending order.
-    fn probes(&self, x: &Array2<f32>, query: &Query<'_>, allowed: &[RowBits]) -> Result<Vec<Vec<u32>>> {
-        let model: &Model = &self.index.model;
+    pub(super) fn probes(&self, x: &Array2<f32>, probes: usize) -> Result<Vec<Vec<u32>>> {
+        let model = &self.index.model;
         let lists = model.list_count();
-        let rows: usize = allowed.iter().map(RowBits::count).sum();
-        // Where few rows are left, looking at each of them takes less than to look for lists.
-        let few = query.among.is_some() && rows <= self.index.manifest.live_rows() / 100;
-        let Some(centroids) = model.centroids().filter(|_| query.probes < lists && !few) else {
+        let Some(centroids) = model.centroids().filter(|_| probes < lists) else {
             return Ok(vec![(0..lists as u32).collect(); x.nrows()]);
         };
-        if query.probes > MOST_NEIGHBOURS {
+        if probes > MOST_NEIGHBOURS {
             return Err(Error::input(format!(
-                "{} of {lists} lists; give 1 to {MOST_NEIGHBOURS}, or all {lists}",
-                query.probes
+                "{probes} of {lists} lists; give 1 to {MOST_NEIGHBOURS}, or all {lists}"
             )));
         }
         let (metric, _) = model.compared_by();
-        let near = Search::nearest(query.probes).flat(&self.engine, metric, centroids, x)?;
+        let near = Search::nearest(probes).flat(&self.engine, metric, centroids, x)?;
         let sorted = |row: ArrayView1<u32>| {
             let mut lists = row.to_vec();
             lists.sort_unstable();
@@ -263,23 +353,46 @@ impl<'a> Searcher<'a> {
         self.index.segments.iter().map(of_segment).collect()
     }
 
-    /// The nearest by their codes, by what is kept of them beside these.
-    fn refined(&self, query: ArrayView1<f32>, nearest: Nearest) -> Result<Nearest> {
+    /// The distance of a query to what is kept of a row beside its code; without that, the one by its code.
+    fn distance(&self, query: ArrayView1<f32>, near: Near) -> Result<f64> {
         let Index { model, segments, .. } = self.index;
-        if model.refinement == Refinement::None {
-            return Ok(nearest);
+        if !model.reranks() {
+            return Ok(near.distance);
         }
-        let (metric, _) = model.compared_by();
-        let mut refined = Nearest::new(nearest.len());
-        for mut near in nearest.into_sorted() {
-            let (segment, row) = (&segments[near.segment as usize], near.row as usize);
-            let vector = match segment.source(row)? {
-                Some(source) => self.sources.read(source, model)?,
-                None => model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()).into(),
-            };
-            near.distance = metric.distance(query, vector.view());
-            refined.push(near);
-        }
-        Ok(refined)
+        let vector = self.kept(&segments[near.segment as usize], near.row as usize)?;
+        Ok(model.compared_by().0.distance(query, vector.view()))
     }
+
+    /// What is kept of the vector of a row beside its code.
+    pub(super) fn kept(&self, segment: &Segment, row: usize) -> Result<Array1<f32>> {
+        let Index { model, .. } = self.index;
+        match segment.source(row)? {
+            Some(source) => self.sources.read(source, model),
+            None => Ok(model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()).into()),
+        }
+    }
+}
+
+/// What is looked for in a batch of queries, and how far.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub k: usize,
+    pub effort: Effort,
+    /// The rows that may be found of each segment, if not all.
+    pub selected: Option<&'a [RowBits]>,
+}
+
+impl Look<'_> {
+    /// The rows that may be found.
+    pub fn allowed(&self, segments: &[Segment]) -> Cow<'_, [RowBits]> {
+        match self.selected {
+            Some(selected) => selected.into(),
+            None => segments.iter().map(Segment::live).collect::<Vec<_>>().into(),
+        }
+    }
+}
+
+/// How many rows of all segments there are.
+fn count(rows: &[RowBits]) -> usize {
+    rows.iter().map(RowBits::count).sum()
 }

@@ -185,14 +185,6 @@ impl Segment {
         self.file.get(start + rows.start * width..start + rows.end * width)
     }
 
-    /// The ids of these rows.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub fn ids(&self, rows: Range<usize>) -> Result<impl Iterator<Item = u64>> {
-        Ok(numbers(self.get(Section::Ids, rows)?))
-    }
-
     /// Checks all that a search reads of a list, unless that has been done.
     ///
     /// # Errors
@@ -231,7 +223,11 @@ impl Segment {
         Ok(numbers(self.get(Section::Source, row..row + 1)?).next())
     }
 
-    fn id(&self, row: usize) -> Result<u64> {
+    /// The id of a row.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn id(&self, row: usize) -> Result<u64> {
         let bytes = self.get(Section::Ids, row..row + 1)?;
         Ok(u64::from_le_bytes(bytes.try_into().expect("an id has 8 bytes")))
     }

@@ -6,7 +6,7 @@ use super::bits::RowBits;
 use super::model::Model;
 use super::segment::Segment;
 use crate::error::Result;
-use crate::lists::{self, Ask, Codes, Found, Lists, MOST_PARTS, Queries, Selected};
+use crate::lists::{self, Ask, Candidates, Codes, Found, Lists, MOST_PARTS, Queries, Selected};
 
 /// Lists as [`Lists`] have them.
 ///
@@ -75,17 +75,45 @@ impl Tabled {
             sets: rows.iter().map(|rows| rows.words().to_vec()).collect(),
             count: rows.iter().map(RowBits::count).sum(),
         });
+        let ask = Ask { k, probes, depth, selected: selected.as_ref() };
+        self.lend(segments, x, |lent, queries| self.lists.search(lent, queries, ask))
+    }
+
+    /// What such a search among the `allowed` rows compares once more.
+    pub fn candidates(
+        &self,
+        segments: &[Segment],
+        allowed: &[RowBits],
+        x: &Array2<f32>,
+        ask: (usize, usize, usize),
+    ) -> Result<Vec<Candidates>> {
+        let removed: Vec<Vec<u32>> =
+            allowed.iter().map(|rows| rows.words().iter().map(|word| !word).collect()).collect();
+        self.lend(segments, x, |lent, queries| {
+            let lent = lent.iter().zip(&removed).map(|(lent, removed)| lists::Segment { removed, ..*lent });
+            self.lists.candidates(&lent.collect::<Vec<_>>(), queries, ask)
+        })
+    }
+
+    /// What looking into a list costs beside comparing a row once more.
+    pub fn list_cost(&self, rows: usize) -> f64 {
+        self.lists.list_cost(rows)
+    }
+
+    /// Lends the segments, and the queries as centroids and codes have them.
+    fn lend<T>(
+        &self,
+        segments: &[Segment],
+        x: &Array2<f32>,
+        search: impl FnOnce(&[lists::Segment], Queries) -> Result<T>,
+    ) -> Result<T> {
         let touches: Vec<_> = segments.iter().map(|segment| move |list: usize| segment.touch(list)).collect();
         let lent: Vec<_> =
             segments.iter().zip(&touches).map(|(segment, touch)| segment.lend(touch)).collect();
         let coded = self.turn.as_ref().map(|turn| turned(x, Some(turn)));
         let original = x.as_slice().expect("queries are read row by row");
         let coded = coded.as_ref().map_or(original, |coded| coded.as_slice().expect("as results are"));
-        self.lists.search(
-            &lent,
-            Queries { coded, original },
-            Ask { k, probes, depth, selected: selected.as_ref() },
-        )
+        search(&lent, Queries { coded, original })
     }
 }
 

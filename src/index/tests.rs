@@ -1,7 +1,11 @@
+mod complete;
+mod recall;
+
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis, array, s};
 
+use super::search::Look;
 use super::store::folder::Writer;
 use super::*;
 use crate::error::ErrorKind;
@@ -57,7 +61,7 @@ fn neighbours_do_not_depend_on_how_the_vectors_came() {
         assert_eq!(index.info().segments, 5);
         assert_eq!(search(&index, &queries, ask()), whole, "{spec} {refinement}");
         assert_eq!(search(&Index::open(&path).unwrap(), &queries, ask()), whole, "{spec} {refinement}");
-        index.compact(1 << 20, |_, _| Ok(())).unwrap();
+        index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(())).unwrap();
         let info = index.info();
         assert_eq!((info.segments, info.deleted, info.vectors), (1, 0, 1000));
         assert_eq!(search(&index, &queries, ask()), whole, "{spec} {refinement}");
@@ -106,7 +110,8 @@ fn tables_find_what_decoding_finds() {
         let searcher = index.searcher(&engine).unwrap();
         let seen = index.model.seen(&queries).read_rows(0..20).unwrap();
         let mut by_decoding = Found::default();
-        searcher.by_decoding(&seen, &query, None, 8, &mut by_decoding).unwrap();
+        let look = Look { k: 8, effort: searcher.effort(&query).unwrap(), selected: None };
+        searcher.by_codes(None, &seen, look, &mut by_decoding).unwrap();
         for query in 0..20 {
             let pairs = by_tables.of(query).1.iter().zip(by_decoding.of(query).1);
             for (tables, decoded) in pairs {
@@ -156,7 +161,7 @@ fn refined_by_the_vectors_themselves_neighbours_are_exact() {
         index.add(&engine, &x, Ids::Given(&(1000..1400).collect::<Vec<_>>()), how).unwrap();
         index.remove(&(0..400).collect::<Vec<_>>()).unwrap();
         check(&index, 1000);
-        index.compact(1 << 20, |_, _| Ok(())).unwrap();
+        index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(())).unwrap();
         check(&Index::open(&path).unwrap(), 1000);
         assert!(refused(add(&mut index, &x, &[0; 400], true)).contains("which files they are in"));
     }
@@ -191,14 +196,14 @@ fn what_is_removed_or_filtered_out_is_not_found() {
             let mut want: Vec<u64> = among.iter().copied().filter(|id| id % 3 > 0 && *id < 300).collect();
             want.dedup();
             assert_eq!(ids(&search(&index, &query, all().among(&among))), want, "{spec} {among:?}");
-            index.compact(1 << 20, |_, _| Ok(())).unwrap();
+            index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(())).unwrap();
         }
         assert_eq!(refused(index.remove(&[1, 3])), "no vector has the id 3; nothing was removed");
         assert_eq!((index.len(), index.remove_any(&[1, 3, 1]).unwrap(), index.len()), (200, 1, 199));
         index.remove(&left[1..]).unwrap();
         assert_eq!(search(&index, &query, all()).of(0).0, [0; 0]);
         assert!(index.is_empty() && index.info().segments == 0);
-        index.compact(1 << 20, |_, _| Ok(())).unwrap();
+        index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(())).unwrap();
         index.verify(|_, _| Ok(())).unwrap();
         assert_eq!(search(&index, &query, all().among(&left)).of(0).0, [0; 0]);
         add(&mut index, &query, &[5], false).unwrap();
@@ -320,7 +325,7 @@ fn there_is_one_writer_at_a_time_and_a_dead_one_leaves_nothing() {
     let busy = add(&mut index, &x, &(100..160).collect::<Vec<_>>(), false).unwrap_err();
     assert_eq!(busy.kind(), ErrorKind::Io);
     assert!(busy.to_string().contains("another process is writing to it"), "{busy}");
-    assert!(refused(index.compact(1 << 20, |_, _| Ok(()))).contains("another process"));
+    assert!(refused(index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(()))).contains("another process"));
     search(&index, &x, Query::nearest(3));
     drop(writer);
     // What a writer that was killed leaves: whole files that no manifest names, and beginnings of files.
@@ -418,7 +423,7 @@ fn readers_go_on_beside_a_writer() {
         while !reader.is_finished() {
             let ids: Vec<u64> = (1000..1040).collect();
             add(&mut index, &rows(&x, &(0..40).collect::<Vec<_>>()), &ids, false).unwrap();
-            index.compact(1 << 20, |_, _| Ok(())).unwrap();
+            index.compact(&Engine::cpu(), 1 << 20, |_, _| Ok(())).unwrap();
             index.remove(&ids).unwrap();
             changes += 3;
         }

@@ -1,5 +1,6 @@
 //! The neighbours of queries in files.
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
@@ -36,7 +37,8 @@ const LINES: &str = "jsonl";
 /// ```
 pub struct NeighbourWriter {
     file: File,
-    k: usize,
+    /// Neighbours of each query, unless their number varies.
+    k: Option<usize>,
     queries: usize,
     written: usize,
 }
@@ -45,6 +47,11 @@ enum File {
     Rows {
         ids: Ids,
         distances: Option<RowWriter<f32>>,
+    },
+    /// Of `.ivecs` and `.fvecs` every row has its own length.
+    Records {
+        ids: Output,
+        distances: Option<Output>,
     },
     Lines(Output),
     #[cfg(feature = "parquet")]
@@ -92,16 +99,13 @@ impl NeighbourWriter {
                 path.display()
             )));
         }
+        if format == Some(Format::Ivecs) {
+            check_narrow(target, largest)?;
+        }
         let file = match format {
             _ if lines => File::Lines(Output::create(target, force)?),
             #[cfg(feature = "parquet")]
             Some(Format::Parquet) => File::Table(super::parquet::NeighbourTable::create(target, force)?),
-            Some(Format::Ivecs) if !narrow => {
-                return Err(Error::input(format!(
-                    "{shown}: an id is {largest}, and .ivecs holds those up to {}; write .npy, .jsonl or .parquet",
-                    i32::MAX
-                )));
-            }
             Some(Format::Ivecs | Format::Npy) => {
                 let ids = match narrow {
                     true => Ids::Narrow(RowWriter::create(target, queries, k, force)?),
@@ -117,7 +121,58 @@ impl NeighbourWriter {
                 )));
             }
         };
-        Ok(Self { file, k, queries, written: 0 })
+        Ok(Self { file, k: Some(k), queries, written: 0 })
+    }
+
+    /// Begins the file `target` of the neighbours of some queries, of which each has another number: `.jsonl`, `.parquet` or `.ivecs`.
+    ///
+    /// ```
+    /// # fn main() -> wgvq::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("found.jsonl");
+    /// let mut found = wgvq::io::NeighbourWriter::create_varying(&path, None, 2, 9, false)?;
+    /// found.append_varying(&[7, 4, 9], &[0.5, 0.75, 0.25], &[2, 3])?;
+    /// found.finish()?;
+    /// assert!(std::fs::read_to_string(&path).unwrap().ends_with("{\"query\":1,\"ids\":[9],\"distances\":[0.25]}\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A name of a format whose rows are of one length; otherwise as [`create`](Self::create).
+    pub fn create_varying(
+        target: impl AsRef<Path>,
+        distances: Option<&Path>,
+        queries: usize,
+        largest: u64,
+        force: bool,
+    ) -> Result<Self> {
+        let target = target.as_ref();
+        let even = [Some(target), distances]
+            .into_iter()
+            .flatten()
+            .find(|path| Format::of(path) == Some(Format::Npy));
+        if let Some(path) = even {
+            return Err(Error::input(format!(
+                "{}: rows of .npy are of one length, and queries have different numbers of neighbours; write .{LINES}, .parquet \
+                 or .ivecs, with .fvecs for the distances",
+                path.display()
+            )));
+        }
+        if Format::of(target) != Some(Format::Ivecs) {
+            // These have the length of each row.
+            let even = Self::create(target, distances, (queries, 1), largest, force)?;
+            return Ok(Self { k: None, ..even });
+        }
+        check_narrow(target, largest)?;
+        if let Some(path) = distances.filter(|path| Format::of(path) != Some(Format::Fvecs)) {
+            let shown = path.display();
+            return Err(Error::input(format!("{shown}: distances beside .ivecs are written as .fvecs")));
+        }
+        let ids = Output::create(target, force)?;
+        let distances = distances.map(|path| Output::create(path, force)).transpose()?;
+        let file = File::Records { ids, distances };
+        Ok(Self { file, k: None, queries, written: 0 })
     }
 
     /// Appends the neighbours of the next queries, row-major: k ids and k distances for each.
@@ -125,29 +180,63 @@ impl NeighbourWriter {
     /// # Errors
     /// A part of a row; a distance over what f32 holds where it is written, naming the query; a full disk.
     pub fn append(&mut self, ids: &[u64], distances: &[f64]) -> Result<()> {
-        let (k, first) = (self.k, self.written);
+        let k = self.k.unwrap_or(1);
         if ids.len() != distances.len() || !ids.len().is_multiple_of(k) {
             let (ids, distances) = (ids.len(), distances.len());
             return Err(Error::shape(format!(
                 "{ids} ids and {distances} distances in rows of {k} neighbours"
             )));
         }
+        let ends: Vec<usize> = (1..=ids.len() / k).map(|query| query * k).collect();
+        self.append_varying(ids, distances, &ends)
+    }
+
+    /// Appends the neighbours of the next queries, of which each one's end at a place of `ends`.
+    ///
+    /// # Errors
+    /// Ends that do not ascend to the number of ids; rows of another length where all have one; otherwise as
+    /// [`append`](Self::append).
+    pub fn append_varying(&mut self, ids: &[u64], distances: &[f64], ends: &[usize]) -> Result<()> {
+        let first = self.written;
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let rows = || starts.clone().zip(ends).map(|(start, &end)| start..end);
+        let fits = |row: Range<usize>| row.start <= row.end && self.k.is_none_or(|k| row.len() == k);
+        let last = ends.last().copied().unwrap_or(0);
+        if last != ids.len() || distances.len() != ids.len() || !rows().all(fits) {
+            return Err(Error::shape(format!(
+                "{} ids and {} distances in rows that end at {last}",
+                ids.len(),
+                distances.len()
+            )));
+        }
+        let query = |at: usize| first + ends.partition_point(|&end| end <= at);
         match &mut self.file {
             File::Rows { ids: file, distances: beside } => {
                 if let Some(beside) = beside {
-                    beside.append(&to_f32(distances, k, first)?)?;
+                    beside.append(&to_f32(distances, query)?)?;
                 }
                 match file {
                     Ids::Narrow(file) => file.append(&to_i32(ids)?)?,
                     Ids::Wide(file) => file.append(ids)?,
                 }
             }
+            File::Records { ids: file, distances: beside } => {
+                let mut bytes = Vec::new();
+                if let Some(beside) = beside {
+                    let distances = to_f32(distances, query)?;
+                    rows().for_each(|row| record(&distances[row], &mut bytes, |x| x.to_le_bytes()));
+                    beside.append(&bytes)?;
+                    bytes.clear();
+                }
+                let ids = to_i32(ids)?;
+                rows().for_each(|row| record(&ids[row], &mut bytes, |id| id.to_le_bytes()));
+                file.append(&bytes)?;
+            }
             File::Lines(file) => {
-                let distances = to_f32(distances, k, first)?;
+                let distances = to_f32(distances, query)?;
                 let mut text = Vec::new();
-                for (row, (ids, distances)) in ids.chunks_exact(k).zip(distances.chunks_exact(k)).enumerate()
-                {
-                    let line = Line { query: first + row, ids, distances };
+                for (query, row) in (first..).zip(rows()) {
+                    let line = Line { query, ids: &ids[row.clone()], distances: &distances[row] };
                     serde_json::to_writer(&mut text, &line)
                         .map_err(|error| Error::shape(error.to_string()))?;
                     text.push(b'\n');
@@ -155,9 +244,9 @@ impl NeighbourWriter {
                 file.append(&text)?;
             }
             #[cfg(feature = "parquet")]
-            File::Table(file) => file.append(ids, &to_f32(distances, k, first)?, k)?,
+            File::Table(file) => file.append(ids, &to_f32(distances, query)?, ends)?,
         }
-        self.written += ids.len() / k;
+        self.written += ends.len();
         Ok(())
     }
 
@@ -180,6 +269,10 @@ impl NeighbourWriter {
                 }
                 distances.map_or(Ok(()), RowWriter::finish)
             }
+            File::Records { ids, distances } => {
+                ids.finish()?;
+                distances.map_or(Ok(()), Output::finish)
+            }
             File::Lines(file) => file.finish(),
             #[cfg(feature = "parquet")]
             File::Table(file) => file.finish(),
@@ -187,13 +280,32 @@ impl NeighbourWriter {
     }
 }
 
-/// Distances as files have them, of `k` neighbours of each query from `first` on.
-fn to_f32(distances: &[f64], k: usize, first: usize) -> Result<Vec<f32>> {
+/// # Errors
+/// An id that `.ivecs` cannot hold.
+fn check_narrow(target: &Path, largest: u64) -> Result<()> {
+    if i32::try_from(largest).is_ok() {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{}: an id is {largest}, and .ivecs holds those up to {}; write .npy, .jsonl or .parquet",
+        target.display(),
+        i32::MAX
+    )))
+}
+
+/// A row of a `.ivecs` or `.fvecs` file.
+fn record<T: bytemuck::Pod>(numbers: &[T], out: &mut Vec<u8>, bytes: impl Fn(&T) -> [u8; 4]) {
+    out.extend((numbers.len() as u32).to_le_bytes());
+    out.extend(numbers.iter().flat_map(bytes));
+}
+
+/// Distances as files have them; `query` tells whose one is.
+fn to_f32(distances: &[f64], query: impl Fn(usize) -> usize) -> Result<Vec<f32>> {
     let f32 = |(at, &distance): (usize, &f64)| match distance as f32 {
         rounded if rounded.is_finite() => Ok(rounded),
         _ => Err(Error::input(format!(
             "a distance of query {} is {distance:e}, over what f32 holds; leave the distances out, or scale the vectors down",
-            first + at / k
+            query(at)
         ))),
     };
     distances.iter().enumerate().map(f32).collect()
@@ -251,6 +363,53 @@ mod tests {
             why.contains("an id is 18446744073709551615, and .ivecs holds those up to 2147483647"),
             "{why}"
         );
+    }
+
+    #[test]
+    fn queries_may_have_different_numbers_of_neighbours() {
+        let folder = Folder::new();
+        let write = |name: &str, beside: Option<&str>| -> Result<()> {
+            let beside = beside.map(|name| folder.path(name));
+            let mut writer =
+                NeighbourWriter::create_varying(folder.path(name), beside.as_deref(), 4, 9, false)?;
+            writer.append_varying(&[7, 4, 9], &[0.5, 0.75, -1.0], &[0, 2, 3])?;
+            writer.append_varying(&[], &[], &[0])?;
+            assert!(refused(writer.append_varying(&[1, 2], &[0.0; 2], &[1])).contains("rows that end at 1"));
+            assert!(refused(writer.append_varying(&[1, 2], &[0.0; 2], &[2, 1, 2])).contains("end at 2"));
+            writer.finish()
+        };
+        write("a.jsonl", None).unwrap();
+        let text = std::fs::read_to_string(folder.path("a.jsonl")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "{\"query\":0,\"ids\":[],\"distances\":[]}");
+        assert_eq!(lines[1], "{\"query\":1,\"ids\":[7,4],\"distances\":[0.5,0.75]}");
+        assert_eq!(lines[2], "{\"query\":2,\"ids\":[9],\"distances\":[-1.0]}");
+        assert_eq!((lines[3], lines.len()), ("{\"query\":3,\"ids\":[],\"distances\":[]}", 4));
+
+        write("a.ivecs", Some("a.fvecs")).unwrap();
+        let words = |name: &str| -> Vec<u32> {
+            let bytes = std::fs::read(folder.path(name)).unwrap();
+            bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
+        };
+        assert_eq!(words("a.ivecs"), [0, 2, 7, 4, 1, 9, 0]);
+        let [half, more, less] = [0.5_f32, 0.75, -1.0].map(f32::to_bits);
+        assert_eq!(words("a.fvecs"), [0, 2, half, more, 1, less, 0]);
+
+        #[cfg(feature = "parquet")]
+        {
+            write("a.parquet", None).unwrap();
+            let column = |name: &str| {
+                crate::io::read_ids(format!("{}:{name}", folder.path("a.parquet").display())).unwrap()
+            };
+            assert_eq!((column("query"), column("rank")), (vec![1, 1, 2], vec![1, 2, 1]));
+            assert_eq!(column("id"), [7, 4, 9]);
+        }
+        for (name, beside) in [("b.npy", None), ("b.ivecs", Some("b.npy"))] {
+            assert!(refused(write(name, beside)).contains("b.npy: rows of .npy are of one length"), "{name}");
+        }
+        assert!(refused(write("b.ivecs", Some("b.ivecs2"))).contains("are written as .fvecs"));
+        assert!(refused(write("b.jsonl", Some("b.fvecs"))).contains("leave the second file out"));
+        assert!(!folder.names().iter().any(|name| name.starts_with('b')));
     }
 
     #[test]

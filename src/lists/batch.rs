@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use super::nearest::Neighbours;
+use super::tuning::Candidates;
 use super::{Ask, Lists, Queries, Rows};
-use crate::cpu::fast_scan::tables::{Line, Worth, lines, round, width};
+use crate::cpu::fast_scan::tables::{Line, Worth, lines, round, start, step, width};
 use crate::cpu::fast_scan::{Blocks, Kept, TOGETHER, Target, bytes, scan};
 use crate::cpu::top_w::top_w;
 use crate::error::Result;
@@ -16,6 +17,32 @@ use crate::metrics::Metric;
 
 /// The neighbours of each query.
 pub(super) fn search(lists: &Lists, rows: &Rows, queries: Queries, ask: Ask) -> Result<Vec<Neighbours>> {
+    each(lists, rows, queries, ask, &|kept, distances| Neighbours::of(ask.k, rows, kept.rows(), distances))
+}
+
+/// What each query re-ranks.
+pub(super) fn candidates(lists: &Lists, rows: &Rows, queries: Queries, ask: Ask) -> Result<Vec<Candidates>> {
+    each(lists, rows, queries, ask, &|kept, distances| {
+        let mut order: Vec<(u32, u64, f64)> = kept
+            .keys()
+            .iter()
+            .zip(kept.rows().iter().zip(distances))
+            .map(|(&key, (&row, &distance))| (key, rows.id(row), distance.into()))
+            .collect();
+        order.sort_unstable_by_key(|&(key, id, _)| (key, id));
+        let (ids, distances) = order.into_iter().map(|(_, id, distance)| (id, distance)).unzip();
+        Candidates { ids, distances }
+    })
+}
+
+/// Passes the candidates of each query to `finish`, and their distances.
+fn each<T>(
+    lists: &Lists,
+    rows: &Rows,
+    queries: Queries,
+    ask: Ask,
+    finish: &impl Fn(&Kept, &[f32]) -> T,
+) -> Result<Vec<T>> {
     let mut batch = Batch::new(lists, rows, queries.coded, ask)?;
     batch.visit(0..1)?;
     batch.visit(1..batch.probes)?;
@@ -26,7 +53,7 @@ pub(super) fn search(lists: &Lists, rows: &Rows, queries: Queries, ask: Ask) -> 
         if kept.rows().len() < ask.k && batch.probes < lists.count() {
             // The lists have too few rows that count: the query goes on to more of them.
             let more = Ask { probes: batch.probes.saturating_mul(4), ..ask };
-            found.extend(search(lists, rows, Queries { coded, original }, more)?);
+            found.extend(each(lists, rows, Queries { coded, original }, more, finish)?);
             continue;
         }
         kept.finish(|row| rows.id(row));
@@ -42,7 +69,7 @@ pub(super) fn search(lists: &Lists, rows: &Rows, queries: Queries, ask: Ask) -> 
                 Codes::Eight { .. } => bytes::distance(key),
             })),
         }
-        found.push(Neighbours::of(ask.k, rows, kept.rows(), &distances));
+        found.push(finish(kept, &distances));
     }
     Ok(found)
 }
@@ -58,8 +85,10 @@ struct Batch<'a> {
     nearest: Vec<u32>,
     /// (queries, probes): the distances of their centroids.
     distances: Vec<f32>,
-    /// Each query's tables, where they are the same for all lists: f32, or rounded.
+    /// Each query's tables of 8-bit codes, where they are the same for all lists; of 4-bit codes those for each list that it visits,
+    /// where they are not.
     tables: Vec<f32>,
+    /// Each query's tables of 4-bit codes, rounded, where they are the same for all lists.
     lines: Vec<Line>,
     /// What each query's keys are worth.
     worth: Vec<Worth>,
@@ -83,7 +112,7 @@ impl<'a> Batch<'a> {
             tables: Vec::new(),
             lines: Vec::new(),
             worth: vec![Worth { start: 0.0, step: 0.0 }; count],
-            kept: (0..count).map(|_| Kept::new(lists.depth(rows, ask))).collect(),
+            kept: (0..count).map(|_| Kept::new(ask.depth)).collect(),
         };
         match lists.codes {
             Codes::Four { .. } => batch.round_tables(),
@@ -103,7 +132,7 @@ impl<'a> Batch<'a> {
     /// Whether a query has other tables for each list: ‖(q − centroid) − c‖². An inner product with a centroid and what it leaves
     /// is the sum of both.
     fn tables_differ(&self) -> bool {
-        self.lists.residual && self.lists.metric != Metric::InnerProduct
+        tables_differ(self.lists)
     }
 
     /// What the distance of a list's centroid adds to sums.
@@ -128,24 +157,27 @@ impl<'a> Batch<'a> {
 
     /// Rounds the tables of each query: all that it meets have one step, and keys begin at the least that a list begins at.
     fn round_tables(&mut self) {
-        let chunks = lines(self.lists.codes.parts()).len();
-        let (mut residual, mut tables) = (Vec::new(), vec![0.0; self.lists.codebooks.len()]);
-        let mut rounded = lines(self.lists.codes.parts());
-        if !self.tables_differ() {
-            self.lines = vec![rounded[0]; self.kept.len() * chunks];
-        }
-        for query in 0..self.kept.len() {
-            let visits = query * self.probes..(query + 1) * self.probes;
-            if self.tables_differ() {
-                let (mut widest, mut start) = (0.0_f32, f64::INFINITY);
-                for visit in visits {
-                    self.write_tables(query, self.nearest[visit] as usize, &mut residual, &mut tables);
-                    let width = width(&tables);
-                    (widest, start) =
-                        (widest.max(width), start.min(round(&tables, width, &mut rounded).start));
+        let len = self.lists.codebooks.len();
+        let mut residual = Vec::new();
+        if self.tables_differ() {
+            let mut all = vec![0.0; self.nearest.len() * len];
+            for (query, tables) in all.chunks_exact_mut(self.probes * len).enumerate() {
+                let (mut widest, mut least) = (0.0_f32, f64::INFINITY);
+                for (rank, tables) in tables.chunks_exact_mut(len).enumerate() {
+                    let list = self.nearest[query * self.probes + rank] as usize;
+                    self.write_tables(query, list, &mut residual, tables);
+                    (widest, least) = (widest.max(width(tables)), least.min(start(tables)));
                 }
-                self.worth[query] = Worth { start, step: round(&tables, widest, &mut rounded).step };
-            } else {
+                self.worth[query] = Worth { start: least, step: step(widest) };
+            }
+            self.tables = all;
+        } else {
+            let mut tables = vec![0.0; len];
+            let rounded = lines(self.lists.codes.parts());
+            let chunks = rounded.len();
+            self.lines = vec![rounded[0]; self.kept.len() * chunks];
+            for query in 0..self.kept.len() {
+                let visits = query * self.probes..(query + 1) * self.probes;
                 self.write_tables(query, 0, &mut residual, &mut tables);
                 let nearest = Visit { list: self.nearest[visits.start], query: query as u32, rank: 0 };
                 let lines = &mut self.lines[query * chunks..][..chunks];
@@ -211,9 +243,10 @@ impl<'a> Batch<'a> {
             let Worth { start, step } = self.worth[query];
             let steps = |from: f64| ((from - start) / f64::from(step)).round() as u32;
             if self.tables_differ() {
-                self.write_tables(query, visit.list as usize, &mut scratch.residual, &mut scratch.tables);
+                let len = self.lists.codebooks.len();
+                let tables = &self.tables[(query * self.probes + visit.rank as usize) * len..][..len];
                 // The step is that of the widest tables, up to the rounding of 255 of them.
-                let worth = round(&scratch.tables, step * 255.0, &mut scratch.lines[at]);
+                let worth = round(tables, step * 255.0, &mut scratch.lines[at]);
                 starts[at] = steps(worth.start);
             } else if self.lists.residual {
                 let nearest = self.distances[query * self.probes];
@@ -249,6 +282,18 @@ impl<'a> Batch<'a> {
         let (start, all) = (self.start(visit), self.rows);
         bytes::scan(codes, tables, start, rows, &mut self.kept[query], |row| all.id(row));
     }
+}
+
+/// Numbers of the tables that a query keeps, where it has its own for each list that it visits.
+pub(super) fn kept_tables(lists: &Lists, probes: usize) -> usize {
+    match lists.codes {
+        Codes::Four { .. } if tables_differ(lists) => probes.min(lists.count()) * lists.codebooks.len(),
+        _ => 0,
+    }
+}
+
+fn tables_differ(lists: &Lists) -> bool {
+    lists.residual && lists.metric != Metric::InnerProduct
 }
 
 /// That a query visits a list: its nearest one, or that of a higher rank.

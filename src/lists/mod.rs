@@ -21,10 +21,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 pub use self::codes::Codes;
-use self::nearest::Neighbours;
 pub use self::refine::Refine;
 pub use self::segment::{Segment, Selected, first_blocks};
-pub use self::tuning::{Choice, Point, Tuning};
+pub use self::tuning::{Candidates, Choice, Point, Trial, Tuning};
 pub(crate) use crate::cpu::fast_scan::MOST_PARTS;
 use crate::cpu::fast_scan::Way;
 pub(crate) use crate::cpu::fast_scan::blocks;
@@ -107,6 +106,9 @@ const BATCH: usize = 256;
 /// Candidates that the queries of a batch keep, at most, unless one query alone keeps more: 64 MiB.
 const CANDIDATES: usize = 1 << 22;
 
+/// Numbers of the tables that they keep, likewise: 64 MiB.
+const TABLES: usize = 1 << 24;
+
 impl Lists {
     /// # Errors
     /// If the shapes of the model's parts do not fit together, or there are no tables for its metric.
@@ -179,6 +181,45 @@ impl Lists {
     /// `touch`.
     pub fn search(&self, segments: &[Segment], queries: Queries, ask: Ask) -> Result<Found> {
         let rows = Rows::new(self, segments)?;
+        if let Some(selected) = ask.selected {
+            selected.check(segments)?;
+        }
+        let few = few::Few::of(self, &rows, ask)?;
+        // Where nothing is re-ranked, no more are kept than are wanted.
+        let depth = if self.refine.bytes(self.d) > 0 { ask.depth.max(ask.k) } else { ask.k };
+        let ask = Ask { depth: depth.min(rows.len()).max(1), ..ask };
+        let found = self.in_batches(queries, ask, |queries| match &few {
+            Some(few) => few.search(queries.original),
+            None => batch::search(self, &rows, queries, ask),
+        })?;
+        let mut all = Found::default();
+        found.into_iter().try_for_each(|neighbours| neighbours.append_to(&mut all))?;
+        Ok(all)
+    }
+
+    /// What a search for the `k` nearest of the queries in `probes` lists re-ranks, or would if vectors were stored: `depth` rows of each
+    /// query.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn candidates(
+        &self,
+        segments: &[Segment],
+        queries: Queries,
+        (k, probes, depth): (usize, usize, usize),
+    ) -> Result<Vec<Candidates>> {
+        let rows = Rows::new(self, segments)?;
+        let ask = Ask { k, probes, depth: depth.max(k).min(rows.len()).max(1), selected: None };
+        self.in_batches(queries, ask, |queries| batch::candidates(self, &rows, queries, ask))
+    }
+
+    /// What `search` gives for each of the queries, of which it is given some at a time.
+    fn in_batches<T: Send>(
+        &self,
+        queries: Queries,
+        ask: Ask,
+        search: impl Fn(Queries) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
         let count = queries.coded.len() / self.d;
         if queries.coded.len() != count * self.d || queries.original.len() != queries.coded.len() {
             let (coded, original) = (queries.coded.len(), queries.original.len());
@@ -193,32 +234,17 @@ impl Lists {
                 ask.k, ask.probes
             )));
         }
-        if let Some(selected) = ask.selected {
-            selected.check(segments)?;
-        }
-        let few = few::Few::of(self, &rows, ask)?;
-        let most = (CANDIDATES / self.depth(&rows, ask)).clamp(1, BATCH);
+        let tables = batch::kept_tables(self, ask.probes).max(1);
+        let most = (CANDIDATES / ask.depth).min(TABLES / tables).clamp(1, BATCH);
         let batch = count.div_ceil(rayon::current_num_threads()).clamp(1, most);
         let parts = queries.coded.par_chunks(batch * self.d).zip(queries.original.par_chunks(batch * self.d));
-        let found: Vec<Result<Vec<Neighbours>>> = parts
-            .map(|(coded, original)| match &few {
-                Some(few) => few.search(original),
-                None => batch::search(self, &rows, Queries { coded, original }, ask),
-            })
-            .collect();
-        let mut all = Found::default();
-        for neighbours in found {
-            for neighbours in neighbours? {
-                neighbours.append_to(&mut all)?;
-            }
+        let found: Vec<Result<Vec<T>>> =
+            parts.map(|(coded, original)| search(Queries { coded, original })).collect();
+        let mut all = Vec::with_capacity(count);
+        for some in found {
+            all.extend(some?);
         }
         Ok(all)
-    }
-
-    /// How many candidates a query keeps: no more than are wanted where nothing is re-ranked.
-    fn depth(&self, rows: &Rows, ask: Ask) -> usize {
-        let depth = if self.refine.bytes(self.d) > 0 { ask.depth.max(ask.k) } else { ask.k };
-        depth.min(rows.len()).max(1)
     }
 }
 

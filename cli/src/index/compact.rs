@@ -16,7 +16,7 @@ pub struct Compact {
 
 pub fn run(command: &Compact, common: &Common) -> Result<Verdict> {
     let mut index = command.which.open()?;
-    index.compact(common.memory(), watch(common, "compact", "lists"))?;
+    index.compact(&common.engine()?, common.memory(), watch(common, "compact", "lists"))?;
     info::print(&index, common, None)?;
     Ok(Verdict::Done)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use wgvq::index::{DEPTH, Found, PROBES, Query};
+use wgvq::index::{CURVE_K, DEPTH, Effort, Found, Index, PROBES, Query};
 use wgvq::io::NeighbourWriter;
 use wgvq::{Context, Error, Result, Vectors};
 
@@ -20,7 +20,7 @@ use crate::stdout::{print, say};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
+    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --recall .95\n  wgvq index search base.wgvqi queries.npy --radius 0.25 -o near.parquet\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
 )]
 pub struct Search {
     #[command(flatten)]
@@ -30,15 +30,21 @@ pub struct Search {
     /// Neighbours per query, 1 to 1024
     #[arg(short, default_value_t = 10, value_parser = parse_neighbours)]
     k: usize,
-    /// Lists to look into for each query
-    #[arg(long, default_value_t = PROBES, value_name = "LISTS")]
-    nprobe: usize,
+    /// All neighbours within this radius instead: by l2 a squared distance, by cosine 1 less the cosine, by ip the least inner product
+    #[arg(long, value_name = "R", conflicts_with_all = ["k", "depth"], allow_negative_numbers = true)]
+    radius: Option<f64>,
+    /// Look as far as it takes for this 10-recall@10, .95 or another, to be expected; the index has to be built with --recall
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["nprobe", "depth"])]
+    recall: Option<f64>,
+    #[arg(long, value_name = "LISTS", help = format!("Lists to look into for each query [default: {PROBES}, or what the recall takes that the index was built for]"))]
+    nprobe: Option<usize>,
     #[arg(long, value_name = "ROWS", help = format!("How many of the nearest by their codes are compared once more [default: {DEPTH} for each neighbour]"))]
     depth: Option<usize>,
     /// Look among vectors with these ids alone: a file of one per row (.npy .parquet:column .txt), or `-` for standard input
     #[arg(long, value_name = "IDS")]
     filter: Option<PathBuf>,
-    /// The file to write, the nearest first: (queries, k) ids as .npy or .ivecs; or .jsonl or .parquet, with distances [default: print them]
+    /// The file to write, the nearest first: (queries, k) ids as .npy or .ivecs; or .jsonl or .parquet, with distances; within a radius
+    /// no .npy, as rows have different lengths [default: print them]
     #[arg(short, long, value_name = "IDS.npy")]
     output: Option<PathBuf>,
     /// Write the distances too, (queries, k): .npy or .fvecs
@@ -65,7 +71,13 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
     let filter = command.filter.as_deref().map(stdin::ids).transpose().context(|| "--filter")?;
     let engine = common.engine()?;
     let searcher = index.searcher(&engine)?;
-    let mut query = Query::nearest(k).probes(command.nprobe);
+    let mut query = command.radius.map_or(Query::nearest(k), Query::within);
+    if let Some(recall) = command.recall {
+        query = query.recall(recall);
+    }
+    if let Some(lists) = command.nprobe {
+        query = query.probes(lists);
+    }
     if let Some(depth) = command.depth {
         query = query.depth(depth);
     }
@@ -75,8 +87,14 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
     let start = Instant::now();
     let found = searcher.search(&queries, &query)?;
     let seconds = start.elapsed().as_secs_f64();
+    let effort = found.effort();
+    let total: usize = (0..found.queries()).map(|query| found.of(query).0.len()).sum();
+    log::info!("{}", described(&index, effort, k));
     match output {
-        Some(path) => write(path, command.distances.as_deref(), &found, k, common)?,
+        Some(path) => {
+            let k = command.radius.is_none().then_some(k);
+            write(path, command.distances.as_deref(), &found, k, common)?;
+        }
         None if command.distances.is_some() => {
             return Err(Error::input(
                 "--distances goes with -o; without, distances are printed beside the ids",
@@ -92,17 +110,49 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
             "spec": index.info().spec,
             "vectors": index.len(),
             "queries": count,
-            "k": k,
-            "nprobe": command.nprobe,
+            "k": command.radius.is_none().then_some(k),
+            "radius": command.radius,
+            "found": total,
+            "nprobe": effort.probes,
+            "depth": effort.depth,
+            "recall": recall_document(&index, effort, command.recall),
             "neighbours": neighbours,
             "seconds": seconds,
             "queries_per_second": count as f64 / seconds,
             "device": engine.name(),
         }))?;
     } else if output.is_some() && !common.quiet {
-        say!("{k} neighbours of {count} queries among {} vectors in {seconds:.3} s", index.len());
+        let what = match command.radius {
+            Some(radius) => format!("{total} neighbours within {radius}"),
+            None => format!("{k} neighbours"),
+        };
+        say!("{what} of {count} queries among {} vectors in {seconds:.3} s", index.len());
     }
     Ok(Verdict::Done)
+}
+
+/// Queries whose neighbours are written at a time.
+const WRITTEN: usize = 1 << 12;
+
+/// What a search has looked at, and what was expected of it.
+fn described(index: &Index, effort: Effort, k: usize) -> String {
+    let Effort { probes, depth, .. } = effort;
+    let looked = format!("looked into {probes} lists for each query and compared {depth} vectors once more");
+    let (Some(expected), Some(curve)) = (effort.expected, index.curve()) else { return looked };
+    let since = if curve.changed {
+        ", as measured before vectors came or went; `index compact` measures anew"
+    } else {
+        ""
+    };
+    let of_others = if k == CURVE_K { "" } else { " (other numbers of neighbours were not measured)" };
+    format!("{looked}; the expected 10-recall@10 is {expected:.4}{since}{of_others}")
+}
+
+/// The recall that was aimed at and what was expected, if the index chose how far to look.
+fn recall_document(index: &Index, effort: Effort, wanted: Option<f64>) -> Option<serde_json::Value> {
+    let (expected, curve) = (effort.expected?, index.curve()?);
+    let wanted = wanted.unwrap_or(curve.wanted);
+    Some(json!({ "wanted": wanted, "expected_10@10": expected, "changed": curve.changed }))
 }
 
 /// The neighbours of a query as JSON.
@@ -123,24 +173,32 @@ fn text(found: &Found) -> String {
     text
 }
 
-fn write(path: &Path, distances: Option<&Path>, found: &Found, k: usize, common: &Common) -> Result<()> {
+/// Writes what was found: k neighbours of each query, or fewer of each where the index has no more, or those within a radius.
+fn write(
+    path: &Path,
+    distances: Option<&Path>,
+    found: &Found,
+    k: Option<usize>,
+    common: &Common,
+) -> Result<()> {
     let count = found.queries();
-    // Fewer than k where the index has fewer.
-    let width = if count == 0 { k } else { found.of(0).0.len() };
-    if let Some(query) = (0..count).find(|&query| found.of(query).0.len() != width) {
-        return Err(Error::input(format!(
-            "{}: query {query} has {} neighbours and query 0 has {width}, and rows are of one length; take a larger --nprobe \
-             or a smaller -k, or print them",
-            path.display(),
-            found.of(query).0.len()
-        )));
-    }
     let largest = (0..count).flat_map(|query| found.of(query).0).max().copied().unwrap_or(0);
-    let mut writer = NeighbourWriter::create(path, distances, (count, width), largest, common.force)?;
-    for query in 0..count {
-        let (ids, distances) = found.of(query);
-        let distances: Vec<f64> = distances.iter().map(|&distance| f64::from(distance)).collect();
-        writer.append(ids, &distances)?;
+    let mut writer = match k {
+        Some(k) => {
+            let width = if count == 0 { k } else { found.of(0).0.len() };
+            NeighbourWriter::create(path, distances, (count, width), largest, common.force)?
+        }
+        None => NeighbourWriter::create_varying(path, distances, count, largest, common.force)?,
+    };
+    for first in (0..count).step_by(WRITTEN) {
+        let (mut ids, mut near, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for query in first..count.min(first + WRITTEN) {
+            let (own, distances) = found.of(query);
+            ids.extend(own);
+            near.extend(distances.iter().map(|&distance| f64::from(distance)));
+            ends.push(ids.len());
+        }
+        writer.append_varying(&ids, &near, &ends)?;
     }
     writer.finish()
 }

@@ -109,6 +109,107 @@ fn read_nearest(cli: &Cli, name: &str, k: usize) -> Vec<u64> {
 }
 
 #[test]
+fn a_recall_says_how_far_to_look() {
+    let cli = Cli::new("cpu");
+    let x = crate::common::clustered(3000, 12, 40, 3);
+    cli.write("x.npy", &x);
+    cli.write("q.npy", &crate::common::clustered(200, 12, 40, 3));
+    let build = "index build x.npy --spec IVF32,PQ6x4 --refine f16 --set iters=10 -o a.wgvqi";
+    let built = cli.json(&format!("{build} --recall .9"));
+    assert_eq!((&built["recall"]["wanted"], &built["recall"]["queries"]), (&0.9.into(), &300.into()));
+    let found = cli.json("index search a.wgvqi q.npy --recall .95");
+    let (recall, probes) = (&found["recall"], &found["nprobe"]);
+    let expected = recall["expected_10@10"].as_f64().unwrap();
+    assert!(expected >= 0.95 && recall["wanted"] == 0.95 && recall["changed"] == false, "{recall}");
+    let depth = &found["depth"];
+    let by_hand = cli.json(&format!("index search a.wgvqi q.npy --nprobe {probes} --depth {depth}"));
+    assert_eq!(by_hand["neighbours"], found["neighbours"]);
+    assert_eq!(by_hand["recall"], Value::Null);
+    assert_eq!(cli.json("index search a.wgvqi q.npy")["recall"]["wanted"], 0.9, "what it was built for");
+    let said = String::from_utf8(cli.run("index search a.wgvqi q.npy -k 5 --recall .95 -v").stderr).unwrap();
+    assert!(
+        said.contains(&format!("looked into {probes} lists")) && said.contains("10-recall@10 is 0.9"),
+        "{said}"
+    );
+    assert!(said.contains("other numbers of neighbours were not measured"), "{said}");
+    let shown = String::from_utf8(cli.run("index info a.wgvqi").stdout).unwrap();
+    assert!(shown.contains("10-recall@10 as measured by 300 queries; 0.9 is aimed at"), "{shown}");
+    assert!(shown.contains(&format!("0.95 with --nprobe {probes} --depth {depth}")), "{shown}");
+
+    cli.refuse("index search a.wgvqi q.npy --recall .95 --nprobe 4", "cannot be used with");
+    cli.refuse(
+        "index search a.wgvqi q.npy --recall 1.1",
+        "is not expected of any search of this index; the most is",
+    );
+    cli.refuse(&format!("{build} --force --recall 2"), "one from 0.5 to 1 can be aimed at, such as .95");
+    cli.refuse(&format!("{build} --force --queries q.npy"), "--recall");
+    cli.json("index add a.wgvqi q.npy");
+    assert_eq!(cli.json("index search a.wgvqi q.npy --recall .9")["recall"]["changed"], true);
+    let said = String::from_utf8(cli.run("index search a.wgvqi q.npy --recall .9 -v").stderr).unwrap();
+    assert!(said.contains("before vectors came or went; `index compact` measures anew"), "{said}");
+    cli.json("index compact a.wgvqi");
+    assert_eq!(cli.json("index search a.wgvqi q.npy --recall .9")["recall"]["changed"], false);
+    cli.json(&format!("{build} --force"));
+    cli.refuse("index search a.wgvqi q.npy --recall .9", "build it again with --recall");
+    cli.json(&format!("{build} --force --recall .9 --queries q.npy"));
+    assert_eq!(cli.json("index info a.wgvqi")["recall"]["queries"], 200);
+}
+
+#[test]
+fn neighbours_within_a_radius_go_to_files_of_rows_of_any_length() {
+    let cli = Cli::new("cpu");
+    let x = crate::common::clustered(500, 6, 10, 3);
+    cli.write("x.npy", &x);
+    cli.write("q.npy", &x.slice(s![..8, ..]).to_owned());
+    cli.json("index build x.npy --spec IVF4,PQ3x4 --set iters=10 -o a.wgvqi");
+    let search = "index search a.wgvqi q.npy --nprobe 4 --radius";
+    let found = cli.json(&format!("{search} 5"));
+    let ids = |query: usize| -> Vec<u64> {
+        let ids = found["neighbours"][query]["ids"].as_array().unwrap();
+        ids.iter().map(|id| id.as_u64().unwrap()).collect()
+    };
+    // Values below 32 are off by less than .008 as halves, and a squared distance of 5 over 6 of them by 2 · √5 · √6 · .008 < .1.
+    let all = |query: usize, radius: f32| -> Vec<u64> {
+        let near = |row: &usize| (&x.row(*row) - &x.row(query)).mapv(|x| x * x).sum() <= radius;
+        (0..500).filter(near).map(|row| row as u64).collect()
+    };
+    let mut counts = Vec::new();
+    for query in 0..8 {
+        let mut ids = ids(query);
+        assert_eq!(ids[0], query as u64, "the nearest first");
+        ids.sort_unstable();
+        assert!(all(query, 4.8).iter().all(|id| ids.contains(id)));
+        assert!(ids.iter().all(|id| all(query, 5.2).contains(id)));
+        counts.push(ids.len());
+    }
+    assert!(counts.iter().any(|&count| count != counts[0]), "{counts:?}");
+    assert_eq!((&found["found"], &found["radius"]), (&counts.iter().sum::<usize>().into(), &5.0.into()));
+    cli.json(&format!("{search} 5 -o near.jsonl"));
+    let text = fs::read_to_string(cli.path("near.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 8);
+    for (query, line) in lines.iter().enumerate() {
+        assert_eq!((&line["query"], &line["ids"]), (&query.into(), &found["neighbours"][query]["ids"]));
+    }
+    cli.json(&format!("{search} 5 -o near.parquet"));
+    assert_eq!(
+        read_ids(format!("{}:id", cli.path("near.parquet").display())).unwrap(),
+        (0..8).flat_map(ids).collect::<Vec<_>>()
+    );
+    cli.json(&format!("{search} 5 -o near.ivecs --distances near.fvecs"));
+    let words: usize = counts.iter().map(|count| count + 1).sum();
+    assert_eq!(
+        [fs::read(cli.path("near.ivecs")).unwrap().len(), fs::read(cli.path("near.fvecs")).unwrap().len()],
+        [4 * words; 2]
+    );
+    let table = String::from_utf8(cli.run(&format!("{search} 5")).stdout).unwrap();
+    assert_eq!(table.lines().count(), 1 + counts.iter().sum::<usize>());
+    cli.refuse(&format!("{search} 5 -o near.npy"), "near.npy: rows of .npy are of one length");
+    cli.refuse(&format!("{search} -1"), "a radius of -1; no distance by l2 is below 0");
+    cli.refuse(&format!("{search} 1 -k 3"), "cannot be used with");
+}
+
+#[test]
 fn a_column_of_the_data_has_the_ids() {
     let cli = Cli::new("cpu");
     let x = crate::common::clustered(60, 4, 5, 1);

@@ -131,10 +131,20 @@ pub(crate) fn width(tables: &[f32]) -> f32 {
     Arch::new().dispatch(Width(tables.as_chunks().0))
 }
 
+/// What the sums of `tables`, of 16 entries each, begin at: the sum of their least entries.
+pub(crate) fn start(tables: &[f32]) -> f64 {
+    Arch::new().dispatch(Start(tables.as_chunks().0))
+}
+
+/// What a whole number of tables that are no wider is worth.
+pub(crate) fn step(width: f32) -> f32 {
+    // A subnormal step has no inverse in f32.
+    (width / 255.0).max(f32::MIN_POSITIVE)
+}
+
 /// Rounds `tables`, of 16 entries each, to `lines`, whose further parts stay as they are. No table is wider than `width`.
 pub(crate) fn round(tables: &[f32], width: f32, lines: &mut [Line]) -> Worth {
-    // A subnormal step has no inverse in f32.
-    let step = (width / 255.0).max(f32::MIN_POSITIVE);
+    let step = step(width);
     let start = Arch::new().dispatch(Round { tables: tables.as_chunks().0, per_step: 1.0 / step, lines });
     Worth { start, step }
 }
@@ -150,6 +160,17 @@ impl WithSimd for Width<'_> {
             let most = fold(simd, table, S::max_f32s);
             f32::max(width, simd.reduce_max_f32s(most) - least(simd, table))
         })
+    }
+}
+
+struct Start<'a>(&'a [[f32; ENTRIES]]);
+
+impl WithSimd for Start<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        self.0.iter().fold(0.0, |start, table| start + f64::from(least(simd, table)))
     }
 }
 

@@ -13,12 +13,13 @@ use crate::io::{open_file, write_file};
 const LOCK: &str = "lock";
 
 /// What files of an index are called: this, a number, and an ending.
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 6] = [
     ("lists-", ".safetensors"),
     ("model-", ".safetensors"),
     ("ranges-", ".safetensors"),
     ("segment-", ""),
     ("deleted-", ""),
+    ("queries-", ""),
 ];
 
 /// The number in the name of a file of an index.
@@ -210,6 +211,8 @@ pub enum FileKind {
     Segment,
     /// Which vectors of a segment are deleted.
     Deleted,
+    /// What the recall was measured by.
+    Queries,
 }
 
 fn belongs(name: &str) -> bool {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::checked::{ALIGN, FileRecord, damaged, hash_of};
 use super::folder::is_own_name;
 use crate::error::{Context, Error, Result};
+use crate::index::curve::{self, Curve};
 
 /// The version of the format; a reader refuses what is newer than itself.
 pub const FORMAT: u64 = 1;
@@ -40,6 +41,12 @@ pub struct Manifest {
     pub model: FileRecord,
     /// The ranges of the bytes that refine, if bytes do.
     pub ranges: Option<FileRecord>,
+    /// What searches are expected to find, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<Curve>,
+    /// The queries that it was measured by, if they were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries: Option<FileRecord>,
     /// The files that the vectors came from, where those refine.
     pub sources: Vec<SourceRecord>,
     /// The vectors.
@@ -98,7 +105,8 @@ impl Manifest {
         let segments = self.segments.iter();
         let segments = segments
             .flat_map(|segment| [Some(&segment.file), segment.deleted.as_ref().map(|bits| &bits.file)]);
-        self.lists.iter().chain([&self.model]).chain(&self.ranges).chain(segments.flatten())
+        let models = self.lists.iter().chain([&self.model]);
+        models.chain(&self.ranges).chain(&self.queries).chain(segments.flatten())
     }
 
     /// Vectors that there are.
@@ -145,6 +153,14 @@ impl Manifest {
                 )));
             }
         }
+        let curve = value.get("recall").and_then(|curve| curve.get("version")).and_then(Value::as_u64);
+        if let Some(newer) = curve.filter(|&version| version > curve::VERSION) {
+            return Err(Error::input(format!(
+                "{}: an index whose recall is of version {newer}; this version reads {}, a newer one is needed",
+                path.display(),
+                curve::VERSION
+            )));
+        }
         let manifest: Self = serde_json::from_value(value).map_err(unread)?;
         manifest.check().context(|| path.display())?;
         Ok(manifest)
@@ -157,6 +173,7 @@ impl Manifest {
         if self.sources.iter().try_fold(0_u64, |sum, source| sum.checked_add(source.rows)).is_none() {
             return Err(Error::input("its sources have more rows than can be"));
         }
+        self.recall.as_ref().map_or(Ok(()), Curve::check)?;
         self.segments.iter().try_for_each(|segment| segment.check().context(|| segment.file.file.clone()))
     }
 }
@@ -203,6 +220,8 @@ mod tests {
             lists: Some(record("lists-1.safetensors")),
             model: record("model-2.safetensors"),
             ranges: None,
+            recall: None,
+            queries: None,
             sources: Vec::new(),
             segments: vec![SegmentRecord {
                 file: record("segment-3"),

@@ -43,23 +43,33 @@ impl NeighbourTable {
         Ok(Self { writer: writer.map_err(|error| failed(&shown, &error))?, target: shown, queries: 0 })
     }
 
-    /// Appends the `k` neighbours of each of the next queries, the nearest first.
-    pub fn append(&mut self, ids: &[u64], distances: &[f32], k: usize) -> Result<()> {
-        let rows = (GROUP_ROWS / k).max(1) * k;
-        for (ids, distances) in ids.chunks(rows).zip(distances.chunks(rows)) {
-            self.write_group(ids, distances, k).map_err(|error| failed(&self.target, &error))?;
-            self.queries += ids.len() / k;
+    /// Appends the neighbours of the next queries, the nearest first, of which each one's end at a place of `ends`.
+    pub fn append(&mut self, ids: &[u64], distances: &[f32], ends: &[usize]) -> Result<()> {
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let rows = (self.queries..).zip(starts.zip(ends)).flat_map(|(query, (start, &end))| {
+            (start..end).map(move |at| (query as i64, (at - start + 1) as i32))
+        });
+        let (queries, ranks): (Vec<i64>, Vec<i32>) = rows.unzip();
+        let groups = queries.chunks(GROUP_ROWS).zip(ranks.chunks(GROUP_ROWS));
+        let groups = groups.zip(ids.chunks(GROUP_ROWS).zip(distances.chunks(GROUP_ROWS)));
+        for ((queries, ranks), (ids, distances)) in groups {
+            self.write_group(queries, ranks, ids, distances).map_err(|error| failed(&self.target, &error))?;
         }
+        self.queries += ends.len();
         Ok(())
     }
 
-    fn write_group(&mut self, ids: &[u64], distances: &[f32], k: usize) -> Result<(), ParquetError> {
-        let queries: Vec<i64> = (0..ids.len()).map(|row| (self.queries + row / k) as i64).collect();
-        let ranks: Vec<i32> = (0..ids.len()).map(|row| (row % k + 1) as i32).collect();
+    fn write_group(
+        &mut self,
+        queries: &[i64],
+        ranks: &[i32],
+        ids: &[u64],
+        distances: &[f32],
+    ) -> Result<(), ParquetError> {
         let ids: Vec<i64> = ids.iter().map(|id| id.cast_signed()).collect();
         let mut group = self.writer.next_row_group()?;
-        write_column::<Int64Type>(&mut group, &queries)?;
-        write_column::<Int32Type>(&mut group, &ranks)?;
+        write_column::<Int64Type>(&mut group, queries)?;
+        write_column::<Int32Type>(&mut group, ranks)?;
         write_column::<Int64Type>(&mut group, &ids)?;
         write_column::<FloatType>(&mut group, distances)?;
         group.close().map(drop)
