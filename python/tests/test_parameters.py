@@ -22,7 +22,7 @@ def test_every_kind_is_there():
             quantizer = wgvq.from_spec(example)
             names = [setting["name"] for setting in wgvq.settings(example)]
             assert set(names) <= set(quantizer.get_params()) and quantizer.spec == example
-    assert len(CLASSES) == 11
+    assert len(CLASSES) == 12
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
