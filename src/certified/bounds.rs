@@ -50,6 +50,12 @@
 //! ½κ‖X‖² + ½κ‖C‖², which join the parts a and r. Each coordinate on an axis is a sum of f32: ζ = γ(d + 2)·√p·(1 + η). The rest has
 //! ‖e(x)‖² = ‖X‖² − 2y·VX + ‖Vᵀy‖² ≤ ‖X‖² − ‖y‖² + (2ζ + η)(1 + η + ζ)²‖X‖², to which come what the two sums of squares are off.
 //!
+//! **Distances while codewords move.** If no codeword of a group is nearer to x than b, and each then moves by δ at most, none is
+//! nearer than b − δ (the triangle inequality); and so on from there. While b is above the distance to the codeword that x has, which
+//! is computed each time, no other codeword of the group is as near, nor equally near. b is the root of ‖X‖² + 2S by the least that a score says
+//! S can be; it and the distance that it is held against are rounded apart, and what the subtraction may round is taken off too ([`lengths`]). A
+//! copy of an earlier codeword has no score, so once it is none any more its group has no b.
+//!
 //! **Inner products** are scores with o = 0 and no half norm: γ(d + 1)·½‖c‖² and γ(d + 1)·½‖x‖², with a rounding to spare.
 //!
 //! **Cosines** are inner products of vectors that were divided by their length in f64 and rounded: γ(d + 4) in all.

@@ -37,10 +37,10 @@ const WAITING: usize = 8;
 
 /// A codeword that is to be compared with a row if its score is still within the limit.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Waiting {
-    pub row: usize,
-    pub codeword: u32,
-    pub score: f32,
+struct Waiting {
+    row: usize,
+    codeword: u32,
+    score: f32,
 }
 
 /// A codeword that was compared with a row.
@@ -150,12 +150,6 @@ impl Known {
         &self.least
     }
 
-    /// The nearest so far of row `r`.
-    #[inline(always)]
-    pub fn nearest(&self, r: usize) -> u32 {
-        self.nearest[r]
-    }
-
     /// Writes what was found, without rounding where several are as near as distances tell. Rows that were not searched get the
     /// code `left`.
     pub fn settle(
@@ -223,9 +217,30 @@ pub(super) struct Compare<'a> {
 }
 
 impl Compare<'_> {
+    /// Has the codewords compared with row `r` whose lanes are set in `within`: `codeword` says which one a lane is of, and `scores`
+    /// what its score is.
+    #[inline(always)]
+    pub fn push<S: Simd>(
+        &mut self,
+        simd: S,
+        r: usize,
+        mut within: u32,
+        scores: &CacheLine,
+        codeword: impl Fn(usize) -> u32,
+    ) {
+        while within != 0 {
+            let lane = within.trailing_zeros() as usize;
+            within &= within - 1;
+            let waiting = Waiting { row: r, codeword: codeword(lane), score: scores.values()[lane] };
+            if waiting.codeword != self.known.nearest[r] {
+                self.wait(simd, waiting);
+            }
+        }
+    }
+
     /// Has a codeword wait in place of the one that waits longest, which is compared.
     #[inline(always)]
-    pub fn push<S: Simd>(&mut self, simd: S, waiting: Waiting) {
+    fn wait<S: Simd>(&mut self, simd: S, waiting: Waiting) {
         prefetch(self.codebook.codeword(waiting.codeword));
         let place = self.known.count % WAITING;
         if self.known.count >= WAITING {
@@ -274,8 +289,7 @@ pub(super) fn lanes<S: Simd>(simd: S, mask: S::m32s) -> u32 {
     if simd.reduce_max_f32s(set) == 0.0 {
         return 0;
     }
-    let mut line = CacheLine::splat(0.0);
-    S::as_mut_simd_f32s(line.floats()).0[0] = set;
+    let line = CacheLine::of(simd, set);
     let set = line.values()[..S::F32_LANES].iter().enumerate();
     set.fold(0, |bits, (lane, &set)| bits | u32::from(set > 0.0) << lane)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::compare::{Compare, Known, Waiting, lanes};
+use super::compare::{Compare, Known, lanes};
 use super::kept_bounds::KeptBounds;
 use super::tile::{CacheLine, Epilogue, GROUP, NegatedAbout};
 use super::two_least::{FAR, LANES};
@@ -72,14 +72,8 @@ impl Scores<'_, '_> {
         let vectors = self.kept.panels.width() / S::F32_LANES;
         for (at, (&within, scores)) in within.iter().zip(scores).enumerate() {
             let (row, place) = (row + at / vectors, place + at % vectors * S::F32_LANES);
-            let mut within = within;
-            while within != 0 {
-                let lane = within.trailing_zeros() as usize;
-                within &= within - 1;
-                let codeword = self.kept.groups.order()[place + lane];
-                let waiting = Waiting { row: numbers[row], codeword, score: scores.values()[lane] };
-                self.compare.push(simd, waiting);
-            }
+            let order = self.kept.groups.order();
+            self.compare.push(simd, numbers[row], within, scores, |lane| order[place + lane]);
         }
     }
 }
@@ -118,9 +112,7 @@ impl Epilogue for Scores<'_, '_> {
             #[expect(clippy::needless_range_loop)]
             for r in 0..R {
                 for v in 0..V {
-                    let mut line = CacheLine::splat(0.0);
-                    S::as_mut_simd_f32s(line.floats()).0[0] = sums[r][v];
-                    self.listed.scores.push(line);
+                    self.listed.scores.push(CacheLine::of(simd, sums[r][v]));
                 }
             }
             self.push(simd, row, place, within.as_flattened());

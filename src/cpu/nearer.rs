@@ -3,7 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::compare::{Compare, Known, Searched, Waiting, lanes};
+use super::compare::{Compare, Known, Searched, lanes};
 use super::half_panels::HalfPanels;
 use super::half_unit::{BLOCK, HalfLine, Sums};
 use super::outlines::{CodewordOutlines, OutlineGroup};
@@ -62,21 +62,10 @@ impl Epilogue for Compare<'_> {
         for (r, sums) in (row..).zip(sums) {
             let limit = simd.splat_f32s(self.known.limits()[r]);
             for (v, &scores) in sums.iter().enumerate() {
-                let mut within = lanes(simd, simd.less_than_or_equal_f32s(scores, limit));
-                if within == 0 {
-                    continue;
-                }
-                // A copy, so that the scores of others stay in registers.
-                let mut line = CacheLine::splat(0.0);
-                S::as_mut_simd_f32s(line.floats()).0[0] = scores;
-                while within != 0 {
-                    let lane = within.trailing_zeros() as usize;
-                    within &= within - 1;
-                    let codeword = codeword + v * S::F32_LANES + lane;
-                    let waiting = Waiting { row: r, codeword: codeword as u32, score: line.values()[lane] };
-                    if waiting.codeword != self.known.nearest(r) {
-                        self.push(simd, waiting);
-                    }
+                let within = lanes(simd, simd.less_than_or_equal_f32s(scores, limit));
+                if within != 0 {
+                    let first = codeword + v * S::F32_LANES;
+                    self.push(simd, r, within, &CacheLine::of(simd, scores), |lane| (first + lane) as u32);
                 }
             }
         }

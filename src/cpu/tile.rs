@@ -216,6 +216,14 @@ impl CacheLine {
         Self([value; 16])
     }
 
+    /// The numbers of a vector, and zeros behind them.
+    #[inline(always)]
+    pub(crate) fn of<S: Simd>(_: S, vector: S::f32s) -> Self {
+        let mut line = Self::splat(0.0);
+        S::as_mut_simd_f32s(line.floats()).0[0] = vector;
+        line
+    }
+
     #[inline(always)]
     pub(crate) fn floats(&mut self) -> &mut [f32; 16] {
         &mut self.0

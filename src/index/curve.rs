@@ -77,9 +77,10 @@ impl Curve {
         Err(Error::input("the points of its recall are not in order"))
     }
 
-    /// The cheapest choice of which such a 10-recall@10 is expected, if there is one.
+    /// The cheapest choice of which such a 10-recall@10 is expected, if there is one: even of queries that are one standard error
+    /// worse, or else the choice of which the most is expected, if that is enough.
     pub fn choose(&self, recall: f64) -> Option<Choice> {
-        self.tuning().choose(recall)
+        self.tuning().choose(recall).or(self.best().filter(|best| best.recall >= recall))
     }
 
     /// The choice of which the most is expected, if there is any of which half is.

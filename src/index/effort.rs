@@ -3,6 +3,7 @@
 use super::curve::CURVE_K;
 use super::search::{Query, Searcher};
 use crate::error::{Error, Result};
+use crate::lists::are_few;
 use crate::search::MOST_NEIGHBOURS;
 
 /// Lists that are looked into for a query, if neither these are given nor a recall.
@@ -22,12 +23,6 @@ pub struct Effort {
     /// The 10-recall@10 that is expected, if the index chose so by its [curve](super::Index::curve).
     pub expected: Option<f64>,
 }
-
-/// Where a filter leaves one row of so many, or [`FEW`] of them, each is compared.
-const SHARE: usize = 100;
-
-/// Rows that are compared in no more time than it takes to find lists.
-const FEW: usize = 1000;
 
 impl Searcher<'_> {
     /// How far the search for `query` goes where nothing is filtered out.
@@ -51,13 +46,10 @@ impl Searcher<'_> {
                 )));
             }
             (Some(recall), Some(curve)) => {
-                let best = curve.best();
-                // What is expected may be met by no more than the sampling error of the measurement.
-                let enough = curve.choose(recall).or(best.filter(|best| best.recall >= recall));
-                Some(enough.ok_or_else(|| {
-                    let most = best.map_or(0.0, |best| best.recall);
+                let best = curve.best().map_or(0.0, |best| best.recall);
+                Some(curve.choose(recall).ok_or_else(|| {
                     Error::input(format!(
-                        "a recall of {recall} is not expected of any search of this index; the most is {most:.4}"
+                        "a recall of {recall} is not expected of any search of this index; the most is {best:.4}"
                     ))
                 })?)
             }
@@ -94,7 +86,7 @@ impl Searcher<'_> {
     /// clusters, as many more as have ten times these rows. No more rows have to be compared once more: fewer are before a neighbour.
     pub(super) fn effort_among(&self, effort: Effort, k: usize, left: usize) -> Effort {
         let (rows, lists) = (self.index.len().max(1), self.index.model.list_count());
-        if left <= (rows / SHARE).max(FEW) {
+        if are_few(left, rows) {
             return Effort { probes: lists, depth: left.max(k), ..effort };
         }
         let share = (left as f64 / rows as f64).min(1.0);

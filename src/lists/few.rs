@@ -11,6 +11,11 @@ const SHARE: usize = 100;
 /// To compare so many takes no longer than to visit lists.
 const ALWAYS: usize = 1000;
 
+/// Whether all rows that a filter leaves are compared: `left` of `rows`.
+pub(crate) fn are_few(left: usize, rows: usize) -> bool {
+    left <= (rows / SHARE).max(ALWAYS)
+}
+
 pub(super) struct Few<'a> {
     lists: &'a Lists,
     rows: &'a Rows<'a>,
@@ -22,7 +27,7 @@ impl<'a> Few<'a> {
     /// The rows that are asked for, if they are few and their vectors are stored.
     pub fn of(lists: &'a Lists, rows: &'a Rows<'a>, ask: Ask) -> Result<Option<Self>> {
         let Some(selected) = ask.selected else { return Ok(None) };
-        if selected.count > (rows.len() / SHARE).max(ALWAYS) || lists.refine.bytes(lists.d) == 0 {
+        if !are_few(selected.count, rows.len()) || lists.refine.bytes(lists.d) == 0 {
             return Ok(None);
         }
         let (mut candidates, mut live) = (Vec::with_capacity(selected.count), Vec::new());

@@ -21,6 +21,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 pub use self::codes::Codes;
+pub(crate) use self::few::are_few;
 pub use self::refine::Refine;
 pub use self::segment::{Segment, Selected, first_blocks};
 pub use self::tuning::{Candidates, Choice, Point, Trial, Tuning};

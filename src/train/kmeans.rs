@@ -456,6 +456,7 @@ impl KMeans {
         let mut codes = engine.uninitialized::<u32>(n, 1)?;
         let mut distances = engine.uninitialized::<f32>(n, 1)?;
         let (mut kept, mut taken) = (Kept::default(), Taken::default());
+        let is_by_means = matches!(self.metric, Metric::SquaredL2 | Metric::Power(2));
         let mut order = engine.uninitialized::<u32>(n, 1)?;
         let mut offsets = engine.uninitialized::<u32>(k + 1, 1)?;
         let mut mass = engine.uninitialized::<f32>(k, 1)?;
@@ -486,9 +487,8 @@ impl KMeans {
                 }
                 data.objective(&mut recorder, &distances, &mut objectives, slot)?;
                 recorder.counting_sort(&codes, k, &mut order, &mut offsets)?;
-                let are_means =
-                    !self.spherical && matches!(self.metric, Metric::SquaredL2 | Metric::Power(2));
-                if !are_means {
+                // Codewords that are moved once more have no mean to keep.
+                if self.spherical || !is_by_means {
                     taken = Taken::default();
                 }
                 recorder.segment_mean_again(
@@ -500,7 +500,7 @@ impl KMeans {
                     &mut mass,
                     &mut taken,
                 )?;
-                if !matches!(self.metric, Metric::SquaredL2 | Metric::Power(2)) {
+                if !is_by_means {
                     recorder.segment_center(
                         &data.x,
                         &order,
@@ -546,6 +546,7 @@ impl KMeans {
 
         let mut recorder = engine.recorder();
         self.prepare(&mut recorder, &mut codebook)?;
+        // Before the first iteration there are no codes to go on from.
         match history.is_empty() {
             true => recorder.assign(&data.x, &codebook, &mut codes, &mut distances)?,
             false => recorder.reassign(&data.x, &codebook, &mut kept, &mut codes, &mut distances)?,

@@ -145,6 +145,22 @@ fn the_recall_is_measured_anew_when_an_index_is_compacted() {
 }
 
 #[test]
+fn a_recall_that_is_expected_within_its_error_is_aimed_at() {
+    let points = vec![(2, 40, 0.9, 0.01), (8, 40, 0.9517, 0.004)];
+    let curve = Curve {
+        version: super::super::curve::VERSION,
+        wanted: 0.95,
+        queries: 100,
+        changed: false,
+        kept: 1.0,
+        list_cost: 10.0,
+        points,
+    };
+    assert_eq!(curve.choose(0.95), curve.best());
+    assert!(curve.choose(0.92).is_some_and(|choice| choice.probes < 8) && curve.choose(0.952).is_none());
+}
+
+#[test]
 fn a_recall_that_is_not_expected_is_refused() {
     let folder = Folder::new();
     let (engine, x) = (Engine::cpu(), clustered(7, 1000, 8, 10));
