@@ -141,6 +141,9 @@ pub fn mse(x: ArrayView2<f32>, decoded: ArrayView2<f32>) -> Result<f64> {
     Ok(total / x.nrows().max(1) as f64)
 }
 
+/// Columns whose sums a thread adds up: as many of a row as two cache lines hold.
+const COLUMNS: usize = 32;
+
 /// Distortion of many vectors, added up batch by batch in the order of the rows: the sum does not depend on
 /// how the rows fall into batches.
 #[derive(Clone, Debug, Default)]
@@ -179,13 +182,17 @@ impl Distortion {
         }
         let x = x.as_standard_layout();
         let values = x.as_slice().expect("standard layout");
-        // A row at a time for both sums, while it is in the nearest cache.
-        for row in values.chunks_exact(d) {
-            for ((sum, &value), &from) in self.sum.iter_mut().zip(row).zip(origin) {
-                *sum += f64::from(value) - from;
+        // Every sum is added up in the order of the rows, so threads share the columns.
+        let columns = self.sum.par_chunks_mut(COLUMNS).zip(origin.par_chunks(COLUMNS)).enumerate();
+        columns.for_each(|(at, (sum, origin))| {
+            for row in values.chunks_exact(d) {
+                for ((sum, &value), &from) in sum.iter_mut().zip(&row[at * COLUMNS..]).zip(origin) {
+                    *sum += f64::from(value) - from;
+                }
             }
-            self.square += squared_distance(row, origin);
-        }
+        });
+        let squares: Vec<f64> = values.par_chunks_exact(d).map(|row| squared_distance(row, origin)).collect();
+        self.square = squares.into_iter().fold(self.square, |sum, square| sum + square);
     }
 
     /// How many vectors there are.
@@ -267,17 +274,37 @@ impl Aqe {
 
     /// Adds the rows of `x` (n, d) and what they decode to (n, d).
     pub fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
-        let mut errors = vec![0.0; x.ncols()];
-        // In the order of the rows, whatever the batches.
-        for (x, decoded) in x.outer_iter().zip(decoded.outer_iter()) {
-            for ((error, &x), &decoded) in errors.iter_mut().zip(x).zip(decoded) {
-                *error = (f64::from(x) - f64::from(decoded)).abs();
-            }
-            for (&order, sum) in self.orders.iter().zip(&mut self.sums) {
-                *sum += norm(&errors, order);
-            }
+        let decoded = decoded.as_standard_layout();
+        self.add_each(x, |row| decoded.row(row).to_slice().expect("standard layout"));
+    }
+
+    /// Adds the rows of `x` (n, d), of which each decodes to d numbers; their squared errors.
+    pub(crate) fn add_each<'a>(
+        &mut self,
+        x: ArrayView2<f32>,
+        decoded: impl Fn(usize) -> &'a [f32] + Sync,
+    ) -> Vec<f64> {
+        let x = x.as_standard_layout();
+        // Of each row the squared error, and a norm of each order.
+        let width = 1 + self.orders.len();
+        let mut figures = vec![0.0; x.nrows() * width];
+        let rows = figures.par_chunks_exact_mut(width).enumerate().with_min_len(64);
+        rows.for_each_init(Vec::new, |errors, (row, figures)| {
+            let x = x.row(row).to_slice().expect("standard layout");
+            errors.clear();
+            errors.extend(x.iter().zip(decoded(row)).map(|(&x, &y)| (f64::from(x) - f64::from(y)).abs()));
+            figures[0] = side_by_side(errors, |error| error * error);
+            figures[1..]
+                .iter_mut()
+                .zip(&self.orders)
+                .for_each(|(of_row, &order)| *of_row = norm(errors, order));
+        });
+        // In the order of the rows, whatever the batches and the threads.
+        for figures in figures.chunks_exact(width) {
+            self.sums.iter_mut().zip(&figures[1..]).for_each(|(sum, norm)| *sum += norm);
         }
         self.rows += x.nrows();
+        figures.into_iter().step_by(width).collect()
     }
 
     /// The same of errors that are `unit` times as large.

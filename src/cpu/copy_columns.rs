@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+/// Rows that are copied before another thread would be awake.
+const ALONE: usize = 8192;
+
 /// Copies `columns` of the rows of `source`, `from` elements each, to the rows of `target`, `cols` elements each, from
 /// column `to` on.
 pub(crate) fn copy_columns<T: Copy + Send + Sync>(
@@ -14,7 +17,7 @@ pub(crate) fn copy_columns<T: Copy + Send + Sync>(
     cols: usize,
     to: usize,
 ) {
-    target.par_chunks_mut(cols).zip(source.par_chunks(from)).with_min_len(1024).for_each(
+    target.par_chunks_mut(cols).zip(source.par_chunks(from)).with_min_len(ALONE).for_each(
         |(target, source)| {
             target[to..][..columns.len()].copy_from_slice(&source[columns.clone()]);
         },

@@ -19,6 +19,9 @@ pub(crate) enum Right<'a> {
 /// Elements per task; a chunk stays in the first-level cache.
 const CHUNK: usize = 4096;
 
+/// Elements that are done before another thread would be awake.
+const ALONE: usize = 1 << 15;
+
 /// `result = op(left, right)`, or `op(result, right)` without a `left`, for rows of `d`.
 pub(crate) fn binary(op: Op, left: Option<&[f32]>, right: Right, d: usize, result: &mut [f32]) {
     match op {
@@ -95,7 +98,7 @@ fn combine(
 /// Calls `f` with the number of each chunk of `result`, which holds what `left` has there, if there is one.
 fn for_chunks(left: Option<&[f32]>, size: usize, result: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     let arch = Arch::new();
-    result.par_chunks_mut(size).enumerate().for_each(|(number, chunk)| {
+    result.par_chunks_mut(size).enumerate().with_min_len(ALONE.div_ceil(size)).for_each(|(number, chunk)| {
         if let Some(left) = left {
             chunk.copy_from_slice(&left[number * size..][..chunk.len()]);
         }

@@ -17,6 +17,7 @@ pub(crate) mod codebook_mean;
 mod codeword_groups;
 mod compare;
 pub(crate) mod convert;
+pub(crate) mod copy;
 pub(crate) mod copy_columns;
 pub(crate) mod counting_sort;
 pub(crate) mod curve_project;

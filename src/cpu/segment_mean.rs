@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::prefetch::prefetch;
 use super::widest::widest;
 use crate::ops::Form;
 
@@ -18,6 +19,10 @@ pub(super) const CHUNK: usize = 256;
 pub(super) const GROUP: usize = 256;
 /// Bytes of partial sums that a task may keep going at once, so that they stay in its core's cache.
 const CACHE: usize = 512 << 10;
+/// Elements that are added up before another thread would be awake.
+const ALONE: usize = 1 << 16;
+/// Rows that are on their way from memory while one is added.
+const AHEAD: usize = 8;
 /// The slot of a row that has no code.
 const NONE: u32 = u32::MAX;
 
@@ -76,7 +81,10 @@ pub(crate) fn segment_mean(
     let mut partials = vec![0.0; slots * stride];
 
     // Each task reads the slots of all rows and adds up those that are its own.
-    let tasks = (2 * rayon::current_num_threads()).max(k * stride * size_of::<f32>() / CACHE);
+    let tasks = match rows.x.len() <= ALONE {
+        true => 1,
+        false => (2 * rayon::current_num_threads()).max(k * stride * size_of::<f32>() / CACHE),
+    };
     let share = slots.div_ceil(tasks);
     let arch = Arch::new();
     partials.par_chunks_mut(share * stride).enumerate().for_each(|(task, partials)| {
@@ -156,17 +164,21 @@ impl Segments<'_> {
 
 /// Adds each row to the partial sum of its slot, if that is among `partials`, which start at slot `first`.
 #[inline(always)]
-fn sum_chunks(rows: Rows, slot_of: &[AtomicU32], first: usize, partials: &mut [f32]) {
+fn sum_chunks(rows: Rows, slots_of: &[AtomicU32], first: usize, partials: &mut [f32]) {
     let d = rows.d;
     let slots = partials.len() / (d + 1);
-    for (row, slot) in slot_of.iter().enumerate() {
-        let slot = (slot.load(Relaxed) as usize).wrapping_sub(first);
-        if slot < slots {
-            let partial = &mut partials[slot * (d + 1)..][..d + 1];
-            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
-            partial.iter_mut().zip(&rows.x[row * d..][..d]).for_each(|(sum, x)| *sum += weight * x);
-            partial[d] += weight;
+    let slot_of = |row: &AtomicU32| (row.load(Relaxed) as usize).wrapping_sub(first);
+    let own = slots_of.iter().map(slot_of).enumerate().filter(|&(_, slot)| slot < slots);
+    // Rows between them are others', so the processor doesn't foresee which is next.
+    let mut coming = own.clone().map(|(row, _)| row).skip(AHEAD);
+    for (row, slot) in own {
+        if let Some(next) = coming.next() {
+            prefetch(&rows.x[next * d..][..d]);
         }
+        let partial = &mut partials[slot * (d + 1)..][..d + 1];
+        let weight = rows.weights.map_or(1.0, |weights| weights[row]);
+        partial.iter_mut().zip(&rows.x[row * d..][..d]).for_each(|(sum, x)| *sum += weight * x);
+        partial[d] += weight;
     }
 }
 

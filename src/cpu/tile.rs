@@ -4,9 +4,9 @@
 //! dimension adds (`x_i·c_i`, `(x_i − c_i)²`, …), and hands the sums to an [`Epilogue`], which keeps the least,
 //! the least few, or all of them. The (n, k) matrix of sums exists only if the epilogue stores it.
 //!
-//! A tile of rows × codewords has all its sums in registers: 12 × 32 with AVX-512, 6 × 16 with AVX2. Codewords
-//! lie in panels as wide as a tile, `[dimension][codeword]`: a step over one dimension reads the tile's vectors of
-//! codewords and broadcasts one element of each row. A panel serves a whole group of rows while it is in the
+//! A tile of rows × codewords has all its sums in registers: 12 × 32 with AVX-512, 6 × 16 with AVX2, or half as wide where there
+//! are no more codewords. They lie in panels as wide as a tile, `[dimension][codeword]`: a step over one dimension reads the tile's
+//! vectors of codewords and broadcasts one element of each row. A panel serves a whole group of rows while it is in the
 //! first-level cache.
 //!
 //! A sum is accumulated over the dimensions in order, in a lane of its own. So its bits depend on its row and
@@ -264,7 +264,7 @@ impl Panels {
         d: usize,
         codeword: impl Fn(usize, &mut [f32]) -> f32 + Sync,
     ) -> Self {
-        let width = arch.dispatch(PanelWidth);
+        let width = arch.dispatch(PanelWidth { k });
         let count = k.div_ceil(width);
         let codewords = vec![CacheLine::splat(0.0); (count * width * d).div_ceil(16)];
         let starts = vec![CacheLine::splat(f32::INFINITY); (count * width).div_ceil(16)];
@@ -367,8 +367,10 @@ impl WithSimd for Lanes {
     }
 }
 
-/// Codewords per panel, by SIMD width as in [`Run`].
-struct PanelWidth;
+/// Codewords per panel of a codebook of `k`, by SIMD width as in [`Run`].
+struct PanelWidth {
+    k: usize,
+}
 
 impl WithSimd for PanelWidth {
     type Output = usize;
@@ -376,6 +378,7 @@ impl WithSimd for PanelWidth {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
         match S::F32_LANES {
+            lanes @ (16 | 8) if self.k <= lanes => lanes,
             16 => 32,
             8 | 4 => 16,
             lanes => 4 * lanes,
@@ -414,6 +417,7 @@ impl<T: Term, P: Prepare, E: Epilogue> WithSimd for Run<'_, T, P, E> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
+            lanes @ (16 | 8) if self.panels.width == lanes => self.tiles::<S, 12, 1>(simd),
             16 => self.tiles::<S, 12, 2>(simd),
             8 => self.tiles::<S, 6, 2>(simd),
             4 => self.tiles::<S, 6, 4>(simd),

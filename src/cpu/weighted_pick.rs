@@ -5,6 +5,9 @@ use rayon::prelude::*;
 use super::reduce::{BLOCK, block_sums};
 use crate::rng;
 
+/// Rows that are drawn before another thread would be awake.
+const ALONE: usize = 16;
+
 /// Draws a row for every element of `picked`, with probability proportional to its weight.
 pub(crate) fn weighted_pick(weights: &[f32], seed: u64, step: u64, picked: &mut [u32]) {
     let mut sums: Vec<Vec<f32>> = Vec::new();
@@ -16,7 +19,7 @@ pub(crate) fn weighted_pick(weights: &[f32], seed: u64, step: u64, picked: &mut 
         sums.push(next);
     }
     let levels: Vec<&[f32]> = std::iter::once(weights).chain(sums.iter().map(Vec::as_slice)).collect();
-    picked.par_iter_mut().enumerate().for_each(|(candidate, picked)| {
+    picked.par_iter_mut().enumerate().with_min_len(ALONE).for_each(|(candidate, picked)| {
         let counter = [candidate as u32, 0, step as u32, (step >> 32) as u32];
         let words = rng::philox(counter, rng::key(seed));
         *picked = (0..levels.len()).rev().fold(0, |node, level| {

@@ -9,6 +9,7 @@ use super::element::Element;
 use super::gpu::{Gpu, Reading, Slab};
 use super::host_pool::HostBuffer;
 use super::{Backend, Engine, grid};
+use crate::cpu;
 use crate::error::{Error, Result};
 
 /// `rows × cols` elements, row-major, in the memory of an [`Engine`]'s device.
@@ -222,7 +223,7 @@ impl<T: Element> Matrix<T> {
         let cols = self.cols;
         self.note_peaks(first, flat);
         match &mut self.storage {
-            Storage::Host(own) => own[first * cols..first * cols + flat.len()].copy_from_slice(flat),
+            Storage::Host(own) => cpu::copy::copy(flat, &mut own[first * cols..][..flat.len()]),
             Storage::Device { shard_rows, .. } => {
                 let rows = first..first + values.nrows();
                 for window in grid::row_windows(self.rows, [*shard_rows]) {

@@ -7,6 +7,7 @@ use super::row_list::{HEAD, RowList};
 use super::shader::{Params, Shader, Variant};
 use super::timing::{KernelTime, Timer};
 use super::{Backend, Element, Engine, Matrix, grid};
+use crate::cpu;
 use crate::error::{Context, Error, Result};
 
 /// Where kernels are appended: each method of a `Recorder` is one kernel.
@@ -182,11 +183,7 @@ impl<'encoder> Recorder<'encoder> {
             return Ok(());
         }
         let Some(_) = self.gpu() else {
-            use rayon::prelude::*;
-            /// Elements that one thread copies at a time.
-            const PART: usize = 1 << 18;
-            let parts = target.host_mut().par_chunks_mut(PART).zip(source.host().par_chunks(PART));
-            parts.for_each(|(to, from)| to.copy_from_slice(from));
+            cpu::copy::copy(source.host(), target.host_mut());
             return Ok(());
         };
         for window in grid::row_windows(source.rows(), [source.shard_rows(), target.shard_rows()]) {

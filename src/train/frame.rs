@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::scale::{Scale, Typical};
@@ -85,7 +86,8 @@ impl Frame {
     /// leaves the range of f32. `first` is the number of the first row.
     pub fn check(&self, x: ArrayView2<f32>, first: usize) -> Result<()> {
         let most = (f32::MAX / (16.0 * x.ncols().max(1) as f32)).sqrt();
-        if x.iter().fold(true, |all, value| all & (value.abs() <= most)) {
+        let are_near = |row: ArrayView1<f32>| row.iter().fold(true, |all, value| all & (value.abs() <= most));
+        if x.axis_iter(Axis(0)).into_par_iter().all(are_near) {
             return Ok(());
         }
         let far = x.indexed_iter().find(|(_, value)| value.abs() > most);

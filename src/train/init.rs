@@ -57,6 +57,11 @@ pub(super) fn start(
     metric: Metric,
     seed: u64,
 ) -> Result<Matrix<f32>> {
+    // On a thread of the pool, where the many short kernels don't wait for another thread to take each of them up.
+    rayon::scope(|_| start_here(init, data, k, metric, seed))
+}
+
+fn start_here(init: &Init, data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     match init {
         Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, metric, seed),
@@ -109,7 +114,7 @@ fn plus_plus_among(data: &Training, k: usize, metric: Metric, seed: u64) -> Resu
     let mut codebook = Array2::<f32>::zeros((k, d));
     // Distances to the nearest codeword so far; all alike before there is one.
     let mut nearest = engine.upload(Array2::from_elem((n, 1), 1.0_f32).view())?;
-    let mut costs = Costs::new(engine, n, candidates, metric)?;
+    let mut costs = Costs::new(engine, n, candidates)?;
     for step in 0..k {
         let draws = if step == 0 { 1 } else { candidates };
         let mut recorder = engine.recorder();
@@ -119,23 +124,24 @@ fn plus_plus_among(data: &Training, k: usize, metric: Metric, seed: u64) -> Resu
         let mut drawn = engine.uninitialized(draws, d)?;
         recorder.gather(&data.x, &rows, &mut drawn)?;
         recorder.submit()?;
-        let drawn = drawn.download()?;
+        // Distances are of the codewords as they are, which need not be prepared.
+        let drawn = Codebook::from_matrix(drawn, metric)?;
         let best = if step == 0 {
             let mut recorder = engine.recorder();
-            recorder.distance_matrix(&data.x, &Codebook::new(engine, drawn.view(), metric)?, &mut nearest)?;
+            recorder.distance_matrix(&data.x, &drawn, &mut nearest)?;
             recorder.submit()?;
             0
         } else {
             costs.best(data, &drawn, &mut nearest)?
         };
-        codebook.row_mut(step).assign(&drawn.row(best));
+        let best = drawn.codewords().download_rows(best..best + 1)?;
+        codebook.row_mut(step).assign(&best.row(0));
     }
     engine.upload(codebook.view())
 }
 
 /// Scratch for the distances from every vector to a few candidates.
 struct Costs {
-    metric: Metric,
     distances: Matrix<f32>,
     /// One segment that holds every row, for means over columns.
     everything: Matrix<u32>,
@@ -143,9 +149,8 @@ struct Costs {
 }
 
 impl Costs {
-    fn new(engine: &Engine, n: usize, candidates: usize, metric: Metric) -> Result<Self> {
+    fn new(engine: &Engine, n: usize, candidates: usize) -> Result<Self> {
         Ok(Self {
-            metric,
             distances: engine.uninitialized(n, candidates)?,
             everything: engine.upload(Array2::from_shape_fn((n, 1), |(row, _)| row as u32).view())?,
             bounds: engine.upload(ndarray::array![[0], [n as u32]].view())?,
@@ -154,13 +159,12 @@ impl Costs {
 
     /// The candidate that leaves the smallest total, each vector counting its distance to the nearest
     /// codeword, candidate included; `nearest` becomes those distances.
-    fn best(&mut self, data: &Training, drawn: &Array2<f32>, nearest: &mut Matrix<f32>) -> Result<usize> {
+    fn best(&mut self, data: &Training, drawn: &Codebook, nearest: &mut Matrix<f32>) -> Result<usize> {
         let engine = data.x.engine();
-        let candidates = Codebook::new(engine, drawn.view(), self.metric)?;
         let mut recorder = engine.recorder();
-        recorder.distance_matrix(&data.x, &candidates, &mut self.distances)?;
+        recorder.distance_matrix(&data.x, drawn, &mut self.distances)?;
         recorder.update(Op::Min, &mut self.distances, &*nearest)?;
-        let mut means = engine.zeros(1, drawn.nrows())?;
+        let mut means = engine.zeros(1, drawn.k())?;
         let mut mass = engine.uninitialized(1, 1)?;
         let weights = data.weights.as_ref();
         recorder.segment_mean(

@@ -1,6 +1,7 @@
 //! The vectors that a codebook is trained on, on a device.
 
 use ndarray::{Array2, ArrayView1, Axis};
+use rayon::prelude::*;
 
 use super::frame::Frame;
 use crate::engine::{Engine, Matrix, Recorder};
@@ -39,7 +40,10 @@ impl Training {
             )));
         }
         let mut x = engine.upload(rows.view())?;
-        let reach = rows.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let reach = rows.as_standard_layout();
+        let magnitudes = reach.as_slice().expect("standard layout").par_chunks(1 << 16);
+        let most = |values: &[f32]| values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let reach = magnitudes.map(most).reduce(|| 0.0, f32::max);
         if spherical {
             let mut unit = engine.uninitialized(x.rows(), x.cols())?;
             let mut recorder = engine.recorder();
@@ -71,23 +75,22 @@ impl Training {
     /// Adds the errors that `codes` (n, 1) leave, and returns the (weighted) sum of their squares.
     pub fn add_errors(&self, codes: &Matrix<u32>, codebook: &Array2<f32>, aqe: &mut Aqe) -> Result<f64> {
         /// Values that are read back at a time.
-        const VALUES: usize = 1 << 16;
+        const VALUES: usize = 1 << 18;
         let (n, d) = self.x.shape();
         let mut squares = 0.0;
         let height = (VALUES / d).max(1);
+        let codebook = codebook.as_standard_layout();
         for first in (0..n).step_by(height) {
             let rows = first..(first + height).min(n);
             let chosen = codes.download_rows(rows.clone())?;
-            let decoded = Array2::from_shape_fn((rows.len(), d), |(row, column)| {
-                codebook[[chosen[[row, 0]] as usize, column]]
-            });
             let x = self.x.download_rows(rows.clone())?;
+            let codeword = |row| codebook.row(chosen[[row, 0]] as usize).to_slice().expect("standard layout");
+            let of_rows = aqe.add_each(x.view(), codeword);
             let weights = self.weights.as_ref().map(|weights| weights.download_rows(rows)).transpose()?;
-            for (row, (x, decoded)) in x.rows().into_iter().zip(decoded.rows()).enumerate() {
-                let weight = weights.as_ref().map_or(1.0, |weights| f64::from(weights[[row, 0]]));
-                squares += weight * Metric::SquaredL2.distance(x, decoded);
-            }
-            aqe.add(x.view(), decoded.view());
+            let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| f64::from(weights[[row, 0]]));
+            // In the order of the rows, whatever the batches.
+            squares =
+                of_rows.iter().enumerate().fold(squares, |sum, (row, square)| sum + weight(row) * square);
         }
         Ok(squares)
     }
