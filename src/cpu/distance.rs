@@ -68,26 +68,28 @@ fn sum_in<S: Simd, const N: usize, const V: usize>(
     term: impl Fn([S::f32s; N]) -> S::f32s,
 ) -> f32 {
     let zero = simd.splat_f32s(0.0);
-    let mut sums = [zero; V];
-    let add = |sums: &mut [S::f32s; V], lines: [&[f32; 16]; N]| {
-        let lines = lines.map(|line| S::as_simd_f32s(line).0);
-        for (v, sum) in sums.iter_mut().enumerate() {
-            *sum = simd.add_f32s(*sum, term(lines.map(|line| line[v])));
-        }
-    };
+    let (mut sums, mut terms) = ([zero; V], [zero; N]);
     let length = vectors[0].len();
-    let whole = vectors.map(|vector| vector[..length].as_chunks::<16>().0);
-    for i in 0..length / 16 {
-        add(&mut sums, whole.map(|lines| &lines[i]));
+    let (whole, rest) = (length / 16, length % 16);
+    // By numbers: what goes through the maps of arrays is not always inlined.
+    for line in 0..whole {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            for n in 0..N {
+                let (line, _) = vectors[n][16 * line..][..16].as_chunks::<16>();
+                terms[n] = S::as_simd_f32s(&line[0]).0[v];
+            }
+            *sum = simd.add_f32s(*sum, term(terms));
+        }
     }
-    let rest = length % 16;
     if rest > 0 {
-        let padded = vectors.map(|vector| {
-            let mut line = [0.0; 16];
-            line[..rest].copy_from_slice(&vector[length - rest..length]);
-            line
-        });
-        add(&mut sums, padded.each_ref());
+        for (v, sum) in sums.iter_mut().enumerate() {
+            for n in 0..N {
+                let rest = &vectors[n][16 * whole..length];
+                let first = (v * S::F32_LANES).min(rest.len());
+                terms[n] = simd.partial_load_f32s(&rest[first..rest.len().min(first + S::F32_LANES)]);
+            }
+            *sum = simd.add_f32s(*sum, term(terms));
+        }
     }
     let mut half = V / 2;
     while half > 0 {

@@ -30,6 +30,9 @@ const NONE: f32 = f32::from_bits(f32::MAX.to_bits() & !NUMBER);
 /// The numbers of lanes.
 pub(super) const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
+/// The same as numbers that have a least one.
+const LANE_NUMBERS: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+
 /// The two least scores of each lane, of each row of a group.
 pub(super) struct TwoLeast {
     segment: [Segment; GROUP],
@@ -130,14 +133,11 @@ impl TwoLeast {
         let score = simd.reduce_min_f32s(scores);
         let own = S::as_simd_u32s(candidate.integers()).0[0];
         let is_least = simd.equal_f32s(scores, simd.splat_f32s(score));
-        // Of lanes with the same score any will do: the other one is within every threshold.
-        let mut among = CacheLine::splat(0.0);
-        S::as_mut_simd_u32s(among.integers()).0[0] =
-            simd.select_u32s(is_least, own, simd.splat_u32s(u32::MAX));
-        let among = among.integers()[..S::F32_LANES].iter();
-        let nearest = among.fold(u32::MAX, |least, &own| least.min(own));
-        // Where the least is no number, no lane has it.
-        let nearest = if nearest == u32::MAX { 0 } else { nearest };
+        // Of lanes with the same score any will do: the other one is within every threshold. Where the least is no number, no
+        // lane has it.
+        let lane = S::as_simd_f32s(&LANE_NUMBERS).0[0];
+        let lane = simd.reduce_min_f32s(simd.select_f32s(is_least, lane, simd.splat_f32s(f32::INFINITY)));
+        let nearest = candidate.integers().get(lane as usize).copied().unwrap_or(0);
         let is_nearest = simd.equal_u32s(own, simd.splat_u32s(nearest));
         let others = simd.select_f32s(is_nearest, S::as_simd_f32s(second.values()).0[0], scores);
         Found { least: score, nearest, second: simd.reduce_min_f32s(others) }
