@@ -29,7 +29,7 @@ pub struct Axis {
 
 /// Width and height in units of the picture, and the room for numbers at the left, below and above.
 const SIZE: (f64, f64) = (680.0, 380.0);
-const LEFT: f64 = 62.0;
+const LEFT: f64 = 84.0;
 const BELOW: f64 = 48.0;
 const ABOVE: f64 = 12.0;
 const RIGHT: f64 = 14.0;

@@ -17,7 +17,7 @@ const MOST: usize = 1 << 17;
 const COPIES: u64 = 6;
 
 /// The stream of a seed by which the vectors are dealt out.
-const STREAM: u64 = 0x74_756e_65;
+const STREAM: u64 = 0x7475_6e65;
 
 /// Vectors of the data, dealt out at random.
 pub struct Sample {

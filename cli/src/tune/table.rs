@@ -95,19 +95,14 @@ impl<'a> Outcome<'a> {
     /// Why the best is the best, in a sentence.
     pub fn reason(&self) -> String {
         let Some(point) = self.asked.point(self.best) else { return String::new() };
-        let error = point.hits.ten_error;
+        let ten = format!("a 10-recall@10 of {:.3} ± {:.3}", point.hits.ten, point.hits.ten_error);
         let of = match (self.asked.bytes, self.asked.recall, self.asked.reaches(self.best)) {
-            (Some(_), Some(_), true) => "the fastest search of those that reach it",
-            (None, Some(_), true) => "the fewest bytes that reach it",
-            (None, None, true) => {
-                return format!(
-                    "the fewest bytes with a 10-recall@10 of {ENOUGH}: {:.3} ± {error:.3}",
-                    point.hits.ten
-                );
-            }
-            _ => "the most that is found",
+            (Some(_), Some(_), true) => "the fastest search of those that reach it".to_string(),
+            (None, Some(_), true) => "the fewest bytes that reach it".to_string(),
+            (None, None, true) => format!("the fewest bytes of those with {ENOUGH} or more"),
+            _ => "the most that is found".to_string(),
         };
-        format!("{of}: a 10-recall@10 of {:.3} ± {error:.3}", point.hits.ten)
+        format!("{of}: {ten}, a 1-recall@10 of {:.3}", point.hits.one)
     }
 
     /// How many trials there were, and how long they took.
