@@ -24,10 +24,12 @@ use crate::order::Order;
 use crate::plot::Plot;
 use crate::privacy::Privacy;
 use crate::repack::Repack;
+use crate::report::Report;
 use crate::selftest::Selftest;
 use crate::test::Test;
 use crate::train::Train;
 use crate::truth::Truth;
+use crate::tune::Tune;
 
 /// Vector quantization on every GPU: train codebooks, compress embeddings and measure what was lost.
 #[derive(Debug, Parser)]
@@ -63,6 +65,10 @@ pub enum Command {
     Search(crate::search::Options),
     /// Keep vectors as codes with ids on disk, to be searched, added to and removed from
     Index(crate::index::Options),
+    /// Try quantizers and indexes on a sample, and say which to take and what to type for it
+    Tune(Tune),
+    /// Try the same, and draw it on a page
+    Report(Report),
     /// Resample the curve of an SFVQ so that all codes occur about equally often
     Equalize(Equalize),
     /// Train over a range of codebook sizes and name the knee

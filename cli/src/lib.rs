@@ -39,6 +39,7 @@ mod privacy;
 mod progress;
 mod recalls;
 mod repack;
+mod report;
 mod run_log;
 mod search;
 mod selftest;
@@ -48,6 +49,7 @@ mod stdout;
 mod test;
 mod train;
 mod truth;
+mod tune;
 mod words;
 
 use std::ffi::OsString;
@@ -149,6 +151,8 @@ fn run(options: &Options) -> wgvq::Result<Verdict> {
         Command::Test(command) => test::run(command, common),
         Command::Repack(command) => repack::run(command, common),
         Command::Convert(command) => convert::run(command, common),
+        Command::Tune(command) => tune::run(command, common),
+        Command::Report(command) => report::run(command, common),
         Command::Equalize(command) => equalize::run(command, common),
         Command::Elbow(command) => elbow::run(command, common),
         Command::Interpret(command) => interpret::run(command, common),

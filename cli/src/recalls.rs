@@ -18,6 +18,18 @@ pub struct Least {
     least: f64,
 }
 
+impl Least {
+    /// Which recall.
+    pub fn recall(self) -> Recall {
+        self.recall
+    }
+
+    /// What it is at least.
+    pub fn least(self) -> f64 {
+        self.least
+    }
+}
+
 impl FromStr for Least {
     type Err = Error;
 

@@ -52,6 +52,7 @@ pub struct Build<'a> {
     force: bool,
     recall: Option<f64>,
     queries: Option<&'a dyn Vectors>,
+    train_on: Option<&'a dyn Vectors>,
     watch: Watch<'a>,
 }
 
@@ -76,6 +77,7 @@ impl<'a> Build<'a> {
             force: false,
             recall: None,
             queries: None,
+            train_on: None,
             watch: Box::new(|_, _| Ok(())),
         }
     }
@@ -137,6 +139,13 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// Trains lists and quantizer on these vectors (t, d) instead of on those of the index, as where these are still to come, or where
+    /// what is measured must be of others than were trained on.
+    pub fn train_on(mut self, x: &'a dyn Vectors) -> Self {
+        self.train_on = Some(x);
+        self
+    }
+
     /// Tells `watch` after each batch how many vectors of how many are in; its error ends the work.
     pub fn watch(mut self, watch: impl FnMut(usize, usize) -> Result<()> + 'a) -> Self {
         self.watch = Box::new(watch);
@@ -167,7 +176,18 @@ impl<'a> Build<'a> {
             }
         };
         let left_out = trials.as_ref().map_or(&[][..], |(trials, _)| &trials.left_out);
-        let model = self.train(engine, &Without::new(x, left_out), observer)?;
+        let others = Without::new(x, left_out);
+        let seen = self.train_on.unwrap_or(&others);
+        if seen.dim() != x.dim() {
+            return Err(Error::input(format!(
+                "the vectors to train on have {} dimensions, those of the index {}",
+                seen.dim(),
+                x.dim()
+            )));
+        }
+        self.check_metric()?;
+        let refine = self.refine_by(&others)?;
+        let model = self.train(engine, seen, refine, observer)?;
         let mut manifest = model.save(&mut writer)?;
         if model.has_sources() {
             manifest.sources.push(record(self.source.as_deref(), x)?);
@@ -188,13 +208,34 @@ impl<'a> Build<'a> {
         Index::open(folder)
     }
 
-    fn train(&self, engine: &Engine, x: &dyn Vectors, observer: &mut dyn Observer) -> Result<Model> {
-        if !matches!(self.metric, Metric::SquaredL2 | Metric::InnerProduct | Metric::Cosine) {
-            return Err(Error::input(format!(
-                "an index is searched by l2, ip or cosine, not by {}",
-                self.metric
-            )));
+    fn check_metric(&self) -> Result<()> {
+        match self.metric {
+            Metric::SquaredL2 | Metric::InnerProduct | Metric::Cosine => Ok(()),
+            other => Err(Error::input(format!("an index is searched by l2, ip or cosine, not by {other}"))),
         }
+    }
+
+    /// What is kept of each of the vectors `x`, beside its code.
+    fn refine_by(&self, x: &dyn Vectors) -> Result<Refine> {
+        let step = x.len().div_ceil(RANGED).max(1);
+        Ok(match self.refinement {
+            Refinement::U8 => {
+                let rows: Vec<usize> = (0..x.len()).step_by(step).collect();
+                let sample = Model::seen_by(self.metric, x).read_each(&rows)?;
+                Refine::u8(sample.as_slice().expect("vectors are read in standard layout"), sample.ncols())
+            }
+            Refinement::F16 => Refine::F16,
+            Refinement::None | Refinement::Source => Refine::None,
+        })
+    }
+
+    fn train(
+        &self,
+        engine: &Engine,
+        x: &dyn Vectors,
+        refine: Refine,
+        observer: &mut dyn Observer,
+    ) -> Result<Model> {
         let (spec, metric) = (self.spec.clone(), self.metric);
         let seen = Model::seen_by(metric, x);
         let lists = match spec.lists() {
@@ -219,16 +260,6 @@ impl<'a> Build<'a> {
             _ => self.fit(quantizer, engine, &seen, observer),
         };
         let quantizer = quantizer.context(|| spec.quantizer())?;
-        let step = x.len().div_ceil(RANGED).max(1);
-        let refine = match self.refinement {
-            Refinement::U8 => {
-                let rows: Vec<usize> = (0..x.len()).step_by(step).collect();
-                let sample = seen.read_each(&rows)?;
-                Refine::u8(sample.as_slice().expect("vectors are read in standard layout"), sample.ncols())
-            }
-            Refinement::F16 => Refine::F16,
-            Refinement::None | Refinement::Source => Refine::None,
-        };
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
         Ok(Model { spec, metric, residual, lists, quantizer, refinement: self.refinement, refine, codes })
     }

@@ -450,3 +450,29 @@ fn an_index_of_a_newer_version_is_refused() {
     let refusal = refused(index.remove(&[1]));
     assert!(refusal.contains("format 2"), "{refusal}");
 }
+
+#[test]
+fn training_on_other_vectors_makes_the_model_of_these() {
+    let folder = Folder::new();
+    let (x, others, queries) = (data(31, 600, 8), data(32, 500, 8) * 3.0, data(33, 20, 8));
+    for refinement in [Refinement::None, Refinement::U8] {
+        let build = || build("IVF4,PQ4x4").refine(refinement);
+        let ours = run(build().train_on(&others), &folder.path("ours.wgvqi"), &x);
+        assert_eq!(ours.len(), 600);
+        // What was built of those others, and then has these in their place, has their lists and codebooks.
+        let mut theirs = run(build(), &folder.path("theirs.wgvqi"), &others);
+        theirs.remove(&(0..500).collect::<Vec<u64>>()).unwrap();
+        add(&mut theirs, &x, &(0..600).collect::<Vec<u64>>(), false).unwrap();
+        let all = Query::nearest(5).probes(2).depth(30);
+        let found = search(&ours, &queries, all.clone());
+        match refinement {
+            Refinement::None => assert_eq!(found, search(&theirs, &queries, all)),
+            // Bytes are spread over the range of what is kept: in that of the others, which is wider, they are coarser.
+            _ => assert_ne!(found, search(&theirs, &queries, all)),
+        }
+    }
+    let narrow = data(1, 100, 7);
+    let refuse =
+        build("SQ4").train_on(&narrow).run(&Engine::cpu(), &folder.path("n.wgvqi"), &x, Ids::Next, &mut ());
+    assert!(refused(refuse).contains("7 dimensions, those of the index 8"));
+}

@@ -2,7 +2,7 @@
 
 mod compare;
 mod document;
-mod environment;
+pub mod environment;
 mod measure;
 mod peaks;
 mod report;

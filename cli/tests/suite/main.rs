@@ -19,4 +19,5 @@ mod readme;
 mod repack;
 mod search;
 mod space_filling;
+mod tune;
 mod values;
