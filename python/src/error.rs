@@ -19,11 +19,13 @@ pub fn raise(error: wgvq::Error) -> PyErr {
         ErrorKind::Input | ErrorKind::Shape => PyValueError::new_err(text),
         ErrorKind::Device => DeviceError::new_err(text),
         ErrorKind::Cancelled => PyKeyboardInterrupt::new_err(text),
-        ErrorKind::Io => {
-            let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
-            let kind = source.map_or(std::io::ErrorKind::Other, std::io::Error::kind);
-            std::io::Error::new(kind, text).into()
-        }
+        ErrorKind::Io => std::io::Error::new(io_kind(&error), text).into(),
         _ => PyRuntimeError::new_err(text),
     }
+}
+
+/// What kind of error of the system it is, if it is one.
+pub fn io_kind(error: &wgvq::Error) -> std::io::ErrorKind {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.map_or(std::io::ErrorKind::Other, std::io::Error::kind)
 }

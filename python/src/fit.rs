@@ -17,7 +17,7 @@ use crate::work::{self, Iterations, Watch};
 
 /// Trains the quantizer of `spec` on `x`, float32 and C-contiguous (n, d), with `settings` by name. `trainer` is the name of
 /// one by gradient, or None for k-means and the like. Returns the model, ready on its device, and how many iterations or
-/// steps it took. `progress(iterations, mse)` is called meanwhile.
+/// steps it took. `progress` is told meanwhile.
 ///
 /// Raises ValueError for a spec, settings or vectors that do not go together; DeviceError; KeyboardInterrupt.
 #[pyfunction]

@@ -6,6 +6,8 @@ mod command_line;
 mod device;
 mod error;
 mod fit;
+mod given;
+mod index;
 mod model;
 mod refit;
 mod rows;
@@ -21,11 +23,14 @@ fn _wgvq(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DeviceError", module.py().get_type::<error::DeviceError>())?;
     module.add_class::<model::Model>()?;
     module.add_class::<refit::Sums>()?;
+    module.add_class::<index::Index>()?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
     module.add_function(wrap_pyfunction!(fit::sample_rows, module)?)?;
     module.add_function(wrap_pyfunction!(table::kinds, module)?)?;
     module.add_function(wrap_pyfunction!(table::trainers, module)?)?;
     module.add_function(wrap_pyfunction!(table::settings, module)?)?;
+    module.add_function(wrap_pyfunction!(table::index_settings, module)?)?;
+    module.add_function(wrap_pyfunction!(table::index_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(device::devices, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::vectors_of_arrow, module)?)?;
     module.add_function(wrap_pyfunction!(command_line::main, module)?)

@@ -2,6 +2,8 @@
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
+use wgvq::index::{CURVE_K, IndexSpec, MEMORY, Refinement};
+use wgvq::metrics::Metric;
 use wgvq::settings::{DefaultValue, Setting, Stage, Values};
 use wgvq::{GradientTraining, KINDS, Spec, Trainer};
 
@@ -56,6 +58,27 @@ pub fn settings<'py>(py: Python<'py>, spec: &str, trainer: Option<&str>) -> PyRe
         }
     };
     to_python(py, &all(&known))
+}
+
+/// What the quantizer in the lists of an index can be told, as `settings()` has it.
+///
+/// Raises ValueError for a spec that is not known.
+#[pyfunction]
+pub fn index_settings<'py>(py: Python<'py>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
+    let spec: IndexSpec = spec.parse().map_err(raise)?;
+    to_python(py, &all(&spec.quantizer().settings()))
+}
+
+/// What an index does if nothing else is said, by the names of parameters.
+#[pyfunction]
+pub fn index_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let defaults = json!({
+        "metric": Metric::default().to_string(),
+        "refine": Refinement::default().to_string(),
+        "memory": MEMORY,
+        "k": CURVE_K,
+    });
+    to_python(py, &defaults)
 }
 
 /// Whether training by gradient is told the setting as well.

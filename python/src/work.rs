@@ -32,6 +32,8 @@ pub struct Watch {
     done: AtomicUsize,
     /// The error after the last iteration.
     mse: Mutex<f64>,
+    /// How much of what there is is done since training ended, and what that is.
+    part: Mutex<Option<(usize, usize, &'static str)>>,
 }
 
 impl Watch {
@@ -56,8 +58,21 @@ impl Watch {
         self.done.load(Ordering::Relaxed)
     }
 
-    fn mse(&self) -> f64 {
-        *self.mse.lock().unwrap_or_else(PoisonError::into_inner)
+    /// So many of `total` units are done. Fails if the work is to stop.
+    pub fn reach(&self, done: usize, total: usize, unit: &'static str) -> wgvq::Result<()> {
+        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = Some((done, total, unit));
+        self.check()
+    }
+
+    /// Passes on to `progress` how far the work is.
+    fn tell(&self, progress: &Bound<'_, PyAny>) -> PyResult<()> {
+        let part = *self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mse = *self.mse.lock().unwrap_or_else(PoisonError::into_inner);
+        match part {
+            Some((done, total, unit)) => progress.call_method1("reach", (done, total, unit)),
+            None => progress.call_method1("iterate", (self.done(), mse)),
+        }
+        .map(drop)
     }
 }
 
@@ -76,7 +91,7 @@ impl Observer for Iterations<'_> {
 }
 
 /// Does `work` on a thread of its own. Meanwhile signals are looked for, as Python handles them on the calling thread alone,
-/// and `progress(iterations, mse)` is called.
+/// and `progress.iterate(iterations, mse)` is called while it trains, or `progress.reach(done, total, unit)`.
 pub fn run<T: Send + 'static>(
     py: Python<'_>,
     threads: Option<usize>,
@@ -113,7 +128,7 @@ pub fn run<T: Send + 'static>(
         }
         if stopped.is_none() {
             let told = py.check_signals().and_then(|()| match progress {
-                Some(progress) => progress.call1((watch.done(), watch.mse())).map(drop),
+                Some(progress) => watch.tell(progress),
                 None => Ok(()),
             });
             if let Err(error) = told {

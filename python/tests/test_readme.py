@@ -23,13 +23,23 @@ def figures_of_the_demo():
 
 
 def test_the_example_gives_the_figures_of_the_demo(beside_the_data, capsys):
-    (program,) = PROGRAMS
+    program, _ = PROGRAMS
     assert program.count("\n") <= 14
     exec(compile(program, "README.md", "exec"), {})
     assert capsys.readouterr().out.split() == figures_of_the_demo()
 
 
-def test_a_notebook_of_the_example_gives_them_too(beside_the_data):
+#: What the second program prints: a query that was added finds itself, at no distance.
+OF_INDEX = ["[10000]", "[0.]", "6200"]
+
+
+def test_the_example_of_an_index(beside_the_data, capsys):
+    _, program = PROGRAMS
+    exec(compile(program, "README.md", "exec"), {})
+    assert capsys.readouterr().out.split() == OF_INDEX
+
+
+def test_a_notebook_of_the_examples_gives_them_too(beside_the_data):
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
     preprocessors = pytest.importorskip("nbconvert.preprocessors")
@@ -39,4 +49,4 @@ def test_a_notebook_of_the_example_gives_them_too(beside_the_data):
     run.preprocess(notebook, {"metadata": {"path": str(beside_the_data)}})
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     printed = [output.text for output in outputs if output.get("name") == "stdout"]
-    assert "".join(printed).split() == figures_of_the_demo()
+    assert "".join(printed).split() == figures_of_the_demo() + OF_INDEX

@@ -8,6 +8,11 @@ Quantizers are estimators that follow scikit-learn, which need not be installed:
     codes = quantizer.transform(x)                 # (n, 16), uint8
     back = quantizer.inverse_transform(codes)      # (n, d), float32
 
+An index on disk finds the nearest of many vectors by their codes::
+
+    index = wgvq.Index.build("base.wgvqi", x, spec="IVF256,PQ64x4", recall=.95)
+    ids, distances = index.search(x[:5], k=10)     # (5, 10), uint64 and float32
+
 `from_spec` makes a quantizer of any kind, by the name that the command line has for it. `kinds` is the table of all of
 them with everything that they can be told, `devices` the list of what they can run on.
 """
@@ -19,6 +24,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
     os.environ.setdefault("NODEVICE_SELECT", "1")
 
 from ._estimator import NotFittedError
+from ._index import Added, Index
 from ._quantizers import (
     AdditiveQuantizer,
     KMeans,
@@ -39,8 +45,10 @@ from ._quantizers import (
 from ._wgvq import DeviceError, RefitSums, __version__, devices, kinds, settings, trainers
 
 __all__ = [
+    "Added",
     "AdditiveQuantizer",
     "DeviceError",
+    "Index",
     "KMeans",
     "LatticeQuantizer",
     "LocalSearchQuantizer",

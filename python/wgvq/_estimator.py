@@ -14,7 +14,7 @@ import numpy as np
 from . import _inputs, _wgvq
 from ._documentation import documented
 from ._parameters import COMMON, Argument, Template, settings_of, signature_of
-from ._progress import reporter
+from ._progress import showing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,26 +168,23 @@ class Estimator:
         """
         rows = _inputs.vectors(X)
         seed = seed_of(self.random_state)
-        progress = reporter(self.verbose, type(self).__name__)
         try:
-            model, iterations = _wgvq.fit(
-                self._spec(),
-                rows,
-                self._changed(self._settings()),
-                trainer=self._named_trainer(),
-                seed=seed,
-                device=self.device,
-                threads=self.threads,
-                progress=progress,
-            )
+            with showing(self.verbose, type(self).__name__) as progress:
+                model, iterations = _wgvq.fit(
+                    self._spec(),
+                    rows,
+                    self._changed(self._settings()),
+                    trainer=self._named_trainer(),
+                    seed=seed,
+                    device=self.device,
+                    threads=self.threads,
+                    progress=progress,
+                )
         except ValueError as error:
             # A single vector is mostly a mistake of shape, and scikit-learn wants it said.
             if len(rows) == 1:
                 raise ValueError(f"{error} (n_samples=1)") from None
             raise
-        finally:
-            if progress is not None:
-                progress.finish()
         found = self._found(model, rows)
         self._encoding = {}
         self._take(model, iterations)

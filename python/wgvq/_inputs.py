@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,36 +20,99 @@ FLOAT32 = np.dtype(np.float32)
 DLPACK_CPU = 1
 
 
-def vectors(X: Any) -> NDArray[Any]:
-    """X as float32, C-contiguous (n, d): itself if it is so already, and a copy otherwise.
+def vectors(X: Any, name: str = "X") -> NDArray[Any]:
+    """X as float32, C-contiguous (n, d): itself if it is so already, and a copy otherwise. Messages call it by its name.
 
     It may be an array of numpy, also of other types, with gaps, read-only or mapped from a file; lists of lists; a table of
     pandas or polars; anything with DLPack, such as tensors on the CPU; or a column of Arrow whose values are lists.
     """
-    array = as_array(X)
+    array = as_array(X, name)
     kind = array.dtype.kind
     if kind == "c":
-        raise ValueError("Complex data not supported: X is complex, and vectors are of real numbers")
+        raise ValueError(f"Complex data not supported: {name} is complex, and vectors are of real numbers")
     if kind == "O":
         array = array.astype(np.float64)
     elif kind not in "fiub":
-        raise ValueError(f"X is of type {array.dtype}; vectors are of numbers, such as float32")
+        raise ValueError(f"{name} is of type {array.dtype}; vectors are of numbers, such as float32")
     if array.ndim == 0:
-        raise ValueError(f"X is of type {type(X).__name__}; vectors are the rows of an array (n, d)")
+        raise ValueError(f"{name} is of type {type(X).__name__}; vectors are the rows of an array (n, d)")
     if array.ndim != 2:
         raise ValueError(
-            f"Expected 2D array, got {array.ndim}D array instead: X has shape {array.shape}, and vectors are the rows of "
-            "an array (n, d). Reshape your data by X.reshape(1, -1) if it is one vector, or by X.reshape(-1, 1) if each "
+            f"Expected 2D array, got {array.ndim}D array instead: {name} has shape {array.shape}, and vectors are the rows of "
+            f"an array (n, d). Reshape your data by {name}.reshape(1, -1) if it is one vector, or by {name}.reshape(-1, 1) if each "
             "vector is one number."
         )
-    for axis, name in enumerate(["sample", "feature"]):
+    for axis, of_what in enumerate(["sample", "feature"]):
         if array.shape[axis] == 0:
             raise ValueError(
-                f"Found array with 0 {name}(s) (shape={array.shape}) while a minimum of 1 is required."
+                f"Found array with 0 {of_what}(s) (shape={array.shape}) while a minimum of 1 is required."
             )
     # What is too large for float32 becomes infinite, which is then refused by row and column.
     with np.errstate(over="ignore"):
         return np.require(array, FLOAT32, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def vectors_or_files(data: Any) -> NDArray[Any] | list[str]:
+    """Vectors as `vectors` makes them, or the names of files."""
+    paths = data if isinstance(data, (list, tuple)) else [data]
+    if paths and all(isinstance(path, (str, os.PathLike)) for path in paths):
+        return [os.fspath(path) for path in paths]
+    return vectors(data, "data")
+
+
+def queries(queries: Any) -> tuple[NDArray[Any], bool]:
+    """Queries as `vectors` makes them, (q, d), and whether they are one vector (d,)."""
+    if type(queries) is not np.ndarray:
+        queries = as_array(queries, "queries")
+    if queries.ndim == 1:
+        return vectors(queries[np.newaxis], "queries"), True
+    return vectors(queries, "queries"), False
+
+
+def ids(given: Any, name: str) -> NDArray[np.uint64]:
+    """Ids as uint64 (n,): of an array, a column or a list of whole numbers."""
+    if hasattr(given, "__array__"):
+        array = np.asarray(given)
+    elif hasattr(given, "__dlpack_device__"):
+        array = of_dlpack(given, name)
+    else:
+        # As numpy makes an array of them, some would become floats if one is above 2^63.
+        array = np.array(list(given) if isinstance(given, Iterable) else given, dtype=object)
+    if array.ndim != 1:
+        raise ValueError(f"{name} are of shape {array.shape}; one whole number for each vector is needed, (n,)")
+    kind = array.dtype.kind
+    if kind == "O":
+        return np.fromiter((id_of(value, row, name) for row, value in enumerate(array)), np.uint64, len(array))
+    if kind not in "ui":
+        hint = f"; {name}.astype(np.uint64) makes them so" if kind == "f" else ""
+        hint = f"; np.flatnonzero({name}) are the rows of a mask" if kind == "b" else hint
+        raise ValueError(f"{name} are of type {array.dtype}; whole numbers are needed{hint}")
+    if kind == "i" and (array < 0).any():
+        row = int(np.argmax(array < 0))
+        id_of(array[row], row, name)
+    return np.require(array, np.uint64, ["ALIGNED"])
+
+
+def id_of(value: Any, row: int, name: str) -> int:
+    """A whole number that can be an id."""
+    try:
+        number = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"{name}: row {row} is {value!r}; an id is a whole number from 0 to 2^64 - 1")
+    return number
+
+
+def count(value: Any, name: str) -> int:
+    """A whole number of 1 or more."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if not 1 <= number < 1 << 63:
+        raise ValueError(f"{name} is {value!r}; must be a whole number of 1 or more")
+    return number
 
 
 def codes(codes: Any, codebooks: int) -> NDArray[Any]:
@@ -72,11 +138,11 @@ def codes(codes: Any, codebooks: int) -> NDArray[Any]:
     return np.require(array, np.uint32, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def as_array(X: Any) -> NDArray[Any]:
+def as_array(X: Any, name: str = "X") -> NDArray[Any]:
     if isinstance(X, np.ndarray):
         return np.asarray(X)
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError("Sparse data was passed, and vectors are dense: X.toarray() makes them so")
+        raise TypeError(f"Sparse data was passed, and vectors are dense: {name}.toarray() makes them so")
     columns = names_of_columns(X)
     if columns is not None:
         array = np.asarray(X)
@@ -86,7 +152,7 @@ def as_array(X: Any) -> NDArray[Any]:
     if has_arrow(X):
         return _wgvq.vectors_of_arrow(X)
     if hasattr(X, "__dlpack__") and hasattr(X, "__dlpack_device__"):
-        return of_dlpack(X)
+        return of_dlpack(X, name)
     try:
         return np.asarray(X)
     except ValueError as error:
@@ -109,14 +175,14 @@ def has_arrow(X: Any) -> bool:
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")
 
 
-def of_dlpack(X: Any) -> NDArray[Any]:
+def of_dlpack(X: Any, name: str) -> NDArray[Any]:
     kind, _ = X.__dlpack_device__()
     if kind != DLPACK_CPU:
-        raise ValueError("X lies on another device than the CPU; copy it first, such as by X.cpu()")
+        raise ValueError(f"{name} lies on another device than the CPU; copy it first, such as by {name}.cpu()")
     try:
         return np.from_dlpack(X)
     except (BufferError, RuntimeError) as error:
-        raise ValueError(f"X cannot be read through DLPack: {error}; give it as float32") from error
+        raise ValueError(f"{name} cannot be read through DLPack: {error}; give it as float32") from error
 
 
 def ragged(X: Any) -> str | None:

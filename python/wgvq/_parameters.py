@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, Signature
@@ -63,6 +64,13 @@ def argument_of(setting: dict[str, Any]) -> Argument:
         kind += " | None"
         help += f" None: {setting['default_text']}." if setting["default_text"] else ""
     return Argument(setting["name"], default, kind, help, encodes=setting["stage"] == "encode")
+
+
+def refuse_unknown(spec: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raises TypeError if one of the names that are given is not known to the quantizer of a spec."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{spec} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
 
 
 def signature_of(sizes: tuple[Argument, ...], others: tuple[Argument, ...]) -> Signature:

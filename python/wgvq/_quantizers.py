@@ -11,7 +11,7 @@ import numpy as np
 from . import _wgvq
 from ._documentation import documented
 from ._estimator import Estimator
-from ._parameters import COMMON, Argument, settings_of, signature_of
+from ._parameters import COMMON, Argument, refuse_unknown, settings_of, signature_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,9 +234,7 @@ class Quantizer(Estimator):
     def _set_settings(self, given: dict[str, Any]) -> None:
         """Sets the settings of the spec to what is given, and where they are new and nothing is, to their defaults."""
         known = {setting.name: setting.default for setting in self._settings()}
-        for name in given:
-            if name not in known:
-                raise TypeError(f"{self.spec} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+        refuse_unknown(self.spec, given, known)
         for name, default in known.items():
             setattr(self, name, given.get(name, getattr(self, name, default)))
 

@@ -1,11 +1,13 @@
 """The extension module: see `src/`."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._progress import Progress
 
 __version__: str
 
@@ -58,6 +60,71 @@ class RefitSums:
     @property
     def mse(self) -> float: ...
 
+class Index:
+    @staticmethod
+    def build(
+        path: str,
+        data: NDArray[Any] | list[str],
+        spec: str,
+        settings: dict[str, Any],
+        *,
+        ids: NDArray[np.uint64] | None,
+        refine: str,
+        metric: str,
+        recall: float | None,
+        queries: NDArray[Any] | None,
+        seed: int,
+        memory: int,
+        overwrite: bool,
+        device: str,
+        threads: int | None,
+        progress: Progress | None,
+    ) -> Index: ...
+    @staticmethod
+    def open(path: str, device: str, threads: int | None) -> Index: ...
+    def close(self) -> None: ...
+    @property
+    def path(self) -> os.PathLike[str]: ...
+    @property
+    def spec(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    def __len__(self) -> int: ...
+    def info(self) -> dict[str, Any]: ...
+    def search(
+        self,
+        queries: NDArray[Any],
+        k: int,
+        *,
+        nprobe: int | None,
+        depth: int | None,
+        recall: float | None,
+        filter: NDArray[np.uint64] | None,
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]: ...
+    def search_range(
+        self,
+        queries: NDArray[Any],
+        radius: float,
+        *,
+        nprobe: int | None,
+        recall: float | None,
+        filter: NDArray[np.uint64] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]: ...
+    def add(
+        self,
+        data: NDArray[Any] | list[str],
+        *,
+        ids: NDArray[np.uint64] | None,
+        replace: bool,
+        memory: int,
+        progress: Progress | None,
+    ) -> tuple[int, int]: ...
+    def remove(self, ids: NDArray[np.uint64], missing_ok: bool) -> int: ...
+    def verify(self, progress: Progress | None) -> None: ...
+    def compact(self, memory: int, progress: Progress | None) -> None: ...
+
 def fit(
     spec: str,
     x: NDArray[Any],
@@ -67,12 +134,14 @@ def fit(
     seed: int,
     device: str,
     threads: int | None,
-    progress: Callable[[int, float], None] | None,
+    progress: Progress | None,
 ) -> tuple[Model, int]: ...
 def sample_rows(spec: str, settings: dict[str, Any], seed: int, n: int) -> NDArray[np.int64]: ...
 def kinds() -> list[dict[str, Any]]: ...
 def trainers() -> list[dict[str, Any]]: ...
 def settings(spec: str, trainer: str | None = None) -> list[dict[str, Any]]: ...
+def index_settings(spec: str) -> list[dict[str, Any]]: ...
+def index_defaults() -> dict[str, Any]: ...
 def devices() -> list[dict[str, Any]]: ...
 def vectors_of_arrow(column: Any) -> NDArray[np.float32]: ...
 def main(arguments: Sequence[str]) -> int: ...

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::Index;
 use super::codes::CodeLayout;
 use super::curve::{Trials, check_recall};
 use super::held_out::Without;
@@ -15,6 +14,7 @@ use super::refine::Refinement;
 use super::sources::record;
 use super::spec::IndexSpec;
 use super::store::folder::{FileKind, Writer};
+use super::{Index, MEMORY};
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::lists::Refine;
@@ -63,17 +63,17 @@ const LEAST_PER_CODEWORD: usize = 32;
 const RANGED: usize = 1 << 16;
 
 impl<'a> Build<'a> {
-    /// An index for squared distances that keeps halves of the vectors, built within 1 GiB of memory.
+    /// An index for squared distances that keeps halves of the vectors, built within [`MEMORY`](super::MEMORY).
     pub fn new(spec: IndexSpec) -> Self {
         Self {
             spec,
-            metric: Metric::SquaredL2,
-            refinement: Refinement::F16,
+            metric: Metric::default(),
+            refinement: Refinement::default(),
             source: None,
             settings: Map::new(),
             spelling: Spelling::Key,
             seed: 0,
-            memory: 1 << 30,
+            memory: MEMORY,
             force: false,
             recall: None,
             queries: None,
@@ -156,8 +156,9 @@ impl<'a> Build<'a> {
     /// index, or still the one that was there.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if the spec and the vectors do not go together, an id is given twice, or the folder is
-    /// there; [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so; [`Io`](crate::ErrorKind::Io) for a full disk.
+    /// [`Input`](crate::ErrorKind::Input) if the spec and the vectors do not go together, or an id is given twice;
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) if the observer says so; [`Io`](crate::ErrorKind::Io) if the folder is there, or for
+    /// a full disk.
     pub fn run(
         mut self,
         engine: &Engine,

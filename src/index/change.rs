@@ -1,6 +1,5 @@
 //! Vectors that come and go.
 
-use super::Index;
 use super::bits::RowBits;
 use super::curve::mark_changed;
 use super::ids::Ids;
@@ -10,6 +9,7 @@ use super::segment::Segment;
 use super::sources::{Sources, record};
 use super::store::folder::{FileKind, Writer};
 use super::store::manifest::{DeletedRecord, SegmentRecord};
+use super::{Index, MEMORY};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::vectors::Vectors;
@@ -34,7 +34,7 @@ pub struct Added {
 
 impl Default for Add<'_> {
     fn default() -> Self {
-        Self { replace: false, source: None, memory: 1 << 30, watch: Box::new(|_, _| Ok(())) }
+        Self { replace: false, source: None, memory: MEMORY, watch: Box::new(|_, _| Ok(())) }
     }
 }
 
@@ -51,7 +51,7 @@ impl<'a> Add<'a> {
         self
     }
 
-    /// Stays within about that many bytes, 1 GiB if not said.
+    /// Stays within about that many bytes, [`MEMORY`](super::MEMORY) if not said.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
@@ -119,16 +119,13 @@ impl Index {
         Ok(Added { added: x.len() - resolved.superseded.len(), replaced: resolved.replaced })
     }
 
-    /// Removes the vectors with these ids: all of them, or none where this fails.
+    /// Removes the vectors with these ids: all of them, or none where this fails. Tells how many there were.
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input), naming it, for an id that no vector has; [`Io`](crate::ErrorKind::Io) as
     /// [`add`](Self::add).
-    pub fn remove(&mut self, ids: &[u64]) -> Result<()> {
-        match self.remove_known(ids, false)? {
-            None => Ok(()),
-            Some(id) => Err(Error::input(format!("no vector has the id {id}; nothing was removed"))),
-        }
+    pub fn remove(&mut self, ids: &[u64]) -> Result<usize> {
+        self.remove_known(ids, false)
     }
 
     /// Removes the vectors with these ids, as far as there are any, and tells how many there were.
@@ -136,38 +133,33 @@ impl Index {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) as [`add`](Self::add).
     pub fn remove_any(&mut self, ids: &[u64]) -> Result<usize> {
-        let before = self.len();
-        self.remove_known(ids, true)?;
-        Ok(before - self.len())
+        self.remove_known(ids, true)
     }
 
-    /// Removes vectors; unless others are to be passed over, only if there are all. Gives the first id that there is not.
-    fn remove_known(&mut self, ids: &[u64], pass_over: bool) -> Result<Option<u64>> {
+    /// Removes vectors; unless ids that there are not are to be passed over, only if there are all.
+    fn remove_known(&mut self, ids: &[u64], pass_over: bool) -> Result<usize> {
         let (mut writer, manifest) = Writer::open(&self.folder)?;
         *self = Self::of(&self.folder, manifest)?;
         let mut deleted: Vec<RowBits> = self.segments.iter().map(|segment| segment.deleted.clone()).collect();
-        let mut unknown = None;
+        let mut removed = 0;
         for &id in ids {
             let mut is_known = false;
             for (segment, deleted) in self.segments.iter().zip(&mut deleted) {
                 if let Some(row) = segment.find(id)? {
-                    deleted.insert(segment.place(row));
+                    removed += usize::from(deleted.insert(segment.place(row)));
                     is_known = true;
                 }
             }
-            if !is_known && unknown.is_none() {
-                unknown = Some(id);
+            if !is_known && !pass_over {
+                return Err(Error::input(format!("no vector has the id {id}; nothing was removed")));
             }
-        }
-        if unknown.is_some() && !pass_over {
-            return Ok(unknown);
         }
         let mut manifest = self.manifest.clone();
         manifest.segments = without(&mut writer, self, &deleted)?;
         mark_changed(&mut manifest);
         let manifest = writer.commit(manifest)?;
         *self = Self::of(&self.folder, manifest)?;
-        Ok(unknown)
+        Ok(removed)
     }
 }
 

@@ -160,7 +160,7 @@ impl<'a> Trials<'a> {
 fn check_enough(vectors: usize) -> Result<()> {
     if vectors < LEAST {
         return Err(Error::input(format!(
-            "the recall of {vectors} vectors cannot be measured, {LEAST} are the least; leave --recall out"
+            "the recall of {vectors} vectors cannot be measured, {LEAST} are the least; leave the recall out"
         )));
     }
     Ok(())

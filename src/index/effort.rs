@@ -41,8 +41,8 @@ impl Searcher<'_> {
             }
             (Some(recall), None) => {
                 return Err(Error::input(format!(
-                    "what to do for a recall of {recall} has not been measured for this index; build it again with --recall, or \
-                     give --nprobe and --depth"
+                    "what to do for a recall of {recall} has not been measured for this index; build it again with a recall, or \
+                     say how many lists and rows to look at"
                 )));
             }
             (Some(recall), Some(curve)) => {

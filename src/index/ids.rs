@@ -77,7 +77,8 @@ impl Ids<'_> {
         for pair in order.windows(2).filter(|pair| ids[pair[0]] == ids[pair[1]]) {
             if !replace {
                 return Err(Error::input(format!(
-                    "the id {} is given twice, at rows {} and {}; ids are unique, and --replace keeps the last",
+                    "the id {} is given twice, at rows {} and {}; ids are unique, and only to add \
+                     with replace takes the last of them",
                     ids[pair[0]], pair[0], pair[1]
                 )));
             }
@@ -96,7 +97,8 @@ impl Ids<'_> {
                 let Some(there) = segment.find(ids[row])? else { continue };
                 if !replace {
                     return Err(Error::input(format!(
-                        "the id {}, at row {row}, is in the index already; ids are unique, and --replace replaces its vector",
+                        "the id {}, at row {row}, is in the index already; ids are unique, and with \
+                         replace it takes the place of that vector",
                         ids[row]
                     )));
                 }

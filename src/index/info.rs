@@ -90,7 +90,7 @@ impl Index {
             let file = |segment: usize| &self.manifest.segments[segment].file.file;
             match before.replace((id, segment)) {
                 Some((same, other)) if same == id => Err(Error::input(format!(
-                    "{}: the id {id} is there twice, in {} and in {}; add its vector again with --replace",
+                    "{}: the id {id} is there twice, in {} and in {}; add its vector again, with replace",
                     self.folder.display(),
                     file(other),
                     file(segment)

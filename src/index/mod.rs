@@ -45,7 +45,11 @@ use self::store::folder::read_manifest;
 use self::store::manifest::{MANIFEST, Manifest};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
+use crate::metrics::Metric;
 use crate::vectors::Vectors;
+
+/// Bytes of memory that building and adding stay within, about, if nothing else is said.
+pub const MEMORY: u64 = 1 << 30;
 
 /// An index as it was when it was opened.
 pub struct Index {
@@ -65,7 +69,8 @@ impl Index {
     /// Opens an index. Its vectors are mapped and not read; what is read later is checked when it is first touched.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there is no index, it is of a newer version, or a file of it is missing or damaged.
+    /// [`Io`](crate::ErrorKind::Io) if there is no such folder; [`Input`](crate::ErrorKind::Input) if it is no index, or one of a newer
+    /// version, or a file of it is missing or damaged.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         let mut text = read_manifest(folder)?;
@@ -102,6 +107,16 @@ impl Index {
     /// Dimensions of a vector.
     pub fn dim(&self) -> usize {
         self.model.dim()
+    }
+
+    /// Lists and quantizer.
+    pub fn spec(&self) -> &IndexSpec {
+        &self.model.spec
+    }
+
+    /// What "near" means.
+    pub fn metric(&self) -> Metric {
+        self.model.metric
     }
 
     /// Brings lists and quantizer to a device, for any number of searches.

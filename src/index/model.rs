@@ -263,7 +263,7 @@ impl Vectors for Seen<'_> {
             let square: f64 = out.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
             if square == 0.0 {
                 return Err(Error::input(format!(
-                    "row {row} is zero and has no direction; leave it out, or take --metric l2"
+                    "row {row} is zero and has no direction; leave it out, or take the metric l2"
                 )));
             }
             let inverse = square.sqrt().recip();

@@ -6,13 +6,14 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 
 /// What the nearest by their codes are compared by once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Refinement {
     /// Nothing: the distances are those of codes.
     None,
     /// A byte per dimension.
     U8,
     /// A half per dimension.
+    #[default]
     F16,
     /// The vectors themselves, where they were when they were added.
     Source,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 #[cfg(unix)]
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -259,7 +260,8 @@ fn missing(path: &Path) -> Error {
         Format::of(Path::new(&name)).map(|_| name)
     });
     let meant = path.file_name().and_then(|name| name.to_str()).map(|name| did_you_mean(name, beside));
-    Error::input(format!("{}: no such file or folder{}", path.display(), meant.unwrap_or_default()))
+    let missing = format!("no such file or folder{}", meant.unwrap_or_default());
+    Error::from(io::Error::new(io::ErrorKind::NotFound, missing)).context(path.display())
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub struct Build {
     pub ids: Option<PathBuf>,
     /// What the nearest by their codes are compared by once more: f16 or u8 of each dimension, source (the files of the vectors,
     /// which have to stay) or none
-    #[arg(long, default_value = "f16")]
+    #[arg(long, default_value_t)]
     pub refine: Refinement,
     #[command(flatten)]
     pub near: Near,

@@ -29,13 +29,8 @@ pub struct Remove {
 pub fn run(command: &Remove, common: &Common) -> Result<Verdict> {
     let mut index = command.which.open()?;
     let ids = stdin::ids(&command.ids).context(|| "--ids")?;
-    let before = index.len();
-    if command.missing_ok {
-        index.remove_any(&ids)?;
-    } else {
-        index.remove(&ids)?;
-    }
-    let (removed, vectors) = (before - index.len(), index.len());
+    let removed = if command.missing_ok { index.remove_any(&ids)? } else { index.remove(&ids)? };
+    let vectors = index.len();
     if common.json {
         print_json(&json!({ "removed": removed, "vectors": vectors }))?;
     } else if !common.quiet {

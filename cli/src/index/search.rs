@@ -28,7 +28,7 @@ pub struct Search {
     /// The vectors to search for, or `-` for an .npy on standard input
     queries: PathBuf,
     /// Neighbours per query, 1 to 1024
-    #[arg(short, default_value_t = 10, value_parser = parse_neighbours)]
+    #[arg(short, default_value_t = CURVE_K, value_parser = parse_neighbours)]
     k: usize,
     /// All neighbours within this radius instead: by l2 a squared distance, by cosine 1 less the cosine, by ip the least inner product
     #[arg(long, value_name = "R", conflicts_with_all = ["k", "depth"], allow_negative_numbers = true)]

@@ -150,7 +150,7 @@ fn a_recall_says_how_far_to_look() {
     cli.json("index compact a.wgvqi");
     assert_eq!(cli.json("index search a.wgvqi q.npy --recall .9")["recall"]["changed"], false);
     cli.json(&format!("{build} --force"));
-    cli.refuse("index search a.wgvqi q.npy --recall .9", "build it again with --recall");
+    cli.refuse("index search a.wgvqi q.npy --recall .9", "build it again with a recall");
     cli.json(&format!("{build} --force --recall .9 --queries q.npy"));
     assert_eq!(cli.json("index info a.wgvqi")["recall"]["queries"], 200);
 }

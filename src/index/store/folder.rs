@@ -54,7 +54,7 @@ pub fn read_manifest(folder: &Path) -> Result<Vec<u8>> {
             true => Error::input(format!(
                 "{shown}: is a file; an index is a folder, as `wgvq index build` makes it"
             )),
-            false => Error::input(format!("{shown}: No such index")),
+            false => Error::from(io::Error::new(io::ErrorKind::NotFound, "No such index")).context(shown),
         });
     }
     if !path.exists() {
@@ -114,7 +114,8 @@ impl Writer {
         let mut writer = Self::lock(folder)?;
         writer.made_folder = made_folder;
         if folder.join(MANIFEST).exists() && !force {
-            return Err(Error::input(format!("{shown}: exists; pass --force to overwrite")));
+            let exists = io::Error::new(io::ErrorKind::AlreadyExists, "exists; pass --force to overwrite");
+            return Err(Error::from(exists).context(shown));
         }
         let numbers = names(folder)?;
         writer.next_file = numbers.iter().filter_map(|name| number(name)).max().unwrap_or(0) + 1;
