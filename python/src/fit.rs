@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::rows::Rows;
 use crate::table::{is_searched, trainer_named};
 use crate::value::settings_of;
-use crate::work::{self, Iterations, Watch};
+use crate::work::{self, Iterations, Threads, Watch};
 
 /// Trains the quantizer of `spec` on `x`, float32 and C-contiguous (n, d), with `settings` by name. `trainer` is the name of
 /// one by gradient, or None for k-means and the like. Returns the model, ready on its device, and how many iterations or
@@ -31,7 +31,7 @@ pub fn fit(
     trainer: Option<&str>,
     seed: u64,
     device: String,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(Model, usize)> {
     let job = Job {

@@ -22,7 +22,7 @@ use crate::error::{io_kind, raise};
 use crate::given::Given;
 use crate::rows::Rows;
 use crate::value::{settings_of, to_python};
-use crate::work::{self, Iterations, Watch};
+use crate::work::{self, Iterations, Threads, Watch};
 
 /// Vectors that a search meets up to which it is done on the calling thread: to start another takes longer.
 const FEW: usize = 1 << 18;
@@ -111,14 +111,14 @@ impl Look {
 pub struct Index {
     folder: PathBuf,
     device: String,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     opened: Mutex<Option<Arc<Opened>>>,
     /// Held by the one change that is made at a time.
     changing: Arc<Mutex<()>>,
 }
 
 impl Index {
-    fn new(folder: PathBuf, device: String, threads: Option<usize>, index: Library) -> Self {
+    fn new(folder: PathBuf, device: String, threads: Option<Threads>, index: Library) -> Self {
         Self {
             folder,
             device,
@@ -188,7 +188,7 @@ impl Index {
         memory: u64,
         overwrite: bool,
         device: String,
-        threads: Option<usize>,
+        threads: Option<Threads>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let spec: IndexSpec = spec.parse().map_err(raise)?;
@@ -243,7 +243,7 @@ impl Index {
 
     /// Opens an index, by mapping its files. Raises FileNotFoundError; ValueError if it is damaged or of a newer version.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf, device: String, threads: Option<usize>) -> PyResult<Self> {
+    fn open(py: Python<'_>, path: PathBuf, device: String, threads: Option<Threads>) -> PyResult<Self> {
         let index = py.detach(|| Library::open(&path)).map_err(raise)?;
         Ok(Self::new(path, device, threads, index))
     }

@@ -16,7 +16,7 @@ use crate::error::raise;
 use crate::refit::Sums;
 use crate::rows::Rows;
 use crate::value::{settings_of, to_python};
-use crate::work;
+use crate::work::{self, Threads};
 
 /// Up to so many rows the work is done on the calling thread: to start another takes longer than to encode them.
 const FEW: usize = 64;
@@ -207,7 +207,7 @@ impl Model {
         &self,
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
-        threads: Option<usize>,
+        threads: Option<Threads>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let x = Rows::of(x)?;
         let codes = if x.len() <= FEW {
@@ -224,7 +224,7 @@ impl Model {
         &self,
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
-        threads: Option<usize>,
+        threads: Option<Threads>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>)> {
         let (x, inner) = (Rows::of(x)?, Arc::clone(&self.inner));
         let (codes, errors) =
@@ -238,7 +238,7 @@ impl Model {
         py: Python<'_>,
         x: &Bound<'_, PyAny>,
         block: u64,
-        threads: Option<usize>,
+        threads: Option<Threads>,
     ) -> PyResult<Sums> {
         let (x, inner) = (Rows::of(x)?, Arc::clone(&self.inner));
         let sums = work::run(py, threads, None, move |watch| {
@@ -262,7 +262,7 @@ impl Model {
         &self,
         py: Python<'py>,
         codes: PyReadonlyArray2<'py, u32>,
-        threads: Option<usize>,
+        threads: Option<Threads>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let values = codes.as_array().to_owned();
         let inner = Arc::clone(&self.inner);

@@ -25,6 +25,25 @@ const GRACE: Duration = Duration::from_millis(700);
 /// More threads than any machine has cores only get in one another's way.
 const MOST_THREADS: usize = 1024;
 
+/// How many threads to work on.
+#[derive(Clone, Copy)]
+pub struct Threads(usize);
+
+impl FromPyObject<'_, '_> for Threads {
+    type Error = PyErr;
+
+    /// Raises ValueError for what is no number of threads.
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match given.extract() {
+            Ok(threads @ 1..=MOST_THREADS) => Ok(Self(threads)),
+            _ => Err(PyValueError::new_err(format!(
+                "threads is {}; must be 1 to {MOST_THREADS}, or None",
+                given.repr()?
+            ))),
+        }
+    }
+}
+
 /// What work tells of itself, and whether it is to stop.
 #[derive(Default)]
 pub struct Watch {
@@ -94,7 +113,7 @@ impl Observer for Iterations<'_> {
 /// and `progress.iterate(iterations, mse)` is called while it trains, or `progress.reach(done, total, unit)`.
 pub fn run<T: Send + 'static>(
     py: Python<'_>,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     progress: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce(&Arc<Watch>) -> wgvq::Result<T> + Send + 'static,
 ) -> PyResult<T> {
@@ -142,7 +161,7 @@ pub fn run<T: Send + 'static>(
 /// Does `work` that takes no time to speak of on the calling thread.
 pub fn at_once<T: Send>(
     py: Python<'_>,
-    threads: Option<usize>,
+    threads: Option<Threads>,
     work: impl FnOnce() -> wgvq::Result<T> + Send,
 ) -> PyResult<T> {
     let pool = pool(threads)?;
@@ -157,15 +176,10 @@ fn on<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T 
 }
 
 /// The threads to work on; `None` for those that all work without a number of its own shares, one for each core.
-fn pool(threads: Option<usize>) -> PyResult<Option<Arc<ThreadPool>>> {
+fn pool(threads: Option<Threads>) -> PyResult<Option<Arc<ThreadPool>>> {
     static POOLS: LazyLock<Mutex<HashMap<usize, Arc<ThreadPool>>>> = LazyLock::new(Default::default);
     refuse_forks()?;
-    let Some(threads) = threads else { return Ok(None) };
-    if threads == 0 || threads > MOST_THREADS {
-        return Err(PyValueError::new_err(format!(
-            "threads is {threads}; must be 1 to {MOST_THREADS}, or None"
-        )));
-    }
+    let Some(Threads(threads)) = threads else { return Ok(None) };
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(pool) = pools.get(&threads) {
         return Ok(Some(Arc::clone(pool)));

@@ -65,6 +65,20 @@ def test_sums_that_do_not_belong_together_are_refused():
         second.refit(sums)
     with pytest.raises(ValueError, match="damaged"):
         wgvq.RefitSums.from_bytes(sums.to_bytes()[:-1])
+    newer = bytearray(sums.to_bytes())
+    newer[8] = 9
+    with pytest.raises(ValueError, match="of version 9; this wgvq reads version 1: take the same wgvq on all machines"):
+        wgvq.RefitSums.from_bytes(bytes(newer))
+    with pytest.raises(ValueError, match="X has 3 features, but KMeans is expecting 4"):
+        first.refit_sums(x[:, :3])
+    broken = x.copy()
+    broken[417, 2] = np.nan
+    with pytest.raises(ValueError, match="row 417, column 2 is NaN"):
+        first.refit_sums(broken)
+    with pytest.raises(ValueError, match="block is -1; must be a whole number of 0 or more"):
+        first.refit_sums(x, -1)
+    with pytest.raises(ValueError, match="n is 2.5; must be a whole number of 0 or more"):
+        first.sample_rows(2.5)
     with pytest.raises(ValueError, match="make them by refit_sums"):
         first.refit([])
     with pytest.raises(ValueError, match="SQ8 has no codebooks"):

@@ -42,6 +42,9 @@ def test_what_was_not_trained_says_so(method):
         ({"spherical": "yes"}, 'spherical is "yes"; must be true or false'),
         ({"random_state": -1}, "random_state is -1; must be a whole number of 0 or more"),
         ({"threads": 0}, "threads is 0; must be 1 to 1024, or None"),
+        ({"threads": -1}, "threads is -1; must be 1 to 1024, or None"),
+        ({"threads": 2**70}, "threads is 1180591620717411303424; must be 1 to 1024, or None"),
+        ({"threads": "two"}, "threads is 'two'; must be 1 to 1024, or None"),
         ({"device": "quantum"}, 'there is no device "quantum"; the devices here are auto, cpu'),
     ],
 )

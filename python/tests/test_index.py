@@ -301,9 +301,12 @@ WRONG_BUILDS = {
     "texts": ({"ids": ["a"] * 1000}, ValueError, "ids: row 0 is 'a'; an id is"),
     "missing ids": ({"ids": pa.array([None, *range(999)])}, ValueError, "ids are of type float64"),
     "ids of two dimensions": ({"ids": np.zeros((1000, 1), int)}, ValueError, r"ids are of shape \(1000, 1\); one whole"),
+    "a masked id": ({"ids": np.ma.masked_array(range(1000), np.arange(1000) == 7)}, ValueError, "row 7 of ids has a masked value"),
     "one id": ({"ids": 5}, ValueError, r"ids are of shape \(\); one whole number for each vector"),
     "device": ({"device": "gpu:99"}, ValueError, 'there is no device "gpu:99"; the devices here are auto, cpu'),
     "threads": ({"threads": 0}, ValueError, "threads is 0; must be 1 to 1024"),
+    "negative threads": ({"threads": -1}, ValueError, "threads is -1; must be 1 to 1024, or None"),
+    "half a thread": ({"threads": 0.5}, ValueError, "threads is 0.5; must be 1 to 1024, or None"),
     "random state": ({"random_state": -1}, ValueError, "random_state is -1"),
 }
 
@@ -351,6 +354,7 @@ WRONG_SEARCHES = {
     "dimensions of one": (lambda x: x[0, :5], {}, ValueError, "the queries have 5 dimensions, the index 64"),
     "NaN": (lambda x: with_value(x, 17, np.nan), {}, ValueError, "row 17, column 3 is NaN"),
     "infinity": (lambda x: with_value(x, 0, np.inf)[0], {}, ValueError, "row 0, column 3 is inf"),
+    "a number": (lambda x: 5.0, {}, ValueError, "queries is of type float; vectors are the rows"),
     "words": (lambda x: "query", {}, ValueError, "queries is of type <U5; vectors are of numbers"),
     "three dimensions": (lambda x: x[None], {}, ValueError, "queries has shape"),
     "no neighbours": (lambda x: x, {"k": 0}, ValueError, "k is 0; must be a whole number of 1 or more"),

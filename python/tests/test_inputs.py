@@ -82,6 +82,7 @@ FORMS = {
     "arrow large list": lambda x: pa.array(x.tolist(), pa.large_list(pa.float32())),
     "arrow table": lambda x: pa.table({"v": lists(x, np.float32)}),
     "dlpack": Tensor,
+    "no masked value": lambda x: np.ma.masked_array(x, np.zeros(x.shape, bool)),
 }
 
 
@@ -166,6 +167,12 @@ WRONG = {
     ),
     "words": (lambda x: "vectors.npy", ValueError, "vectors are of numbers"),
     "complex": (lambda x: x.astype(complex), ValueError, "Complex data not supported"),
+    "a masked value": (
+        lambda x: np.ma.masked_array(x, np.arange(x.size).reshape(x.shape) == 417 * 64 + 3),
+        ValueError,
+        r"row 417 of X has a masked value, which is none; X.filled\(0\) puts one there",
+    ),
+    "a number no float holds": (lambda x: [[10**400] * 64], ValueError, "X has a number that no vector can hold"),
     "dictionary": (lambda x: [[{}]], TypeError, "number"),
     "GPU tensor": (lambda x: Tensor(x, device=(2, 0)), ValueError, r"X.cpu\(\)"),
 }

@@ -228,6 +228,7 @@ class Estimator:
             raise ValueError(
                 f"random_state is {self.random_state!r}; sample_rows and fit need the same whole number"
             ) from None
+        n = _inputs.count(n, "n", least=0)
         return _wgvq.sample_rows(self._spec(), self._changed(self._settings()), seed_of(self.random_state), n)
 
     def refit_sums(self, X: Any, block: int = 0) -> _wgvq.RefitSums:
@@ -238,7 +239,8 @@ class Estimator:
 
         Raises ValueError for a quantizer whose codebooks cannot be refitted, and as `transform`.
         """
-        return self._ready().refit_sums(self._rows(X), block, self.threads)
+        number = _inputs.count(block, "block", least=0)
+        return self._ready().refit_sums(self._rows(X), number, self.threads)
 
     def refit(self, sums: _wgvq.RefitSums | Iterable[_wgvq.RefitSums]) -> Self:
         """Moves the codebooks to where they are best for the codes that the vectors of the sums have, and returns the quantizer.

@@ -31,7 +31,10 @@ def vectors(X: Any, name: str = "X") -> NDArray[Any]:
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is complex, and vectors are of real numbers")
     if kind == "O":
-        array = array.astype(np.float64)
+        try:
+            array = array.astype(np.float64)
+        except OverflowError as error:
+            raise ValueError(f"{name} has a number that no vector can hold: {error}") from None
     elif kind not in "fiub":
         raise ValueError(f"{name} is of type {array.dtype}; vectors are of numbers, such as float32")
     if array.ndim == 0:
@@ -62,16 +65,17 @@ def vectors_or_files(data: Any) -> NDArray[Any] | list[str]:
 
 def queries(queries: Any) -> tuple[NDArray[Any], bool]:
     """Queries as `vectors` makes them, (q, d), and whether they are one vector (d,)."""
-    if type(queries) is not np.ndarray:
-        queries = as_array(queries, "queries")
-    if queries.ndim == 1:
-        return vectors(queries[np.newaxis], "queries"), True
-    return vectors(queries, "queries"), False
+    array = queries if type(queries) is np.ndarray else as_array(queries, "queries")
+    if array.ndim == 1:
+        return vectors(array[np.newaxis], "queries"), True
+    return vectors(array if array.ndim else queries, "queries"), False
 
 
 def ids(given: Any, name: str) -> NDArray[np.uint64]:
     """Ids as uint64 (n,): of an array, a column or a list of whole numbers."""
-    if hasattr(given, "__array__"):
+    if isinstance(given, np.ndarray):
+        array = unmasked(given, name)
+    elif hasattr(given, "__array__"):
         array = np.asarray(given)
     elif hasattr(given, "__dlpack_device__"):
         array = of_dlpack(given, name)
@@ -104,14 +108,14 @@ def id_of(value: Any, row: int, name: str) -> int:
     return number
 
 
-def count(value: Any, name: str) -> int:
-    """A whole number of 1 or more."""
+def count(value: Any, name: str, least: int = 1) -> int:
+    """A whole number of so much or more."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = 0
-    if not 1 <= number < 1 << 63:
-        raise ValueError(f"{name} is {value!r}; must be a whole number of 1 or more")
+        number = -1
+    if not least <= number < 1 << 63:
+        raise ValueError(f"{name} is {value!r}; must be a whole number of {least} or more")
     return number
 
 
@@ -140,7 +144,7 @@ def codes(codes: Any, codebooks: int) -> NDArray[Any]:
 
 def as_array(X: Any, name: str = "X") -> NDArray[Any]:
     if isinstance(X, np.ndarray):
-        return np.asarray(X)
+        return unmasked(X, name)
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(f"Sparse data was passed, and vectors are dense: {name}.toarray() makes them so")
     columns = names_of_columns(X)
@@ -157,6 +161,14 @@ def as_array(X: Any, name: str = "X") -> NDArray[Any]:
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(ragged(X) or str(error)) from None
+
+
+def unmasked(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """An array of which nothing is masked, as a plain one."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        row = int(np.argwhere(np.ma.getmaskarray(array))[0][0])
+        raise ValueError(f"row {row} of {name} has a masked value, which is none; {name}.filled(0) puts one there")
+    return np.asarray(array)
 
 
 def names_of_columns(X: Any) -> list[Any] | None:
