@@ -1,8 +1,9 @@
 //! How much of the truth a search has found, and whether that is enough.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clap::Args;
 use serde_json::{Map, Value, json};
 use wgvq::io::IndexFile;
 use wgvq::ndarray::Array2;
@@ -48,6 +49,30 @@ impl FromStr for Least {
 /// The ranks that recalls are of where none are asked for.
 const RANKS: [usize; 3] = [1, 10, 100];
 
+/// What a search is judged by.
+#[derive(Args, Debug)]
+pub struct Judging {
+    /// The true neighbours, as `truth` writes them, to measure the recall against
+    #[arg(long, value_name = "GT.ivecs")]
+    pub truth: Option<PathBuf>,
+    /// Measure 1-recall@R and R-recall@R at these ranks R, up to k [default: those of 1,10,100]
+    #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
+    recall_at: Option<Vec<usize>>,
+    /// Exit with status 1 if a recall is below this: 10@10=.95 is a 10-recall@10 of .95
+    #[arg(long, value_name = "M@K=LEAST", value_delimiter = ',', requires = "truth")]
+    min_recall: Vec<Least>,
+}
+
+impl Judging {
+    /// Reads the true neighbours of `queries` queries, if there are any to judge a search for `k` by. Where ids are those of `n` rows, they
+    /// are below n.
+    pub fn read(&self, k: usize, queries: usize, n: Option<usize>) -> Result<Option<Truth>> {
+        let read =
+            |path: &PathBuf| Truth::read(path, self.recall_at.as_deref(), &self.min_recall, k, queries, n);
+        self.truth.as_ref().map(read).transpose()
+    }
+}
+
 /// The true neighbours, and which recalls to measure by them.
 pub struct Truth {
     ids: Array2<u32>,
@@ -56,15 +81,15 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Reads the true neighbours of `queries` queries among `n` vectors, for a search for `k`. Recalls are 1-recall@R and, as far as the truth
+    /// Reads the true neighbours of `queries` queries, among `n` vectors if these are numbered, for a search for `k`. Recalls are 1-recall@R and, as far as the truth
     /// goes, R-recall@R at the given `ranks`, and those with a least value.
-    pub fn read(
+    fn read(
         path: &Path,
         ranks: Option<&[usize]>,
         least: &[Least],
         k: usize,
         queries: usize,
-        n: usize,
+        n: Option<usize>,
     ) -> Result<Self> {
         if let Some(wrong) = ranks.into_iter().flatten().find(|&&at| at == 0 || at > k) {
             return Err(Error::input(format!(
@@ -88,7 +113,9 @@ impl Truth {
             )));
         }
         let ids = file.to_array()?;
-        if let Some(((row, column), id)) = ids.indexed_iter().find(|(_, id)| **id as usize >= n) {
+        if let Some(n) = n
+            && let Some(((row, column), id)) = ids.indexed_iter().find(|(_, id)| **id as usize >= n)
+        {
             return Err(Error::input(format!(
                 "{shown}: the id at row {row}, column {column} is {id}; there are {n} codes"
             )));

@@ -14,7 +14,7 @@ use crate::figures::print_json;
 use crate::neighbours::{self, Destination, Found};
 use crate::plots::{self, Labels, Scale, Scales, Series};
 use crate::progress::Progress;
-use crate::recalls::{Judged, Least, Truth};
+use crate::recalls::{Judged, Judging};
 use crate::stdin::{self, is_dash};
 use crate::stdout::say;
 use crate::{Verdict, interrupt, words};
@@ -49,15 +49,8 @@ pub struct Options {
     /// [default: row numbers from 0]
     #[arg(long, value_name = "IDS.txt", requires = "output")]
     pub ids: Option<PathBuf>,
-    /// The true neighbours, as `truth` writes them, to measure the recall against
-    #[arg(long, value_name = "GT.ivecs")]
-    pub truth: Option<PathBuf>,
-    /// Measure 1-recall@R and R-recall@R at these ranks R, up to k [default: those of 1,10,100]
-    #[arg(long, value_name = "RANKS", value_delimiter = ',', requires = "truth")]
-    pub recall_at: Option<Vec<usize>>,
-    /// Exit with status 1 if a recall is below this: 10@10=.95 is a 10-recall@10 of .95
-    #[arg(long, value_name = "M@K=LEAST", value_delimiter = ',', requires = "truth")]
-    pub min_recall: Vec<Least>,
+    #[command(flatten)]
+    pub judging: Judging,
     /// Draw both recalls at every rank from 1 to k, or to 100
     #[arg(long, value_name = "RECALL.svg", requires = "truth")]
     pub plot: Option<PathBuf>,
@@ -68,7 +61,7 @@ const LAST_DRAWN: usize = 100;
 
 pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
     let inputs = [&command.queries, &command.codes, &command.model];
-    let mut claims = common.reads(inputs.into_iter().chain(&command.truth).chain(&command.ids))?;
+    let mut claims = common.reads(inputs.into_iter().chain(&command.judging.truth).chain(&command.ids))?;
     neighbours::claim(&mut claims, command.output.as_deref(), command.distances.as_deref())?;
     command.plot.iter().try_for_each(|path| claims.writes_picture(path))?;
     let model = wgvq::load(&command.model)?;
@@ -82,12 +75,7 @@ pub fn run(command: &Options, common: &Common) -> Result<Verdict> {
         format_args!("the {k} neighbours of {count} queries"),
         "take fewer queries at a time",
     )?;
-    let truth = match &command.truth {
-        Some(path) => {
-            Some(Truth::read(path, command.recall_at.as_deref(), &command.min_recall, k, count, n)?)
-        }
-        None => None,
-    };
+    let truth = command.judging.read(k, count, Some(n))?;
     let engine = common.engine()?;
     let largest = match &own {
         Some(ids) => ids.iter().copied().max().unwrap_or(0),

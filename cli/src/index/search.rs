@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use wgvq::index::{CURVE_K, DEPTH, Effort, Found, Index, PROBES, Query};
 use wgvq::io::NeighbourWriter;
+use wgvq::ndarray::Array2;
 use wgvq::{Context, Error, Result, Vectors};
 
 use super::Which;
@@ -14,13 +15,15 @@ use crate::Verdict;
 use crate::args::{Common, parse_neighbours};
 use crate::figures::print_json;
 use crate::neighbours::claim;
+use crate::recalls::{Judged, Judging};
 use crate::search::result_bytes;
 use crate::stdin::{self, is_dash};
 use crate::stdout::{print, say};
+use crate::words;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --recall .95\n  wgvq index search base.wgvqi queries.npy --radius 0.25 -o near.parquet\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
+    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --recall .95\n  wgvq index search base.wgvqi queries.npy -k 10 -o ids.npy --truth truth.ivecs --min-recall 10@10=.95\n  wgvq index search base.wgvqi queries.npy --radius 0.25 -o near.parquet\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
 )]
 pub struct Search {
     #[command(flatten)]
@@ -50,10 +53,13 @@ pub struct Search {
     /// Write the distances too, (queries, k): .npy or .fvecs
     #[arg(long, value_name = "FILE.npy")]
     distances: Option<PathBuf>,
+    #[command(flatten)]
+    judging: Judging,
 }
 
 pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
-    let mut claims = common.reads([&command.queries].into_iter().chain(&command.filter))?;
+    let mut claims =
+        common.reads([&command.queries].into_iter().chain(&command.filter).chain(&command.judging.truth))?;
     claim(&mut claims, command.output.as_deref(), command.distances.as_deref())?;
     let output = command.output.as_deref().filter(|path| !is_dash(path));
     output
@@ -68,6 +74,12 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
         format_args!("the {k} neighbours of {count} queries"),
         "take fewer queries at a time",
     )?;
+    if command.radius.is_some() && command.judging.truth.is_some() {
+        return Err(Error::input(
+            "--truth is of the nearest neighbours, and --radius finds others; leave one of them out",
+        ));
+    }
+    let truth = command.judging.read(k, count, None)?;
     let filter = command.filter.as_deref().map(stdin::ids).transpose().context(|| "--filter")?;
     let engine = common.engine()?;
     let searcher = index.searcher(&engine)?;
@@ -90,6 +102,7 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
     let effort = found.effort();
     let total: usize = (0..found.queries()).map(|query| found.of(query).0.len()).sum();
     log::info!("{}", described(&index, effort, k));
+    let judged = truth.map(|truth| truth.judge(&ids_of(&found, k))).transpose()?;
     match output {
         Some(path) => {
             let k = command.radius.is_none().then_some(k);
@@ -116,6 +129,8 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
             "nprobe": effort.probes,
             "depth": effort.depth,
             "recall": recall_document(&index, effort, command.recall),
+            "measured": judged.as_ref().map(Judged::document),
+            "missed": judged.as_ref().map(Judged::missed),
             "neighbours": neighbours,
             "seconds": seconds,
             "queries_per_second": count as f64 / seconds,
@@ -128,7 +143,21 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
         };
         say!("{what} of {count} queries among {} vectors in {seconds:.3} s", index.len());
     }
-    Ok(Verdict::Done)
+    let Some(judged) = judged else { return Ok(Verdict::Done) };
+    if !common.json {
+        // Beside neighbours on stdout, everything else is on stderr.
+        let tell = |line: String| if output.is_none() { words::remark(line) } else { say!("{line}") };
+        judged.lines().for_each(tell);
+    }
+    Ok(if judged.complain() { Verdict::Missed } else { Verdict::Done })
+}
+
+/// The ids that were found, (queries, k); where there were not as many, and in place of those that the truth has no room for, one that
+/// no vector has there.
+fn ids_of(found: &Found, k: usize) -> Array2<u32> {
+    Array2::from_shape_fn((found.queries(), k), |(query, rank)| {
+        found.of(query).0.get(rank).map_or(u32::MAX, |&id| u32::try_from(id).unwrap_or(u32::MAX))
+    })
 }
 
 /// Queries whose neighbours are written at a time.

@@ -136,6 +136,24 @@ fn a_recall_says_how_far_to_look() {
     assert!(shown.contains("10-recall@10 as measured by 300 queries; 0.9 is aimed at"), "{shown}");
     assert!(shown.contains(&format!("0.95 with --nprobe {probes} --depth {depth}")), "{shown}");
 
+    cli.json("truth x.npy q.npy -k 10 -o gt.ivecs");
+    let judged = cli.json("index search a.wgvqi q.npy --recall .95 --truth gt.ivecs --min-recall 10@10=.8");
+    let measured = judged["measured"]["10-recall@10"].as_f64().unwrap();
+    // 200 queries that were not asked before: three standard errors of both samples, at .2 of a query.
+    assert!((measured - expected).abs() < 3.0 * 0.2 * (1.0_f64 / 200.0 + 1.0 / 300.0).sqrt(), "{measured}");
+    assert_eq!(judged["missed"], serde_json::json!([]));
+    let all = "index search a.wgvqi q.npy --nprobe 32 --depth 3000 --truth gt.ivecs";
+    assert!(cli.json(all)["measured"]["10-recall@10"].as_f64().unwrap() > 0.99);
+    let few = "index search a.wgvqi q.npy --nprobe 1 --depth 10 --truth gt.ivecs";
+    let missed = cli.run(&format!("{few} --min-recall 10@10=.999 -o found.npy"));
+    let complaint = String::from_utf8_lossy(&missed.stderr);
+    assert!(
+        missed.status.code() == Some(1) && complaint.contains("is below --min-recall 0.999"),
+        "{complaint}"
+    );
+    assert!(String::from_utf8_lossy(&missed.stdout).contains("10-recall@10"));
+    cli.refuse("index search a.wgvqi q.npy --radius 1 --truth gt.ivecs", "leave one of them out");
+    cli.refuse("index search a.wgvqi q.npy --min-recall 10@10=.9", "--truth");
     cli.refuse("index search a.wgvqi q.npy --recall .95 --nprobe 4", "cannot be used with");
     cli.refuse(
         "index search a.wgvqi q.npy --recall 1.1",
