@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
+use rayon::prelude::*;
 
 use super::Index;
 use super::bits::RowBits;
@@ -201,11 +202,15 @@ impl<'a> Searcher<'a> {
         found: &mut Found,
     ) -> Result<()> {
         let unit = self.index.model.compared_by().1;
-        for (query, nearest) in x.outer_iter().zip(self.nearest_codes(tabled, x, look)?) {
+        let refine = |(query, nearest): (usize, Nearest)| {
             let mut refined = Nearest::new(look.k);
             for near in nearest.into_sorted() {
-                refined.push(Near { distance: self.distance(query, near)?, ..near });
+                refined.push(Near { distance: self.distance(x.row(query), near)?, ..near });
             }
+            Ok(refined)
+        };
+        let nearest = self.nearest_codes(tabled, x, look)?.into_par_iter().enumerate();
+        for refined in nearest.map(refine).collect::<Result<Vec<_>>>()? {
             found.push(refined.into_sorted().map(|near| (near.id, near.distance * unit)));
         }
         Ok(())
@@ -224,7 +229,8 @@ impl<'a> Searcher<'a> {
             return tabled.candidates(segments, &look.allowed(segments), x, (k, probes, depth));
         }
         let nearest = self.nearest_codes(self.tabled.as_ref(), x, look)?;
-        let candidates = |(query, nearest): (ArrayView1<f32>, Nearest)| {
+        let candidates = |(query, nearest): (usize, Nearest)| {
+            let query = x.row(query);
             let (mut ids, mut distances) = (Vec::new(), Vec::new());
             for near in nearest.into_sorted() {
                 ids.push(near.id);
@@ -232,7 +238,7 @@ impl<'a> Searcher<'a> {
             }
             Ok(Candidates { ids, distances })
         };
-        x.outer_iter().zip(nearest).map(candidates).collect()
+        nearest.into_par_iter().enumerate().map(candidates).collect()
     }
 
     /// How many lists can be looked into for a query, if not all: those that are decoded have to be found first.
