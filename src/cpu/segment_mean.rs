@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::prefetch::prefetch;
 use super::widest::widest;
 use crate::ops::Form;
 
@@ -21,8 +20,6 @@ pub(super) const GROUP: usize = 256;
 const CACHE: usize = 512 << 10;
 /// Elements that are added up before another thread would be awake.
 const ALONE: usize = 1 << 16;
-/// Rows that are on their way from memory while one is added.
-const AHEAD: usize = 8;
 /// The slot of a row that has no code.
 const NONE: u32 = u32::MAX;
 
@@ -164,21 +161,17 @@ impl Segments<'_> {
 
 /// Adds each row to the partial sum of its slot, if that is among `partials`, which start at slot `first`.
 #[inline(always)]
-fn sum_chunks(rows: Rows, slots_of: &[AtomicU32], first: usize, partials: &mut [f32]) {
+fn sum_chunks(rows: Rows, slot_of: &[AtomicU32], first: usize, partials: &mut [f32]) {
     let d = rows.d;
     let slots = partials.len() / (d + 1);
-    let slot_of = |row: &AtomicU32| (row.load(Relaxed) as usize).wrapping_sub(first);
-    let own = slots_of.iter().map(slot_of).enumerate().filter(|&(_, slot)| slot < slots);
-    // Rows between them are others', so the processor doesn't foresee which is next.
-    let mut coming = own.clone().map(|(row, _)| row).skip(AHEAD);
-    for (row, slot) in own {
-        if let Some(next) = coming.next() {
-            prefetch(&rows.x[next * d..][..d]);
+    for (row, slot) in slot_of.iter().enumerate() {
+        let slot = (slot.load(Relaxed) as usize).wrapping_sub(first);
+        if slot < slots {
+            let partial = &mut partials[slot * (d + 1)..][..d + 1];
+            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
+            partial.iter_mut().zip(&rows.x[row * d..][..d]).for_each(|(sum, x)| *sum += weight * x);
+            partial[d] += weight;
         }
-        let partial = &mut partials[slot * (d + 1)..][..d + 1];
-        let weight = rows.weights.map_or(1.0, |weights| weights[row]);
-        partial.iter_mut().zip(&rows.x[row * d..][..d]).for_each(|(sum, x)| *sum += weight * x);
-        partial[d] += weight;
     }
 }
 

@@ -57,11 +57,6 @@ pub(super) fn start(
     metric: Metric,
     seed: u64,
 ) -> Result<Matrix<f32>> {
-    // On a thread of the pool, where the many short kernels don't wait for another thread to take each of them up.
-    rayon::scope(|_| start_here(init, data, k, metric, seed))
-}
-
-fn start_here(init: &Init, data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     match init {
         Init::Auto if k <= AUTO_PLUS_PLUS => plus_plus(data, k, metric, seed),
@@ -107,7 +102,13 @@ fn plus_plus(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Mat
     plus_plus_among(&sample, k, metric, seed)
 }
 
+/// On a thread of the pool, where the many short kernels don't wait for another thread to take each of them up. What is large was
+/// allocated before: the allocator keeps for each thread what it gave back.
 fn plus_plus_among(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
+    rayon::scope(|_| draw_one_by_one(data, k, metric, seed))
+}
+
+fn draw_one_by_one(data: &Training, k: usize, metric: Metric, seed: u64) -> Result<Matrix<f32>> {
     let engine = data.x.engine();
     let (n, d) = data.x.shape();
     let candidates = 2 + (k as f64).ln().ceil() as usize;

@@ -40,10 +40,8 @@ impl Training {
             )));
         }
         let mut x = engine.upload(rows.view())?;
-        let reach = rows.as_standard_layout();
-        let magnitudes = reach.as_slice().expect("standard layout").par_chunks(1 << 16);
-        let most = |values: &[f32]| values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-        let reach = magnitudes.map(most).reduce(|| 0.0, f32::max);
+        let most = |row: ArrayView1<f32>| row.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let reach = rows.axis_iter(Axis(0)).into_par_iter().map(most).reduce(|| 0.0, f32::max);
         if spherical {
             let mut unit = engine.uninitialized(x.rows(), x.cols())?;
             let mut recorder = engine.recorder();
@@ -75,7 +73,7 @@ impl Training {
     /// Adds the errors that `codes` (n, 1) leave, and returns the (weighted) sum of their squares.
     pub fn add_errors(&self, codes: &Matrix<u32>, codebook: &Array2<f32>, aqe: &mut Aqe) -> Result<f64> {
         /// Values that are read back at a time.
-        const VALUES: usize = 1 << 18;
+        const VALUES: usize = 1 << 16;
         let (n, d) = self.x.shape();
         let mut squares = 0.0;
         let height = (VALUES / d).max(1);
