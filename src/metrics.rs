@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::{ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -275,6 +275,7 @@ impl Aqe {
     /// Adds the rows of `x` (n, d) and what they decode to (n, d).
     pub fn add(&mut self, x: ArrayView2<f32>, decoded: ArrayView2<f32>) {
         let decoded = decoded.as_standard_layout();
+        let x = x.slice_move(s![..x.nrows().min(decoded.nrows()), ..]);
         self.add_each(x, |row| decoded.row(row).to_slice().expect("standard layout"));
     }
 
@@ -427,7 +428,7 @@ fn squared_distance(row: &[f32], origin: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array, s};
+    use ndarray::{Array2, array};
 
     #[test]
     fn distortion_does_not_depend_on_the_batches() {
