@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use wgvq::index::Found;
 use wgvq::io::IndexFile;
 use wgvq::ndarray::Array2;
 use wgvq::search::Recall;
@@ -48,6 +49,14 @@ impl FromStr for Least {
 
 /// The ranks that recalls are of where none are asked for.
 const RANKS: [usize; 3] = [1, 10, 100];
+
+/// The ids that a search of an index found, (queries, k); where there were not as many, and in place of those that a truth has no room
+/// for, one that no vector has there.
+pub fn ids_of(found: &Found, k: usize) -> Array2<u32> {
+    Array2::from_shape_fn((found.queries(), k), |(query, rank)| {
+        found.of(query).0.get(rank).map_or(u32::MAX, |&id| u32::try_from(id).unwrap_or(u32::MAX))
+    })
+}
 
 /// What a search is judged by.
 #[derive(Args, Debug)]

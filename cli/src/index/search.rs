@@ -7,7 +7,6 @@ use clap::Args;
 use serde_json::json;
 use wgvq::index::{CURVE_K, DEPTH, Effort, Found, Index, PROBES, Query};
 use wgvq::io::NeighbourWriter;
-use wgvq::ndarray::Array2;
 use wgvq::{Context, Error, Result, Vectors};
 
 use super::Which;
@@ -15,7 +14,7 @@ use crate::Verdict;
 use crate::args::{Common, parse_neighbours};
 use crate::figures::print_json;
 use crate::neighbours::claim;
-use crate::recalls::{Judged, Judging};
+use crate::recalls::{Judged, Judging, ids_of};
 use crate::search::result_bytes;
 use crate::stdin::{self, is_dash};
 use crate::stdout::{print, say};
@@ -150,14 +149,6 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
         judged.lines().for_each(tell);
     }
     Ok(if judged.complain() { Verdict::Missed } else { Verdict::Done })
-}
-
-/// The ids that were found, (queries, k); where there were not as many, and in place of those that the truth has no room for, one that
-/// no vector has there.
-fn ids_of(found: &Found, k: usize) -> Array2<u32> {
-    Array2::from_shape_fn((found.queries(), k), |(query, rank)| {
-        found.of(query).0.get(rank).map_or(u32::MAX, |&id| u32::try_from(id).unwrap_or(u32::MAX))
-    })
 }
 
 /// Queries whose neighbours are written at a time.

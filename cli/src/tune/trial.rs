@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use wgvq::index::{Build, Found, Ids, Index, Query, Refinement, Searcher};
+use wgvq::index::{Build, Ids, Index, Query, Refinement, Searcher};
 use wgvq::io::RowWriter;
 use wgvq::metrics::{Metric, Usage};
 use wgvq::ndarray::{Array2, ArrayView2, s};
@@ -15,6 +15,7 @@ use wgvq::{Batching, Engine, Error, ErrorKind, Evaluation, Result, Training, enc
 use super::budget::Limit;
 use super::candidates::{Candidate, Plan};
 use super::point::{Hits, Looked, NEIGHBOURS, Point};
+use crate::recalls::ids_of;
 
 /// What every candidate is to do, and with what.
 pub struct Task<'a> {
@@ -209,7 +210,7 @@ impl<'a> Task<'a> {
                 continue;
             }
             let (found, seconds) = timed(|| searcher.search(self.queries, &query))?;
-            let hits = Hits::of(ids_of(&found), self.truth);
+            let hits = Hits::of(ids_of(&found, NEIGHBOURS), self.truth);
             points.push(Point { looked: Some(looked), hits, rate: self.rate(seconds) });
         }
         Ok(points)
@@ -225,13 +226,6 @@ impl<'a> Task<'a> {
         writer.append(base.as_slice().expect("in standard layout"))?;
         writer.finish()
     }
-}
-
-/// What a search has found, (q, 10); where there were not as many, numbers that no row has.
-fn ids_of(found: &Found) -> Array2<u32> {
-    Array2::from_shape_fn((found.queries(), NEIGHBOURS), |(query, rank)| {
-        found.of(query).0.get(rank).map_or(u32::MAX, |&id| id as u32)
-    })
 }
 
 /// Searches that are timed, unless one takes longer than this.
