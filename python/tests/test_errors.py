@@ -2,14 +2,11 @@
 
 import os
 import pickle
-import signal
 import subprocess
-import sys
-import textwrap
-import time
 
 import numpy as np
 import pytest
+from conftest import assert_ctrl_c_ends, run
 
 import wgvq
 
@@ -129,10 +126,6 @@ def test_an_error_of_the_device_is_a_device_error():
     assert "cpu" in wgvq.DeviceError.__doc__
 
 
-def run(program, **options):
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], text=True, **options)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of Unix")
 @pytest.mark.parametrize(
     "work",
@@ -151,18 +144,7 @@ def test_ctrl_c_ends_work_within_a_second(work):
         print("on", flush=True)
         {work}
         """
-    process = run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout.readline() == "on\n"
-    time.sleep(1.5)
-    assert process.poll() is None, process.stderr.read()
-    asked = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    took = time.monotonic() - asked
-    # Python ends by the signal that nobody caught, and not by a fault of threads that are still at work.
-    assert "KeyboardInterrupt" in errors and process.returncode == -signal.SIGINT
-    # .05 s until signals are looked for, .7 s that work has to stop, and what it takes Python to end beside a busy machine.
-    assert took < 2, took
+    assert_ctrl_c_ends(program)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -4,12 +4,7 @@ import copy
 import os
 import pickle
 import re
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +12,7 @@ import pandas
 import polars
 import pyarrow as pa
 import pytest
+from conftest import assert_ctrl_c_ends
 
 import wgvq
 import xxhash
@@ -437,10 +433,6 @@ def test_another_process_that_writes(x, tmp_path):
     assert index.add(x[:1]).added == 1
 
 
-def run(program, **options):
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], text=True, **options)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of Unix")
 @pytest.mark.parametrize(
     "work",
@@ -458,17 +450,7 @@ def test_ctrl_c_ends_work_within_a_second(work, tmp_path):
         print("on", flush=True)
         {work}
         """
-    process = run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout.readline() == "on\n", process.stderr.read()
-    time.sleep(1)
-    assert process.poll() is None, process.stderr.read()
-    asked = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    took = time.monotonic() - asked
-    assert "KeyboardInterrupt" in errors and process.returncode == -signal.SIGINT
-    # As in test_errors.
-    assert took < 2, took
+    assert_ctrl_c_ends(program)
     # The index is as it was, and what was begun stands in nobody's way.
     again = wgvq.Index.open("a.wgvqi")
     assert len(again) == 600 and not os.path.exists("b.wgvqi/manifest")
