@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use wgvq::coding::{self, Header, MAGIC, Method, Reader, TableReader, TableWriter};
-use wgvq::io::{IndexFile, Job, RowWriter};
+use wgvq::io::{IndexFile, Job, Output, RowWriter};
 use wgvq::ndarray::Array2;
 use wgvq::{Context, Engine, Error, Model, Quantizer, Result, Vectors, io};
 
@@ -230,6 +230,17 @@ impl CodesWriter {
             Self::U8(writer) => writer.append(&codes.iter().map(|&code| code as u8).collect::<Vec<_>>()),
             Self::U16(writer) => writer.append(&codes.iter().map(|&code| code as u16).collect::<Vec<_>>()),
             Self::U32(writer) => writer.append(&codes.iter().copied().collect::<Vec<_>>()),
+        }
+    }
+
+    /// The file, which is whole but for its name.
+    pub fn complete(self) -> Result<Output> {
+        match self {
+            Self::Packed { writer, .. } => writer.complete().map(|(output, _)| output),
+            Self::Table { writer, .. } => writer.complete(),
+            Self::U8(writer) => writer.complete(),
+            Self::U16(writer) => writer.complete(),
+            Self::U32(writer) => writer.complete(),
         }
     }
 

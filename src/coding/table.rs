@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use super::Header;
 use super::rows::RowBits;
 use crate::error::{Context, Error, Result};
-use crate::io::{BinaryColumn, BinaryColumnWriter};
+use crate::io::{BinaryColumn, BinaryColumnWriter, Output};
 
 /// The column, and the key under which the file has the header as JSON.
 const COLUMN: &str = "code";
@@ -137,8 +137,16 @@ impl TableWriter {
     /// Writes what is left and puts the file in its place.
     ///
     /// # Errors
-    /// As [`Output::finish`](crate::io::Output::finish).
+    /// As [`Output::finish`].
     pub fn finish(self) -> Result<()> {
-        self.writer.finish()
+        self.complete()?.finish()
+    }
+
+    /// Writes what is left; the file, which is whole but for its name.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn complete(self) -> Result<Output> {
+        self.writer.complete()
     }
 }

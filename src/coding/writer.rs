@@ -128,7 +128,24 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Output::finish`].
-    pub fn finish(mut self) -> Result<Stats> {
+    pub fn finish(self) -> Result<Stats> {
+        let (output, stats) = self.end()?;
+        output.map_or(Ok(()), Output::finish)?;
+        Ok(stats)
+    }
+
+    /// Writes what is left; the file, which is whole but for its name, and what it takes.
+    ///
+    /// # Errors
+    /// A full disk; a file that is only [measured](Self::measure).
+    pub fn complete(self) -> Result<(Output, Stats)> {
+        let (output, stats) = self.end()?;
+        let output = output.ok_or_else(|| Error::input("codes that are only measured make no file"))?;
+        Ok((output, stats))
+    }
+
+    /// Writes what is left, to the file if there is one.
+    fn end(mut self) -> Result<(Option<Output>, Stats)> {
         if !self.pending.is_empty() {
             self.flush()?;
         }
@@ -145,10 +162,7 @@ impl Writer {
             index_checksum: checksum(&index),
         };
         self.put(&footer.to_bytes())?;
-        if let Some(output) = self.output {
-            output.finish()?;
-        }
-        Ok(self.stats)
+        Ok((self.output, self.stats))
     }
 
     /// Writes the rows that wait as a chunk.

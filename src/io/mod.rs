@@ -9,6 +9,7 @@
 //! | neighbours to `.npy`, `.ivecs`, `.jsonl` and `.parquet` | [`NeighbourWriter`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
 //! | any other file, whole or not at all | [`Output`], [`write_file`]; of a [`Job`], resumably |
+//! | several files that belong together | [`finish_together`] |
 //! | that no output is an input or another output | [`Claims`], [`files`] |
 //! | models | [`write_model`], [`read_model`] |
 //! | what a file holds | [`describe`] |
@@ -43,6 +44,7 @@ mod partial;
 mod pattern;
 mod safetensors;
 mod stored;
+mod together;
 mod unfinished;
 mod vecs;
 mod writer;
@@ -67,5 +69,6 @@ pub use neighbours::NeighbourWriter;
 pub use output::{Output, check_output, write_file};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet::{BinaryColumn, BinaryColumnWriter};
+pub use together::finish_together;
 pub use unfinished::remove_unfinished;
 pub use writer::{RowElement, RowWriter};

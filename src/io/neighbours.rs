@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::locate::Format;
 use super::output::Output;
+use super::together::finish_together;
 use super::writer::RowWriter;
 use crate::error::{Error, Result};
 
@@ -263,16 +264,14 @@ impl NeighbourWriter {
         }
         match self.file {
             File::Rows { ids, distances } => {
-                match ids {
-                    Ids::Narrow(file) => file.finish()?,
-                    Ids::Wide(file) => file.finish()?,
-                }
-                distances.map_or(Ok(()), RowWriter::finish)
+                let ids = match ids {
+                    Ids::Narrow(file) => file.complete()?,
+                    Ids::Wide(file) => file.complete()?,
+                };
+                let distances = distances.map(RowWriter::complete).transpose()?;
+                finish_together([ids].into_iter().chain(distances))
             }
-            File::Records { ids, distances } => {
-                ids.finish()?;
-                distances.map_or(Ok(()), Output::finish)
-            }
+            File::Records { ids, distances } => finish_together([ids].into_iter().chain(distances)),
             File::Lines(file) => file.finish(),
             #[cfg(feature = "parquet")]
             File::Table(file) => file.finish(),

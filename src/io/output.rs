@@ -149,7 +149,7 @@ impl Output {
     }
 
     /// Waits until the disk has what was written: it tells here at the latest that there is no room. So several files that belong together
-    /// can be made sure of before the first is [finished](Output::finish).
+    /// can be made sure of before the first is [finished](Output::finish), as [`finish_together`](super::finish_together) does.
     ///
     /// # Errors
     /// A disk that turns out to be full.
@@ -173,6 +173,16 @@ impl Output {
         drop(file);
         sync_folder(folder);
         Ok(())
+    }
+
+    /// What it becomes.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Fails as it could not be put in its target's place now.
+    pub(super) fn check(&self) -> Result<()> {
+        check_output(&self.target, self.force)
     }
 
     /// Takes the unfinished file away, one that could be resumed too.
@@ -214,7 +224,15 @@ fn named(renamed: io::Result<()>, target: &Path) -> Result<()> {
     }
 }
 
-/// Makes a new name in `folder` outlive a loss of power, where the system can do so.
+/// Removes a file for good.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let (folder, _) = check_target(path, true)?;
+    fs::remove_file(path).context(|| path.display())?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Makes a new name in `folder`, or that there is none any more, outlive a loss of power, where the system can do so.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         // Not every file system knows of this; the file and its name are there either way.

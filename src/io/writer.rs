@@ -200,13 +200,21 @@ impl<T: RowElement> RowWriter<T> {
     /// # Errors
     /// Fewer rows than were announced; otherwise as [`Output::finish`].
     pub fn finish(self) -> Result<()> {
+        self.complete()?.finish()
+    }
+
+    /// The file, which is whole but for its name.
+    ///
+    /// # Errors
+    /// Fewer rows than were announced.
+    pub fn complete(self) -> Result<Output> {
         if self.written != self.shape.rows {
             return Err(Error::shape(format!(
                 "{}: finished after {} of {} rows",
                 self.target, self.written, self.shape.rows
             )));
         }
-        self.output.finish()
+        Ok(self.output)
     }
 }
 

@@ -185,13 +185,13 @@ impl BinaryColumnWriter {
         written.map(drop).map_err(|error| failed(&self.target, &error))
     }
 
-    /// Writes what is left and puts the file in its place.
-    pub fn finish(mut self) -> Result<()> {
+    /// Writes what is left; the file, which is whole but for its name.
+    pub fn complete(mut self) -> Result<Output> {
         if !self.pending.is_empty() {
             self.write_group()?;
         }
         let sink = self.writer.into_inner().map_err(|error| failed(&self.target, &error))?;
-        sink.0.finish()
+        Ok(sink.0)
     }
 }
 
@@ -211,7 +211,7 @@ mod tests {
         writer.append(&bytes[300..]).unwrap();
         assert_eq!(folder.names().len(), 1);
         assert!(!path.exists());
-        writer.finish().unwrap();
+        writer.complete().unwrap().finish().unwrap();
         let column = BinaryColumn::open(&path).unwrap();
         assert_eq!((column.rows(), column.width(), column.note("key")), (1000, 3, Some("note")));
         assert_eq!(column.note("other"), None);
