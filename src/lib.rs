@@ -24,7 +24,7 @@
 //! - [`Quantizer`] turns vectors into [`Codes`] and back; [`train`] makes its codebooks.
 //! - [`KINDS`] is the table of all quantizers, [`TRAINERS`] that of training by gradient; [`settings`] are what both can be told.
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
-//! - [`faiss`] converts models and codes to FAISS's index files and back.
+//! - [`faiss`] converts models, codes and indexes to FAISS's index files and back.
 //! - [`search`] finds nearest neighbours, exactly or among codes; [`lists`] among those of the nearest centroids.
 //! - [`index`] keeps codes with ids on disk, to be searched, added to and removed from.
 //! - [`curves`] are space-filling curves, orders along them and tours.

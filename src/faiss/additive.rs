@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::fields::Fields;
 use super::header::Header;
-use super::kinds::{Body, shaped};
+use super::kinds::{Body, Record, shaped};
 use super::parts::{Parts, bits_of};
 use crate::coding::RowBits;
 use crate::error::{Error, Result};
@@ -57,27 +57,27 @@ const MOST_BEAM: u64 = 128;
 const MOST_ROUNDS: u64 = 1024;
 
 impl Additive {
-    pub fn residual() -> Box<dyn Body> {
-        Box::new(Self::empty(Search::Residual, false))
+    pub fn residual() -> Self {
+        Self::empty(Search::Residual, false)
     }
 
-    pub fn local_search() -> Box<dyn Body> {
-        Box::new(Self::empty(Search::Local, false))
+    pub fn local_search() -> Self {
+        Self::empty(Search::Local, false)
     }
 
-    pub fn product_residual() -> Box<dyn Body> {
-        Box::new(Self::empty(Search::Residual, true))
+    pub fn product_residual() -> Self {
+        Self::empty(Search::Residual, true)
     }
 
-    pub fn product_local_search() -> Box<dyn Body> {
-        Box::new(Self::empty(Search::Local, true))
+    pub fn product_local_search() -> Self {
+        Self::empty(Search::Local, true)
     }
 
     fn empty(search: Search, is_product: bool) -> Self {
         Self { search, is_product, codebooks: Codebooks::default(), parts: 1, effort: 0 }
     }
 
-    pub fn of(mut parts: Parts) -> Result<Box<dyn Body>> {
+    pub fn of(mut parts: Parts) -> Result<Self> {
         let kind = parts.spec.kind().name;
         let search = if kind.ends_with("LSQ") { Search::Local } else { Search::Residual };
         let is_product = kind.starts_with('P');
@@ -92,7 +92,7 @@ impl Additive {
                 parts.spec
             )));
         }
-        Ok(Box::new(Self {
+        Ok(Self {
             search,
             is_product,
             parts: parts.dim / width.max(1),
@@ -103,7 +103,7 @@ impl Additive {
                 width,
                 norm_bits: 0,
             },
-        }))
+        })
     }
 
     /// What stands behind the codebooks of a quantizer that is searched.
@@ -189,13 +189,13 @@ impl Codebooks {
     }
 }
 
-impl Body for Additive {
-    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
+impl Record for Additive {
+    fn record(&mut self, dim: usize, at: &mut Fields<'_>) -> Result<()> {
         at.record("AdditiveQuantizer");
-        self.codebooks.fields(header.d, at)?;
-        let parts = header.d / self.codebooks.width;
+        self.codebooks.fields(dim, at)?;
+        let parts = dim / self.codebooks.width;
         if !self.is_product && parts != 1 {
-            let why = format!("are of {} dimensions; it has to be {}", self.codebooks.width, header.d);
+            let why = format!("are of {} dimensions; it has to be {dim}", self.codebooks.width);
             return Err(at.wrong("codebooks", why));
         }
         self.parts = parts;
@@ -225,14 +225,15 @@ impl Body for Additive {
         } else {
             self.search_fields(at)?;
         }
-        at.record("IndexAdditiveQuantizer");
-        let sizes = self.codebooks.bits.iter().map(|&bits| 1 << bits).collect();
-        let bits = RowBits::new(sizes).with_behind(self.codebooks.norm_bits);
-        at.expect("code_size", bits.row_bytes() as u64)?;
-        at.codes("codes", header.rows, bits)
+        Ok(())
     }
 
-    fn into_parts(self: Box<Self>, header: Header) -> Result<Parts> {
+    fn bits(&self, _: usize) -> RowBits {
+        let sizes = self.codebooks.bits.iter().map(|&bits| 1 << bits).collect();
+        RowBits::new(sizes).with_behind(self.codebooks.norm_bits)
+    }
+
+    fn quantizer(self: Box<Self>, dim: usize) -> Result<Parts> {
         let Codebooks { bits, values, width, .. } = &self.codebooks;
         let (b, own) = (bits[0], bits.len() / self.parts);
         let is_even = bits.iter().all(|&other| other == b);
@@ -257,7 +258,7 @@ impl Body for Additive {
             codebooks.push(shaped(own.to_vec(), (1 << bits, *width))?);
             left = rest;
         }
-        let parts = Parts::new(&spec, header.d)?.put_codebooks(codebooks);
+        let parts = Parts::new(&spec, dim)?.put_codebooks(codebooks);
         let (setting, most) = match self.search {
             Search::Residual => ("beam", MOST_BEAM),
             Search::Local => ("local_search", MOST_ROUNDS),
@@ -271,5 +272,19 @@ impl Body for Additive {
         // Local search starts from a beam here, of which FAISS has none.
         let parts = parts.with("beam", json!(USUAL_BEAM));
         Ok(parts.with(setting, json!(self.effort.min(most))))
+    }
+}
+
+impl Body for Additive {
+    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
+        self.record(header.d, at)?;
+        let bits = self.bits(header.d);
+        at.record("IndexAdditiveQuantizer");
+        at.expect("code_size", bits.row_bytes() as u64)?;
+        at.codes("codes", header.rows, bits)
+    }
+
+    fn into_parts(self: Box<Self>, header: Header) -> Result<Parts> {
+        self.quantizer(header.d)
     }
 }

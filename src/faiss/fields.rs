@@ -31,6 +31,9 @@ enum Way<'a> {
     Writing(Vec<u8>),
 }
 
+/// The field of the metric, which all records of a file share.
+pub(super) const METRIC: &str = "metric_type";
+
 /// A number as a field has it, little-endian.
 pub(super) trait Number: Copy + PartialEq + Display + FromStr {
     const BYTES: usize;
@@ -184,29 +187,49 @@ impl<'a> Fields<'a> {
     pub fn skip(&mut self, name: &str, width: u64) -> Result<()> {
         let mut count = 0_u64;
         self.number(name, &mut count)?;
-        let bytes = count.saturating_mul(width);
-        self.check_room(name, bytes)?;
-        if let Way::Reading { at, .. } = &mut self.way {
-            *at += bytes;
-        }
-        Ok(())
+        self.pass(name, count.saturating_mul(width)).map(drop)
     }
 
     /// The codes of `rows` vectors behind the number of their bytes; they stay where they are.
     pub fn codes(&mut self, name: &str, rows: usize, bits: RowBits) -> Result<()> {
         let bytes = (rows as u64).saturating_mul(bits.row_bytes() as u64);
         self.expect(name, bytes)?;
+        let start = self.pass(name, bytes)?;
+        self.codes = Some(CodesPlace { start, rows, bits });
+        Ok(())
+    }
+
+    /// Passes over bytes that stay where they are; where they begin. When it is written, nothing comes here yet.
+    pub fn pass(&mut self, name: &str, bytes: u64) -> Result<u64> {
         self.check_room(name, bytes)?;
-        let start = match &mut self.way {
+        Ok(match &mut self.way {
             Way::Writing(written) => written.len() as u64,
             Way::Reading { at, began, .. } => {
                 *began = *at;
                 *at += bytes;
                 *began
             }
-        };
-        self.codes = Some(CodesPlace { start, rows, bits });
+        })
+    }
+
+    /// Numbers behind how many they are.
+    pub fn numbers(&mut self, name: &str, values: &mut Vec<u64>) -> Result<()> {
+        let mut count = values.len() as u64;
+        self.number(name, &mut count)?;
+        match &mut self.way {
+            Way::Writing(bytes) => values.iter().for_each(|value| value.append_to(bytes)),
+            Way::Reading { .. } => {
+                // `take` makes room for no more than the file has.
+                let bytes = self.take(name, count.saturating_mul(8))?;
+                *values = bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect();
+            }
+        }
         Ok(())
+    }
+
+    /// The metric by which FAISS searches, as its number.
+    pub fn metric(&self) -> Option<i32> {
+        self.kept.get(METRIC)?.as_str()?.parse().ok()
     }
 
     /// Fails unless nothing follows; what was kept and where the codes are.

@@ -15,11 +15,11 @@ pub(super) struct Flat {
 }
 
 impl Flat {
-    pub fn of(mut parts: Parts) -> Result<Box<dyn Body>> {
+    pub fn of(mut parts: Parts) -> Result<Self> {
         let codebook = parts.take("codebook.0").unwrap_or_default();
         parts.end("IndexFlatL2")?;
         let rows = codebook.nrows();
-        Ok(Box::new(Self { rows, vectors: codebook.iter().copied().collect() }))
+        Ok(Self { rows, vectors: codebook.iter().copied().collect() })
     }
 }
 

@@ -18,6 +18,18 @@ const INNER_PRODUCT: i32 = 0;
 const L2: i32 = 1;
 
 impl Header {
+    /// Fails unless the index behind a transform has this header too.
+    pub fn expect_same(self, inner: Self, at: &Fields<'_>) -> Result<()> {
+        if inner == self {
+            return Ok(());
+        }
+        let why = format!(
+            "are {} and {}; those of the index around it are {} and {}",
+            inner.d, inner.rows, self.d, self.rows
+        );
+        Err(at.wrong("d and ntotal", why))
+    }
+
     pub fn fields(&mut self, at: &mut Fields<'_>) -> Result<()> {
         let (mut d, mut rows) = (self.d as i32, self.rows as i64);
         at.number("d", &mut d)?;

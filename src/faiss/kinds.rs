@@ -6,10 +6,12 @@ use super::additive::Additive;
 use super::fields::Fields;
 use super::flat::Flat;
 use super::header::Header;
+use super::lists;
 use super::parts::Parts;
 use super::product::Product;
 use super::scalar::Scalar;
 use super::transform::Transformed;
+use crate::coding::RowBits;
 use crate::error::{Error, Result};
 
 /// A kind of index that is read and written.
@@ -41,6 +43,18 @@ pub(super) trait Body {
     fn into_parts(self: Box<Self>, header: Header) -> Result<Parts>;
 }
 
+/// The record of a quantizer, which stands in an index of codes and in one of lists of codes.
+pub(super) trait Record {
+    /// Goes over its fields, for vectors of `dim` dimensions.
+    fn record(&mut self, dim: usize, at: &mut Fields<'_>) -> Result<()>;
+
+    /// How the codes of such vectors lie.
+    fn bits(&self, dim: usize) -> RowBits;
+
+    /// The quantizer, once it was read.
+    fn quantizer(self: Box<Self>, dim: usize) -> Result<Parts>;
+}
+
 static KINDS: [Kind; 8] = [
     Kind {
         fourcc: b"IxF2",
@@ -48,7 +62,7 @@ static KINDS: [Kind; 8] = [
         holds: &["VQ"],
         takes_codes: false,
         empty: || Box::new(Flat::default()),
-        of: |parts, _| Flat::of(parts),
+        of: |parts, _| Ok(Box::new(Flat::of(parts)?)),
     },
     Kind {
         fourcc: b"IxPq",
@@ -56,39 +70,39 @@ static KINDS: [Kind; 8] = [
         holds: &["VQ", "PQ"],
         takes_codes: true,
         empty: || Box::new(Product::default()),
-        of: |parts, _| Product::of(parts),
+        of: |parts, _| Ok(Box::new(Product::of(parts)?)),
     },
     Kind {
         fourcc: b"IxRq",
         name: "IndexResidualQuantizer",
         holds: &["RQ"],
         takes_codes: true,
-        empty: Additive::residual,
-        of: |parts, _| Additive::of(parts),
+        empty: || Box::new(Additive::residual()),
+        of: |parts, _| Ok(Box::new(Additive::of(parts)?)),
     },
     Kind {
         fourcc: b"IxLS",
         name: "IndexLocalSearchQuantizer",
         holds: &["LSQ"],
         takes_codes: true,
-        empty: Additive::local_search,
-        of: |parts, _| Additive::of(parts),
+        empty: || Box::new(Additive::local_search()),
+        of: |parts, _| Ok(Box::new(Additive::of(parts)?)),
     },
     Kind {
         fourcc: b"IxPR",
         name: "IndexProductResidualQuantizer",
         holds: &["PRQ"],
         takes_codes: true,
-        empty: Additive::product_residual,
-        of: |parts, _| Additive::of(parts),
+        empty: || Box::new(Additive::product_residual()),
+        of: |parts, _| Ok(Box::new(Additive::of(parts)?)),
     },
     Kind {
         fourcc: b"IxPL",
         name: "IndexProductLocalSearchQuantizer",
         holds: &["PLSQ"],
         takes_codes: true,
-        empty: Additive::product_local_search,
-        of: |parts, _| Additive::of(parts),
+        empty: || Box::new(Additive::product_local_search()),
+        of: |parts, _| Ok(Box::new(Additive::of(parts)?)),
     },
     Kind {
         fourcc: b"IxSQ",
@@ -96,7 +110,7 @@ static KINDS: [Kind; 8] = [
         holds: &["SQ"],
         takes_codes: true,
         empty: || Box::new(Scalar::default()),
-        of: |parts, _| Scalar::of(parts),
+        of: |parts, _| Ok(Box::new(Scalar::of(parts)?)),
     },
     Kind {
         fourcc: TRANSFORMED,
@@ -112,7 +126,7 @@ static KINDS: [Kind; 8] = [
 pub(super) const TRANSFORMED: &[u8; 4] = b"IxPT";
 
 /// Kinds that FAISS has besides, for messages: letters, name, and what would do instead.
-const OTHERS: [(&[u8; 4], &str, &str); 37] = [
+const OTHERS: [(&[u8; 4], &str, &str); 35] = [
     (b"IxFI", "IndexFlatIP", FLAT_IP),
     (b"IxFl", "IndexFlat", REWRITE),
     (b"IxPQ", "IndexPQ of an old version", REWRITE),
@@ -127,16 +141,14 @@ const OTHERS: [(&[u8; 4], &str, &str); 37] = [
     (b"Ix2L", "Index2Layer", ""),
     (b"Imiq", "MultiIndexQuantizer", ""),
     (b"ImRQ", "ResidualCoarseQuantizer", ""),
-    (b"IwFl", "IndexIVFFlat", LISTS),
-    (b"IwPQ", "IndexIVFPQ", LISTS),
-    (b"IwQR", "IndexIVFPQR", LISTS),
-    (b"IwSq", "IndexIVFScalarQuantizer", LISTS),
-    (b"IwRQ", "IndexIVFResidualQuantizer", LISTS),
-    (b"IwLS", "IndexIVFLocalSearchQuantizer", LISTS),
-    (b"IwPR", "IndexIVFProductResidualQuantizer", LISTS),
-    (b"IwPL", "IndexIVFProductLocalSearchQuantizer", LISTS),
-    (b"IwPf", "IndexIVFPQFastScan", LISTS),
-    (b"IwSh", "IndexIVFSpectralHash", LISTS),
+    (b"IwFl", "IndexIVFFlat", VECTORS),
+    (b"IwQR", "IndexIVFPQR", ""),
+    (b"IwPf", "IndexIVFPQFastScan", FAST_SCAN),
+    (b"IVRf", "IndexIVFResidualQuantizerFastScan", FAST_SCAN),
+    (b"IVLf", "IndexIVFLocalSearchQuantizerFastScan", FAST_SCAN),
+    (b"NPRf", "IndexIVFProductResidualQuantizerFastScan", FAST_SCAN),
+    (b"NPLf", "IndexIVFProductLocalSearchQuantizerFastScan", FAST_SCAN),
+    (b"IwSh", "IndexIVFSpectralHash", ""),
     (b"IPfs", "IndexPQFastScan", FAST_SCAN),
     (b"IRfs", "IndexResidualQuantizerFastScan", FAST_SCAN),
     (b"ILfs", "IndexLocalSearchQuantizerFastScan", FAST_SCAN),
@@ -147,7 +159,7 @@ const OTHERS: [(&[u8; 4], &str, &str); 37] = [
     (b"IHNs", "IndexHNSWSQ", ""),
     (b"INSf", "IndexNSGFlat", ""),
     (b"Ixrq", "IndexRaBitQ", ""),
-    (b"Iwrq", "IndexIVFRaBitQ", LISTS),
+    (b"Iwrq", "IndexIVFRaBitQ", ""),
     (b"IBxF", "IndexBinaryFlat", ""),
     (b"IBwF", "IndexBinaryIVF", ""),
 ];
@@ -155,7 +167,7 @@ const OTHERS: [(&[u8; 4], &str, &str); 37] = [
 const FLAT_IP: &str = "; a codebook is of the nearest codeword by L2";
 const REWRITE: &str = "; let FAISS of today read and write it";
 const INNER: &str = "; write the index inside it";
-const LISTS: &str = "; inverted lists are not converted";
+const VECTORS: &str = "; its lists hold vectors, not codes: build an index of these";
 const FAST_SCAN: &str = "; write the index that it was made from";
 
 /// A whole index: its letters, its header and what follows.
@@ -223,15 +235,20 @@ impl Index {
 /// The error for letters that are not in the table.
 fn unknown(at: &Fields<'_>, letters: [u8; 4]) -> Error {
     let read: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-    let read = read.join(", ");
-    match OTHERS.iter().find(|(fourcc, ..)| **fourcc == letters) {
-        Some((_, name, instead)) => {
-            at.wrong("fourcc", format!("is that of {name}{instead}; what is read is {read}"))
-        }
-        None => {
-            let letters = letters.escape_ascii();
-            at.wrong("fourcc", format!("is '{letters}', no index that is known; what is read is {read}"))
-        }
+    at.wrong("fourcc", format!("is {}; what is read is {}", called(letters), read.join(", ")))
+}
+
+/// What FAISS calls an index of these letters, and what to do with it that is not done here.
+pub(super) fn called(letters: [u8; 4]) -> String {
+    if let Some((_, name, instead)) = OTHERS.iter().find(|(fourcc, ..)| **fourcc == letters) {
+        return format!("that of {name}{instead}");
+    }
+    if let Some(name) = lists::name(letters) {
+        return format!("that of {name}, whose lists become an index of wgvq, NAME.wgvqi");
+    }
+    match KINDS.iter().find(|kind| *kind.fourcc == letters) {
+        Some(kind) => format!("that of {}", kind.name),
+        None => format!("'{}', no index that is known", letters.escape_ascii()),
     }
 }
 

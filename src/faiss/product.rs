@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::header::Header;
-use super::kinds::{Body, shaped};
+use super::kinds::{Body, Record, shaped};
 use super::parts::{Parts, bits_of};
 use crate::coding::RowBits;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) struct Product {
 const MOST_BITS: u64 = 24;
 
 impl Product {
-    pub fn of(mut parts: Parts) -> Result<Box<dyn Body>> {
+    pub fn of(mut parts: Parts) -> Result<Self> {
         let codebooks = parts.take_codebooks();
         parts.end("IndexPQ")?;
         let bits = bits_of(&parts.spec, &codebooks)?;
@@ -29,17 +29,17 @@ impl Product {
                 "{spec}: {m} parts of {d} dimensions are of uneven length; those of FAISS are even"
             )));
         }
-        Ok(Box::new(Self {
+        Ok(Self {
             parts: codebooks.len() as u64,
             bits: u64::from(bits.first().copied().unwrap_or_default()),
             centroids: codebooks.iter().flatten().copied().collect(),
-        }))
+        })
     }
 }
 
-impl Body for Product {
-    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
-        let d = header.d as u64;
+impl Record for Product {
+    fn record(&mut self, dim: usize, at: &mut Fields<'_>) -> Result<()> {
+        let d = dim as u64;
         at.record("ProductQuantizer");
         at.expect("d", d)?;
         at.count("M", &mut self.parts, 1, d)?;
@@ -47,9 +47,31 @@ impl Body for Product {
             return Err(at.wrong("M", format!("is {}, which does not divide the {d} dimensions", self.parts)));
         }
         at.count("nbits", &mut self.bits, 1, MOST_BITS)?;
-        at.floats("centroids", &mut self.centroids, header.d << self.bits)?;
+        at.floats("centroids", &mut self.centroids, dim << self.bits)
+    }
+
+    fn bits(&self, _: usize) -> RowBits {
+        RowBits::new(vec![1 << self.bits; self.parts as usize])
+    }
+
+    fn quantizer(self: Box<Self>, dim: usize) -> Result<Parts> {
+        let (m, k) = (self.parts as usize, 1_usize << self.bits);
+        let spec = match m {
+            1 => format!("VQ{k}"),
+            _ => format!("PQ{m}x{}", self.bits),
+        };
+        let width = dim / m;
+        let codebooks = self.centroids.chunks_exact(k * width);
+        let codebooks = codebooks.map(|codebook| shaped(codebook.to_vec(), (k, width)));
+        Ok(Parts::new(&spec, dim)?.put_codebooks(codebooks.collect::<Result<Vec<_>>>()?))
+    }
+}
+
+impl Body for Product {
+    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
+        self.record(header.d, at)?;
         at.record("IndexPQ");
-        at.codes("codes", header.rows, RowBits::new(vec![1 << self.bits; self.parts as usize]))?;
+        at.codes("codes", header.rows, self.bits(header.d))?;
         at.kept("search_type", 0_i32)?;
         at.kept("encode_signs", 0_u8)?;
         // As far apart as two codes can be, and one more: all of them are looked at.
@@ -57,14 +79,6 @@ impl Body for Product {
     }
 
     fn into_parts(self: Box<Self>, header: Header) -> Result<Parts> {
-        let (m, k) = (self.parts as usize, 1_usize << self.bits);
-        let spec = match m {
-            1 => format!("VQ{k}"),
-            _ => format!("PQ{m}x{}", self.bits),
-        };
-        let width = header.d / m;
-        let codebooks = self.centroids.chunks_exact(k * width);
-        let codebooks = codebooks.map(|codebook| shaped(codebook.to_vec(), (k, width)));
-        Ok(Parts::new(&spec, header.d)?.put_codebooks(codebooks.collect::<Result<Vec<_>>>()?))
+        self.quantizer(header.d)
     }
 }

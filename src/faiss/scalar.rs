@@ -4,7 +4,7 @@ use ndarray::{Array2, array};
 
 use super::fields::Fields;
 use super::header::Header;
-use super::kinds::Body;
+use super::kinds::{Body, Record};
 use super::parts::Parts;
 use crate::coding::RowBits;
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ const TYPES: [(i32, u32, Levels); 7] = [
 ];
 
 impl Scalar {
-    pub fn of(mut parts: Parts) -> Result<Box<dyn Body>> {
+    pub fn of(mut parts: Parts) -> Result<Self> {
         let spec = parts.spec.clone();
         let refused = |why: &str| {
             Err(Error::input(format!(
@@ -55,9 +55,7 @@ impl Scalar {
             let are = |from: f32| low.iter().all(|&low| low == from) && step.iter().all(|&step| step == 1.0);
             let found = TYPES.iter().find(|(.., levels)| matches!(levels, Levels::From(from) if are(*from)));
             return match found {
-                Some(&(qtype, ..)) if spec.to_string() == "SQ8" => {
-                    Ok(Box::new(Self { qtype, trained: Vec::new() }))
-                }
+                Some(&(qtype, ..)) if spec.to_string() == "SQ8" => Ok(Self { qtype, trained: Vec::new() }),
                 _ => refused("its levels, low + code · step, are others than FAISS computes from a range"),
             };
         }
@@ -66,11 +64,15 @@ impl Scalar {
         let wanted = if trained.len() == 2 * parts.dim { Levels::Own } else { Levels::Shared };
         let fits = |(_, bits, own): &&(i32, u32, Levels)| *own == wanted && levels.ncols() == 1 << bits;
         match TYPES.iter().find(fits) {
-            Some(&(qtype, bits, _)) if levels == levels_of(&trained, bits) => {
-                Ok(Box::new(Self { qtype, trained }))
-            }
+            Some(&(qtype, bits, _)) if levels == levels_of(&trained, bits) => Ok(Self { qtype, trained }),
             _ => refused("its levels are not those of ranges that came from FAISS"),
         }
+    }
+
+    /// The bits of a code, and how their levels lie; of a type that is known.
+    fn levels(&self) -> (u32, Levels) {
+        let known = TYPES.iter().find(|(qtype, ..)| *qtype == self.qtype);
+        known.map_or((TYPES[0].1, TYPES[0].2), |&(_, bits, levels)| (bits, levels))
     }
 }
 
@@ -87,11 +89,11 @@ fn levels_of(trained: &[f32], bits: u32) -> Array2<f32> {
     })
 }
 
-impl Body for Scalar {
-    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
+impl Record for Scalar {
+    fn record(&mut self, dim: usize, at: &mut Fields<'_>) -> Result<()> {
         at.record("ScalarQuantizer");
         at.number("qtype", &mut self.qtype)?;
-        let Some(&(_, bits, levels)) = TYPES.iter().find(|(qtype, ..)| *qtype == self.qtype) else {
+        let Some(&(.., levels)) = TYPES.iter().find(|(qtype, ..)| *qtype == self.qtype) else {
             let why = format!(
                 "is {}; those of 8, 6 and 4 bits are read: QT_8bit (0), QT_4bit (1), QT_8bit_uniform (2), QT_4bit_uniform (3), \
                  QT_8bit_direct (5), QT_6bit (6) and QT_8bit_direct_signed (8)",
@@ -101,24 +103,25 @@ impl Body for Scalar {
         };
         at.kept("rangestat", 0_i32)?;
         at.kept("rangestat_arg", 0_f32)?;
-        at.expect("d", header.d as u64)?;
-        let bits = RowBits::new(vec![1 << bits; header.d]);
-        at.expect("code_size", bits.row_bytes() as u64)?;
+        at.expect("d", dim as u64)?;
+        at.expect("code_size", self.bits(dim).row_bytes() as u64)?;
         let ranges = match levels {
-            Levels::Own => header.d,
+            Levels::Own => dim,
             Levels::Shared => 1,
             Levels::From(_) => 0,
         };
         at.floats("trained", &mut self.trained, 2 * ranges)?;
         at.keep_floats("trained", &self.trained);
-        at.record("IndexScalarQuantizer");
-        at.codes("codes", header.rows, bits)
+        Ok(())
     }
 
-    fn into_parts(self: Box<Self>, header: Header) -> Result<Parts> {
-        let (_, bits, levels) =
-            TYPES.iter().find(|(qtype, ..)| *qtype == self.qtype).copied().unwrap_or(TYPES[0]);
-        let mut parts = Parts::new(&format!("SQ{bits}"), header.d)?;
+    fn bits(&self, dim: usize) -> RowBits {
+        RowBits::new(vec![1 << self.levels().0; dim])
+    }
+
+    fn quantizer(self: Box<Self>, dim: usize) -> Result<Parts> {
+        let (bits, levels) = self.levels();
+        let mut parts = Parts::new(&format!("SQ{bits}"), dim)?;
         if let Levels::From(from) = levels {
             parts.put("low", array![[from]]);
             parts.put("step", array![[1.0]]);
@@ -126,5 +129,17 @@ impl Body for Scalar {
         }
         parts.put("levels", levels_of(&self.trained, bits));
         Ok(parts.with("levels", "lloyd_max"))
+    }
+}
+
+impl Body for Scalar {
+    fn fields(&mut self, header: Header, at: &mut Fields<'_>) -> Result<()> {
+        self.record(header.d, at)?;
+        at.record("IndexScalarQuantizer");
+        at.codes("codes", header.rows, self.bits(header.d))
+    }
+
+    fn into_parts(self: Box<Self>, header: Header) -> Result<Parts> {
+        self.quantizer(header.d)
     }
 }

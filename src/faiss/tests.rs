@@ -1,5 +1,7 @@
 //! Files that FAISS wrote are in `tests/faiss`, each beside what FAISS decodes its codes to.
 
+mod lists;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -152,7 +154,8 @@ fn refusals_name_the_field_and_the_place() {
             &b"IHNf"[..],
             "the file.fourcc at byte 0 is that of IndexHNSWFlat; what is read is IndexFlatL2",
         ),
-        ("pq", 0, b"IwPQ", "is that of IndexIVFPQ; inverted lists are not converted"),
+        ("pq", 0, b"IwPQ", "is that of IndexIVFPQ, whose lists become an index of wgvq"),
+        ("pq", 0, b"IwPf", "is that of IndexIVFPQFastScan; write the index that it was made from"),
         ("pq", 0, b"IxFI", "is that of IndexFlatIP; a codebook is of the nearest"),
         ("pq", 0, b"\0\x01zz", "is '\\x00\\x01zz', no index that is known"),
         ("pq", 4, &0_i32.to_le_bytes(), "IndexPQ.d at byte 4 is 0; it has to be 1 to"),
@@ -211,8 +214,14 @@ fn refusals_name_the_field_and_the_place() {
             &4_i32.to_le_bytes(),
             "ScalarQuantizer.qtype at byte 37 is 4; those of 8, 6 and 4 bits are read",
         ),
-        ("opq", 37, &3_i32.to_le_bytes(), "IndexPreTransform.chain at byte 37 has 3 transforms"),
-        ("opq", 41, b"Pcam", "has the transform PCAMatrix; what is read there is a rotation"),
+        ("opq", 37, &4_i32.to_le_bytes(), "IndexPreTransform.chain at byte 37 has 4 transforms"),
+        (
+            "opq",
+            37,
+            &2_i32.to_le_bytes(),
+            "chain at byte 327 has the transform 'IxPq' here; what is read is a scaling",
+        ),
+        ("opq", 41, b"Pcam", "has the transform PCAMatrix here; what is read is a scaling"),
         ("opq", 327, b"IxPT", "fourcc at byte 327 is that of a transform, behind a transform"),
         ("opq", 45, &[1], "LinearTransform.have_bias at byte 45 is set"),
     ] {

@@ -262,7 +262,18 @@ impl<'a> Build<'a> {
         };
         let quantizer = quantizer.context(|| spec.quantizer())?;
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Model { spec, metric, residual, lists, quantizer, refinement: self.refinement, refine, codes })
+        Ok(Model {
+            spec,
+            metric,
+            residual,
+            lists,
+            turned_back: None,
+            quantizer,
+            training: Value::Null,
+            refinement: self.refinement,
+            refine,
+            codes,
+        })
     }
 
     /// Trains on as many vectors as the memory is enough for.

@@ -46,7 +46,7 @@ pub(super) fn take_in(
     let (n, vector) = (x.len(), 4 * x.dim().max(1) as u64);
     // A quarter for a batch and its copies, half for what waits to be written.
     let batch = (BATCH.min(memory / 16) / vector).clamp(1, 1 << 16) as usize;
-    let most = ((memory / 2) as usize / Pending::row_bytes(model)).clamp(batch, MOST_ROWS - batch);
+    let most = Pending::most(model, memory, batch);
     let seen = model.seen(x);
     let mut pending = Pending::default();
     let mut segments = Vec::new();
@@ -83,11 +83,11 @@ pub(super) fn take_in(
 
 /// Rows that wait to be written, in the order in which they came.
 #[derive(Default)]
-struct Pending {
-    lists: Vec<u32>,
-    ids: Vec<u64>,
+pub(super) struct Pending {
+    pub lists: Vec<u32>,
+    pub ids: Vec<u64>,
     sources: Vec<u64>,
-    codes: Vec<u32>,
+    pub codes: Vec<u32>,
     refined: Vec<u8>,
 }
 
@@ -97,7 +97,13 @@ impl Pending {
         2 * (4 + 16 + 8 + 4 * model.codes.codes() + model.refine.bytes(model.dim()))
     }
 
-    fn write(self, model: &Model, writer: &mut Writer) -> Result<SegmentRecord> {
+    /// From how many rows on they are written, within half of the memory, where `batch` come at a time.
+    pub fn most(model: &Model, memory: u64, batch: usize) -> usize {
+        ((memory / 2) as usize / Self::row_bytes(model)).clamp(batch, MOST_ROWS - batch)
+    }
+
+    /// Writes a segment of them; there is at least one.
+    pub fn write(self, model: &Model, writer: &mut Writer) -> Result<SegmentRecord> {
         let (rows, lists) = (self.ids.len(), model.list_count());
         let mut first_rows = vec![0_u64; lists + 1];
         self.lists.iter().for_each(|&list| first_rows[list as usize + 1] += 1);

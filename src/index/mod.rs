@@ -25,6 +25,7 @@ mod sources;
 mod spec;
 mod store;
 mod tabled;
+mod transfer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub use info::Info;
 pub use refine::Refinement;
 pub use search::{Found, Query, Searcher};
 pub use spec::IndexSpec;
+pub(crate) use transfer::Coded;
 
 use self::model::Model;
 use self::segment::Segment;

@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Result};
 use crate::io;
 use crate::lists::Refine;
 use crate::metrics::Metric;
-use crate::quantizers::{Codes, Encoder, Quantizer, load};
+use crate::quantizers::{self, Codes, Encoder, Quantizer, load};
 use crate::vectors::Vectors;
 
 /// What is the same for all vectors of an index.
@@ -30,7 +30,11 @@ pub struct Model {
     pub residual: bool,
     /// The centroids as a quantizer of one codebook, if there is more than one list.
     pub lists: Option<Box<dyn Quantizer>>,
+    /// The centroids, if that quantizer has a rotation, which its codebook is behind.
+    pub turned_back: Option<Array2<f32>>,
     pub quantizer: Box<dyn Quantizer>,
+    /// What its file says of its training.
+    pub training: Value,
     pub refinement: Refinement,
     /// What is stored for it.
     pub refine: Refine,
@@ -77,7 +81,8 @@ impl Model {
 
     /// The centroids, (lists, d), if there is more than one list.
     pub fn centroids(&self) -> Option<&Array2<f32>> {
-        self.lists.as_ref().and_then(|lists| lists.codebooks().first().copied())
+        let lists = self.lists.as_ref()?;
+        self.turned_back.as_ref().or_else(|| lists.codebooks().first().copied())
     }
 
     /// Writes the files of the model, and gives a manifest without vectors.
@@ -86,7 +91,8 @@ impl Model {
             Some(lists) => Some(save(writer, FileKind::Lists, |path| lists.save(path, false, Value::Null))?),
             None => None,
         };
-        let model = save(writer, FileKind::Model, |path| self.quantizer.save(path, false, Value::Null))?;
+        let model =
+            save(writer, FileKind::Model, |path| self.quantizer.save(path, false, self.training.clone()))?;
         let ranges = match &self.refine {
             Refine::U8 { low, step } => Some(save(writer, FileKind::Ranges, |path| {
                 let row = |values: &Vec<f32>| {
@@ -126,8 +132,10 @@ impl Model {
     pub fn load(folder: &Path, manifest: &Manifest) -> Result<Self> {
         let spec: IndexSpec = manifest.spec.parse()?;
         let metric = manifest.metric.parse()?;
-        let quantizer = load_checked(folder, &manifest.model)?;
+        let file = load_checked(folder, &manifest.model)?;
+        let (quantizer, training) = (file.quantizer, file.description["training"].clone());
         let lists = manifest.lists.as_ref().map(|record| load_checked(folder, record)).transpose()?;
+        let lists = lists.map(|file| file.quantizer);
         let refinement = manifest.refine.parse()?;
         let refine = match (refinement, &manifest.ranges) {
             (Refinement::None | Refinement::Source, None) => Refine::None,
@@ -139,7 +147,10 @@ impl Model {
                 ));
             }
         };
-        let count = lists.as_ref().map_or(Some(1), |lists| lists.spec().one_codebook());
+        let count = lists.as_ref().map_or(Some(1), |lists| match lists.codebook_sizes()[..] {
+            [count] if lists.codebooks().len() == 1 => Some(count),
+            _ => None,
+        });
         let dims = lists.iter().chain([&quantizer]).all(|part| part.dim() == manifest.dim);
         if count != Some(spec.lists()) || quantizer.spec() != *spec.quantizer() || !dims {
             return Err(Error::input(format!(
@@ -150,8 +161,29 @@ impl Model {
             )));
         }
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Self { spec, metric, residual: manifest.residual, lists, quantizer, refinement, refine, codes })
+        Ok(Self {
+            spec,
+            metric,
+            residual: manifest.residual,
+            turned_back: lists.as_deref().and_then(turned_back),
+            lists,
+            quantizer,
+            training,
+            refinement,
+            refine,
+            codes,
+        })
     }
+}
+
+/// What the codewords of a codebook behind a rotation stand for, Rᵀ·c + o, in f64 and rounded once; `None` without a rotation.
+fn turned_back(lists: &dyn Quantizer) -> Option<Array2<f32>> {
+    let layout = lists.layout();
+    let mut centroids = layout.codebooks.first()?.mapv(f64::from).dot(&layout.rotation?.mapv(f64::from));
+    if let Some(offset) = layout.offset {
+        centroids += &offset.mapv(f64::from);
+    }
+    Some(centroids.mapv(|value| value as f32))
 }
 
 fn save(writer: &mut Writer, kind: FileKind, write: impl FnOnce(&Path) -> Result<()>) -> Result<FileRecord> {
@@ -161,11 +193,11 @@ fn save(writer: &mut Writer, kind: FileKind, write: impl FnOnce(&Path) -> Result
     Ok(FileRecord { file, bytes: bytes.len() as u64, xxh3: hash_of(&bytes) })
 }
 
-fn load_checked(folder: &Path, record: &FileRecord) -> Result<Box<dyn Quantizer>> {
+fn load_checked(folder: &Path, record: &FileRecord) -> Result<quantizers::Model> {
     let path = folder.join(&record.file);
     let model = load(&path)?;
     check_hash(&path, &model.hash, record)?;
-    Ok(model.quantizer)
+    Ok(model)
 }
 
 fn check_hash(path: &Path, hash: &str, record: &FileRecord) -> Result<()> {

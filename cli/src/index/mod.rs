@@ -70,22 +70,29 @@ impl Which {
         Index::open(&self.index)
     }
 
-    /// Fails if `output` would lie among the files of the index.
     fn keep_out(&self, output: &Path) -> Result<()> {
-        let folder =
-            output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match (fs::canonicalize(folder), fs::canonicalize(&self.index)) {
-            (Ok(folder), Ok(index)) if folder == index => Err(Error::input(format!(
-                "{}: lies in the folder of the index; name another place",
-                output.display()
-            ))),
-            _ => Ok(()),
-        }
+        keep_out(output, &self.index)
+    }
+}
+
+/// Fails if `output` would lie among the files of the index.
+pub fn keep_out(output: &Path, index: &Path) -> Result<()> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::canonicalize(folder), fs::canonicalize(index)) {
+        (Ok(folder), Ok(index)) if folder == index => Err(Error::input(format!(
+            "{}: lies in the folder of the index; name another place",
+            output.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
 /// Shows how far a change of an index is, and lets Ctrl-C end it.
-fn watch(common: &Common, what: &'static str, unit: &'static str) -> impl FnMut(usize, usize) -> Result<()> {
+pub fn watch(
+    common: &Common,
+    what: &'static str,
+    unit: &'static str,
+) -> impl FnMut(usize, usize) -> Result<()> {
     let mut shown: Option<(Progress, usize)> = None;
     move |done, total| {
         let (progress, before) = shown.get_or_insert_with(|| (Progress::new(common, what, unit, total), 0));

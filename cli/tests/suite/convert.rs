@@ -53,7 +53,7 @@ fn what_cannot_be_converted_is_refused_and_leaves_nothing() {
     );
     cli.refuse(
         "convert m.safetensors c.npy -o i.bin",
-        "the name ends in .safetensors for a model, or in .faiss or .index",
+        "the name ends in .safetensors for a model, in .wgvqi for an index, or in .faiss or .index",
     );
     cli.refuse("convert m.safetensors -o i.faiss --codes d.npy", "those of a model stand behind it");
     cli.refuse("convert rq.faiss c.npy -o n.safetensors", "an index has codes of its own");
@@ -107,4 +107,91 @@ fn a_model_and_its_codes_appear_both_or_neither() {
         fs::read_dir(cli.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["c.npy", "i.faiss", "m.safetensors"]);
+}
+
+#[test]
+fn an_index_goes_to_faiss_and_comes_back() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &crate::common::clustered(900, 12, 30, 3));
+    let neighbours =
+        |index: &str| cli.json(&format!("index search {index} x.npy -k 4 --nprobe 3"))["neighbours"].clone();
+    for (spec, options) in [
+        ("IVF8,PQ6x4", "--refine none"),
+        ("IVF8,PQ3x6", "--refine none --metric cosine"),
+        ("RQ2x4", "--refine none"),
+    ] {
+        cli.json(&format!("index build x.npy --spec {spec} {options} --set sample=400 -o a.wgvqi --force"));
+        let there = cli.json("convert a.wgvqi -o a.faiss --force");
+        assert_eq!((&there["spec"], &there["vectors"]), (&spec.into(), &900.into()));
+        assert!(there["left_out"].is_null(), "{there}");
+        let back = cli.json("convert a.faiss -o b.wgvqi --force");
+        for key in ["spec", "vectors", "dim", "index", "metric"] {
+            assert_eq!(back[key], there[key], "{key}");
+        }
+        assert_eq!(neighbours("b.wgvqi"), neighbours("a.wgvqi"), "{spec}");
+        cli.json("convert b.wgvqi -o b.faiss --force");
+        assert!(fs::read(cli.path("a.faiss")).unwrap() == fs::read(cli.path("b.faiss")).unwrap(), "{spec}");
+        cli.json("index verify b.wgvqi");
+    }
+    // What FAISS has no place for is said.
+    cli.json("index build x.npy --spec IVF4,PQ6x4 --refine u8 --recall .8 -o c.wgvqi");
+    let said = cli.run("convert c.wgvqi -o c.faiss");
+    let (error, out) = (String::from_utf8_lossy(&said.stderr), String::from_utf8_lossy(&said.stdout));
+    assert!(error.contains("what refines by u8 and the recall that was measured left out"), "{error}");
+    assert!(out.contains("IVF4,PQ6x4 = IndexIVFPQ, 900 vectors of 12 dimensions"), "{out}");
+}
+
+#[test]
+fn an_index_that_cannot_be_converted_is_refused_and_leaves_nothing() {
+    let cli = Cli::new("cpu");
+    cli.write("x.npy", &crate::common::clustered(300, 12, 30, 3));
+    cli.json("index build x.npy --spec IVF4,TRQ2x3 -o a.wgvqi");
+    cli.json("index build x.npy --spec IVF4,PQ6x4 -o b.wgvqi");
+    cli.json("convert b.wgvqi -o b.faiss");
+    fs::copy(root().join("tests/faiss/pq.faiss"), cli.path("pq.faiss")).unwrap();
+    let before = fs::read_dir(cli.folder.path()).unwrap().count();
+    cli.refuse("convert a.wgvqi -o a.faiss", "TRQ2x3: FAISS has no lists of such codes");
+    cli.refuse("convert b.wgvqi -o b.wgvqi/b.faiss", "lies in the folder of the index; name another place");
+    cli.refuse("convert b.wgvqi x.npy -o c.faiss", "the codes of an index are in its folder b.wgvqi");
+    cli.refuse("convert b.wgvqi -o b.faiss", "exists");
+    cli.refuse("convert gone.wgvqi -o c.faiss", "gone.wgvqi");
+    cli.refuse("convert b.faiss -o b.wgvqi", "exists");
+    cli.refuse("convert b.faiss -o c.wgvqi --codes c.npy", "an index has its codes in its folder");
+    cli.refuse("convert pq.faiss -o c.wgvqi", "is that of IndexPQ; an index is made of IndexIVFPQ");
+    cli.refuse(
+        "convert b.faiss -o c.safetensors",
+        "is that of IndexIVFPQ, whose lists become an index of wgvq",
+    );
+    assert_eq!(fs::read_dir(cli.folder.path()).unwrap().count(), before);
+}
+
+/// Kills at moments of which some are between the two names.
+#[test]
+fn a_killed_conversion_leaves_no_model_beside_the_codes_of_another() {
+    let cli = Cli::new("cpu");
+    for (name, seed) in [("one", 1), ("two", 2)] {
+        cli.write("x.npy", &crate::common::clustered(3000, 8, 30, seed));
+        cli.json(&format!("train x.npy --spec PQ4x5 --iters 2 --seed {seed} -o {name}.safetensors --force"));
+        cli.json(&format!("encode x.npy -m {name}.safetensors -o {name}.npy --force"));
+        cli.json(&format!("convert {name}.safetensors {name}.npy -o {name}.faiss"));
+        cli.json(&format!("convert {name}.faiss -o {name}.safetensors --codes {name}.npy --force"));
+    }
+    let read = |name: &str| fs::read(cli.path(name)).ok();
+    let pairs =
+        ["one", "two"].map(|name| [read(&format!("{name}.safetensors")), read(&format!("{name}.npy"))]);
+    let convert = |name: &str| format!("convert {name}.faiss -o out.safetensors --codes out.npy --force");
+    let start = std::time::Instant::now();
+    cli.json(&convert("one"));
+    let took = start.elapsed();
+    let mut rng = wgvq::Rng::new(5, 0);
+    for kill in 0..20 {
+        let mut child = cli.start(&convert(["two", "one"][kill % 2]));
+        std::thread::sleep(took.mul_f32(0.5 + 0.7 * rng.uniform()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left = [read("out.safetensors"), read("out.npy")];
+        let whole = pairs.contains(&left);
+        let alone = left[1].is_none() && pairs.iter().any(|pair| pair[0] == left[0]);
+        assert!(whole || alone, "kill {kill}: the model or the codes are of others");
+    }
 }

@@ -1,4 +1,6 @@
-//! `wgvq convert`
+//! `wgvq convert`: models here, indexes in a file of their own.
+
+mod index;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -7,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use wgvq::coding::Method;
 use wgvq::faiss::{Reader, Writer};
+use wgvq::io::finish_together;
 use wgvq::{Context, Error, Result};
 
 use crate::args::{Common, NamedOutputs};
@@ -18,17 +21,17 @@ use crate::{Verdict, interrupt};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq convert opq.safetensors codes.npy -o opq.faiss\n  wgvq convert opq.faiss -o opq.safetensors --codes codes.npy\n\nWhat goes to FAISS, and what comes from there: VQ, PQ, RQ, PRQ, LSQ, PLSQ, SQ of whole numbers, and OPQ and RR before them."
+    after_help = "Examples:\n  wgvq convert opq.safetensors codes.npy -o opq.faiss\n  wgvq convert opq.faiss -o opq.safetensors --codes codes.npy\n  wgvq convert base.wgvqi -o base.faiss\n  wgvq convert ivf.faiss -o ivf.wgvqi\n\nWhat goes to FAISS, and what comes from there: VQ, PQ, RQ, PRQ, LSQ, PLSQ, SQ of whole numbers, OPQ and RR before them, and indexes of these."
 )]
 pub struct Convert {
-    /// A model, or an index file of FAISS
-    #[arg(value_name = "MODEL.safetensors|INDEX.faiss")]
+    /// A model, an index of wgvq, or an index file of FAISS
+    #[arg(value_name = "MODEL.safetensors|NAME.wgvqi|INDEX.faiss")]
     pub input: PathBuf,
     /// The codes of a model's vectors, to go into the index
     #[arg(value_name = "CODES")]
     pub of: Option<PathBuf>,
-    /// The file to write: an index file of FAISS, or a model if the name ends in .safetensors
-    #[arg(short, long, value_name = "INDEX.faiss|MODEL.safetensors")]
+    /// What to write: an index file of FAISS; of one a model if the name ends in .safetensors, or an index if it ends in .wgvqi
+    #[arg(short, long, value_name = "INDEX.faiss|MODEL.safetensors|NAME.wgvqi")]
     pub output: PathBuf,
     /// Write the codes of an index too
     #[arg(long, value_name = "CODES.npy|CODES.wgvq|CODES.parquet")]
@@ -38,6 +41,9 @@ pub struct Convert {
 /// The extension of models.
 const MODEL: &str = "safetensors";
 
+/// The extension of indexes of wgvq.
+const LISTS: &str = "wgvqi";
+
 /// The extensions that FAISS's files have.
 const INDEX: [&str; 2] = ["faiss", "index"];
 
@@ -45,11 +51,15 @@ pub fn run(command: &Convert, common: &Common) -> Result<Verdict> {
     if has_extension(&command.output, MODEL) {
         return from_faiss(command, common);
     }
+    if has_extension(&command.output, LISTS) {
+        return index::from_faiss(command, common);
+    }
     if INDEX.iter().any(|extension| has_extension(&command.output, extension)) {
-        return to_faiss(command, common);
+        let is_index = command.input.is_dir() || has_extension(&command.input, LISTS);
+        return if is_index { index::to_faiss(command, common) } else { to_faiss(command, common) };
     }
     Err(Error::input(format!(
-        "{}: the name ends in .{MODEL} for a model, or in .{} for an index of FAISS",
+        "{}: the name ends in .{MODEL} for a model, in .{LISTS} for an index, or in .{} for an index of FAISS",
         command.output.display(),
         INDEX.join(" or .")
     )))
@@ -114,11 +124,11 @@ fn from_faiss(command: &Convert, common: &Common) -> Result<Verdict> {
         let header = codes::header_of(quantizer, hash, None, Method::Range);
         let mut writer = CodesWriter::create(path, header, rows, common.force)?;
         copy(common, rows, quantizer.codebook_sizes().len(), |rows| writer.append(&reader.read(rows)?))?;
-        // There is to be room for both before one of them has its name.
-        model.sync()?;
-        writer.finish()?;
+        // No model is to be beside the codes of another: plain ones do not say whose they are.
+        finish_together([model, writer.complete()?])?;
+    } else {
+        model.finish()?;
     }
-    model.finish()?;
     report(
         common,
         json!({
