@@ -59,7 +59,7 @@ def write(folder, name, index, x):
 def write_lists(folder, name, index, x, queries):
     # Ids of the user's own, in no order.
     index.add_with_ids(x, (np.arange(len(x)) * 7919 % 1009).astype('i8') + FIRST)
-    lists = faiss.extract_index_ivf(index)
+    lists = faiss.downcast_index(faiss.extract_index_ivf(index))
     faiss.write_index(index, str(folder / f'ivf_{name}.faiss'))
     lists.nprobe = PROBES
     if name == 'rq_norms':

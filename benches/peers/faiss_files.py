@@ -140,7 +140,7 @@ def theirs(check):
 
 def rounded(index, q):
     """By how much two distances may be out of order where tables of codes of 4 bits are rounded: by half a step for each of M parts and the list."""
-    ivf = faiss.extract_index_ivf(index)
+    ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
     if not isinstance(ivf, faiss.IndexIVFPQ) or ivf.pq.nbits != 4:
         return 0.0
     chain = [index.chain.at(i) for i in range(index.chain.size())] if isinstance(index, faiss.IndexPreTransform) else []
