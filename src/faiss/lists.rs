@@ -26,15 +26,15 @@ pub(super) struct Kind {
     of: fn(Parts) -> Result<Box<dyn Record>>,
 }
 
-/// In which order the fields about the quantizer come.
+/// Where the quantizer stands among the fields about its codes.
 #[derive(Clone, Copy, PartialEq)]
 enum Order {
     /// Whether codes are of residuals, the bytes of a code, the quantizer.
-    QuantizerLast,
+    Last,
     /// The quantizer, the bytes of a code, whether they are of residuals.
-    QuantizerFirst,
+    First,
     /// The bytes of a code, the quantizer, whether they are of residuals, and how tables are made.
-    QuantizerBetween,
+    Between,
 }
 
 static KINDS: [Kind; 6] = [
@@ -42,7 +42,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwPQ",
         name: "IndexIVFPQ",
         holds: &["VQ", "PQ"],
-        order: Order::QuantizerLast,
+        order: Order::Last,
         empty: || Box::new(Product::default()),
         of: |parts| Ok(Box::new(Product::of(parts)?)),
     },
@@ -50,7 +50,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwSq",
         name: "IndexIVFScalarQuantizer",
         holds: &["SQ"],
-        order: Order::QuantizerFirst,
+        order: Order::First,
         empty: || Box::new(Scalar::default()),
         of: |parts| Ok(Box::new(Scalar::of(parts)?)),
     },
@@ -58,7 +58,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwRQ",
         name: "IndexIVFResidualQuantizer",
         holds: &["RQ"],
-        order: Order::QuantizerBetween,
+        order: Order::Between,
         empty: || Box::new(Additive::residual()),
         of: |parts| Ok(Box::new(Additive::of(parts)?)),
     },
@@ -66,7 +66,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwLS",
         name: "IndexIVFLocalSearchQuantizer",
         holds: &["LSQ"],
-        order: Order::QuantizerBetween,
+        order: Order::Between,
         empty: || Box::new(Additive::local_search()),
         of: |parts| Ok(Box::new(Additive::of(parts)?)),
     },
@@ -74,7 +74,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwPR",
         name: "IndexIVFProductResidualQuantizer",
         holds: &["PRQ"],
-        order: Order::QuantizerBetween,
+        order: Order::Between,
         empty: || Box::new(Additive::product_residual()),
         of: |parts| Ok(Box::new(Additive::of(parts)?)),
     },
@@ -82,7 +82,7 @@ static KINDS: [Kind; 6] = [
         fourcc: b"IwPL",
         name: "IndexIVFProductLocalSearchQuantizer",
         holds: &["PLSQ"],
-        order: Order::QuantizerBetween,
+        order: Order::Between,
         empty: || Box::new(Additive::product_local_search()),
         of: |parts| Ok(Box::new(Additive::of(parts)?)),
     },
@@ -208,26 +208,26 @@ impl Lists {
         at.record(self.kind.name);
         direct_map(at)?;
         let mut size = self.bits().row_bytes() as u64;
-        if self.kind.order == Order::QuantizerLast {
+        if self.kind.order == Order::Last {
             self.by_residual(at)?;
         }
-        if self.kind.order != Order::QuantizerFirst {
+        if self.kind.order != Order::First {
             at.number("code_size", &mut size)?;
         }
         self.quantizer.record(self.header.d, at)?;
         at.record(self.kind.name);
         let bytes = self.bits().row_bytes() as u64;
-        if self.kind.order == Order::QuantizerFirst {
+        if self.kind.order == Order::First {
             at.expect("code_size", bytes)?;
         } else if size != bytes {
             return Err(
                 at.wrong("quantizer", format!("has codes of {bytes} bytes; code_size before it is {size}"))
             );
         }
-        if self.kind.order != Order::QuantizerLast {
+        if self.kind.order != Order::Last {
             self.by_residual(at)?;
         }
-        if self.kind.order == Order::QuantizerBetween {
+        if self.kind.order == Order::Between {
             at.kept("use_precomputed_table", 0_i32)?;
         }
         self.lists(count, bytes, at)
