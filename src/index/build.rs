@@ -262,7 +262,8 @@ impl<'a> Build<'a> {
         };
         let quantizer = quantizer.context(|| spec.quantizer())?;
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Model { spec, metric, residual, lists, quantizer, refinement: self.refinement, refine, codes })
+        let (dim, refinement) = (x.dim(), self.refinement);
+        Ok(Model { spec, metric, residual, lists, quantizer, dim, refinement, refine, codes })
     }
 
     /// Trains on as many vectors as the memory is enough for.

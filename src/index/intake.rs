@@ -68,7 +68,7 @@ pub(super) fn take_in(
             pending.codes.extend(codes.rows(at..at + 1));
             let vector = x.slice(s![at, ..]);
             let vector = vector.as_slice().expect("vectors are read in standard layout");
-            model.refine.write(vector, model.dim(), row, &mut pending.refined)?;
+            model.refine.write(vector, model.dim, row, &mut pending.refined)?;
         }
         if pending.ids.len() >= most {
             segments.push(std::mem::take(&mut pending).write(model, writer)?);
@@ -94,7 +94,7 @@ struct Pending {
 impl Pending {
     /// Bytes of a row: its list, two ids, two places, codes and refinement, and as much where what grows is copied.
     fn row_bytes(model: &Model) -> usize {
-        2 * (4 + 16 + 8 + 4 * model.codes.codes() + model.refine.bytes(model.dim()))
+        2 * (4 + 16 + 8 + 4 * model.codes.codes() + model.refine.bytes(model.dim))
     }
 
     fn write(self, model: &Model, writer: &mut Writer) -> Result<SegmentRecord> {

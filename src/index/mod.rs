@@ -106,7 +106,7 @@ impl Index {
 
     /// Dimensions of a vector.
     pub fn dim(&self) -> usize {
-        self.model.dim()
+        self.model.dim
     }
 
     /// Lists and quantizer.

@@ -31,6 +31,8 @@ pub struct Model {
     /// The centroids as a quantizer of one codebook, if there is more than one list.
     pub lists: Option<Box<dyn Quantizer>>,
     pub quantizer: Box<dyn Quantizer>,
+    /// Dimensions of a vector.
+    pub dim: usize,
     pub refinement: Refinement,
     /// What is stored for it.
     pub refine: Refine,
@@ -38,10 +40,6 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn dim(&self) -> usize {
-        self.quantizer.dim()
-    }
-
     pub fn list_count(&self) -> usize {
         self.spec.lists()
     }
@@ -103,7 +101,7 @@ impl Model {
         Ok(Manifest {
             format: FORMAT,
             spec: self.spec.to_string(),
-            dim: self.dim(),
+            dim: self.dim,
             metric: self.metric.to_string(),
             refine: self.refinement.to_string(),
             residual: self.residual,
@@ -150,7 +148,8 @@ impl Model {
             )));
         }
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        Ok(Self { spec, metric, residual: manifest.residual, lists, quantizer, refinement, refine, codes })
+        let (dim, residual) = (manifest.dim, manifest.residual);
+        Ok(Self { spec, metric, residual, lists, quantizer, dim, refinement, refine, codes })
     }
 }
 

@@ -148,11 +148,11 @@ impl<'a> Searcher<'a> {
     pub fn search(&self, queries: &dyn Vectors, query: &Query<'_>) -> Result<Found> {
         let Index { model, .. } = self.index;
         let effort = self.effort(query)?;
-        if queries.dim() != model.dim() {
+        if queries.dim() != model.dim {
             return Err(Error::input(format!(
                 "the queries have {} dimensions, the index {}",
                 queries.dim(),
-                model.dim()
+                model.dim
             )));
         }
         let selected = query.among.map(|ids| self.selected(ids)).transpose()?;
@@ -374,7 +374,7 @@ impl<'a> Searcher<'a> {
         let Index { model, .. } = self.index;
         match segment.source(row)? {
             Some(source) => self.sources.read(source, model),
-            None => Ok(model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()).into()),
+            None => Ok(model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim).into()),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Section {
             Self::FirstRows | Self::Codes => 0,
             Self::Ids => 8,
             Self::Order => 4,
-            Self::Refined => model.refine.bytes(model.dim()),
+            Self::Refined => model.refine.bytes(model.dim),
             Self::Source => {
                 if model.has_sources() {
                     8
