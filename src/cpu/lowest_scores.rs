@@ -5,6 +5,7 @@ use std::cmp::Ordering::Equal;
 use super::distance::squared_norm;
 use super::first_look::FirstLook;
 use super::half_panels::HalfPanels;
+use super::row_lanes::RowLanes;
 use super::tile::{CacheLine, Panels};
 use super::two_least::{FAR, Found, TwoLeast};
 use crate::certified::bounds::{DistanceBound, HalfBound, LARGEST_SQUARE, ScoreBound, is_beyond};
@@ -30,6 +31,8 @@ pub(super) struct LowestScores {
     largest_half_square: f32,
     /// The codewords in 16 bits, where that saves time.
     half: Option<HalfPanels>,
+    /// The codewords for rows in lanes, where that is faster than tiles.
+    row_lanes: Option<RowLanes>,
     first_look: FirstLook,
 }
 
@@ -65,10 +68,11 @@ impl LowestScores {
             lowest[copy as usize] = FAR;
         }
         let lanes = panels.lanes();
+        let is_copy = |j: usize| lowest[j] == FAR;
+        let row_lanes = RowLanes::new(metric, codewords, d, is_copy);
         let half = match metric {
-            Metric::SquaredL2 if lanes == LINE => {
+            Metric::SquaredL2 if lanes == LINE && row_lanes.is_none() => {
                 let bound = HalfBound::new(d);
-                let is_copy = |j: usize| lowest[j] == FAR;
                 first_look
                     .unit
                     .and_then(|unit| HalfPanels::new(unit, bound, codewords, mean, &half_squares, is_copy))
@@ -77,7 +81,18 @@ impl LowestScores {
         };
         let largest_half_square = half_squares.iter().copied().fold(0.0, f32::max);
         let distances = DistanceBound::new(d, metric.power());
-        Self { metric, starts, lanes, bound, distances, half_squares, largest_half_square, half, first_look }
+        Self {
+            metric,
+            starts,
+            lanes,
+            bound,
+            distances,
+            half_squares,
+            largest_half_square,
+            half,
+            row_lanes,
+            first_look,
+        }
     }
 
     /// How the first look is done.
@@ -104,6 +119,17 @@ impl LowestScores {
     /// The codewords in 16 bits, where that saves time.
     pub fn half(&self) -> Option<&HalfPanels> {
         self.half.as_ref().filter(|half| half.pays())
+    }
+
+    /// The codewords for rows in lanes, where that is faster than tiles.
+    pub fn row_lanes(&self) -> Option<&RowLanes> {
+        self.row_lanes.as_ref()
+    }
+
+    /// The same without rows in lanes.
+    #[cfg(test)]
+    pub fn by_tiles(self) -> Self {
+        Self { row_lanes: None, ..self }
     }
 
     /// Whether a first look may have been in 16 bits.
