@@ -175,7 +175,7 @@ pub(super) fn settle<S: Simd>(
     let apart = distance(simd, codebook.metric(), row, codebook.codeword(found.nearest));
     let threshold = match half {
         Some((half, part)) => half.threshold(&found, part),
-        None => lowest.threshold(row, &found, apart),
+        None => lowest.threshold(row, found.least, found.nearest, apart),
     };
     if found.is_alone_within(threshold) {
         return Told::Nearest(found.nearest, apart);

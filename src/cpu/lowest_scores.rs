@@ -7,7 +7,7 @@ use super::first_look::FirstLook;
 use super::half_panels::HalfPanels;
 use super::row_lanes::RowLanes;
 use super::tile::{CacheLine, Panels};
-use super::two_least::{FAR, Found, TwoLeast};
+use super::two_least::{FAR, TwoLeast};
 use crate::certified::bounds::{DistanceBound, HalfBound, LARGEST_SQUARE, ScoreBound, is_beyond};
 use crate::metrics::Metric;
 
@@ -69,7 +69,7 @@ impl LowestScores {
         }
         let lanes = panels.lanes();
         let is_copy = |j: usize| lowest[j] == FAR;
-        let row_lanes = RowLanes::new(metric, codewords, d, is_copy);
+        let row_lanes = RowLanes::new(metric, codewords, d, mean, lowest);
         let half = match metric {
             Metric::SquaredL2 if lanes == LINE && row_lanes.is_none() => {
                 let bound = HalfBound::new(d);
@@ -144,13 +144,13 @@ impl LowestScores {
         least.begin(count, self.lanes);
     }
 
-    /// The scores that may be of a codeword nearest to `row`, at most, where `found` are the least ones and the codeword that is
-    /// nearest by them is at that `distance`; infinity where nothing can be said.
+    /// The scores that may be of a codeword nearest to `row`, at most, where the `least` one is that of codeword `nearest`, which is at
+    /// that `distance`; infinity where nothing can be said.
     #[inline(always)]
-    pub fn threshold(&self, row: &[f32], found: &Found, distance: f32) -> f32 {
-        let Some(bound) = self.bound else { return self.distances.threshold(found.least) };
+    pub fn threshold(&self, row: &[f32], least: f32, nearest: u32, distance: f32) -> f32 {
+        let Some(bound) = self.bound else { return self.distances.threshold(least) };
         let half_square = match self.metric {
-            Metric::SquaredL2 => bound.half_square_of_row(distance, found.least),
+            Metric::SquaredL2 => bound.half_square_of_row(distance, least),
             Metric::InnerProduct => 0.5 * squared_norm(row) as f32,
             _ => 0.0,
         };
@@ -158,8 +158,8 @@ impl LowestScores {
         if !is_beyond(LARGEST_SQUARE, half_square.max(self.largest_half_square)) {
             return f32::INFINITY;
         }
-        let codeword = self.half_squares.get(found.nearest as usize).copied().unwrap_or(0.0);
-        bound.threshold(found.least, codeword, half_square)
+        let codeword = self.half_squares.get(nearest as usize).copied().unwrap_or(0.0);
+        bound.threshold(least, codeword, half_square)
     }
 
     /// What computed distances say, if their rounding is a share of them.
