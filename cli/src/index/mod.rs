@@ -5,8 +5,10 @@ mod build;
 mod compact;
 mod ids;
 mod info;
+mod keep;
 mod remove;
 mod search;
+mod shown;
 mod verify;
 
 use std::fs;
