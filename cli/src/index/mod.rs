@@ -38,7 +38,7 @@ enum Verb {
     /// Remove vectors from an index
     Remove(remove::Remove),
     /// Find the nearest neighbours of queries in an index
-    Search(search::Search),
+    Search(Box<search::Search>),
     /// Say what an index is and how large
     Info(info::Info),
     /// Check every byte of an index

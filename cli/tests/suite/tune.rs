@@ -65,10 +65,7 @@ fn given_queries_judge_instead_of_vectors_with_near_copies() {
     let tune = |more: &str| cli.json(&format!("tune x.npy --bytes 2 --recall 10@10=.9 {more}"));
     let found = tune("--queries asked.npy");
     // All vectors are trained on or searched; half of the queries judge.
-    assert_eq!(
-        found["held_out"],
-        serde_json::json!({ "queries": 200, "searched": 600, "trained_on": 600 })
-    );
+    assert_eq!(found["held_out"], serde_json::json!({ "queries": 200, "searched": 600, "trained_on": 600 }));
     assert_eq!(found["queries"], serde_json::json!({ "given": true, "aiming": 200 }));
     assert_eq!(tune("")["queries"], serde_json::json!({ "given": false }));
     let commands = found["recommended"]["commands"].as_array().unwrap();
@@ -78,10 +75,7 @@ fn given_queries_judge_instead_of_vectors_with_near_copies() {
     type_commands(&cli, &found);
     let said = cli.run("tune x.npy --bytes 2 --queries asked.npy");
     let said = String::from_utf8_lossy(&said.stdout);
-    assert!(
-        said.starts_with("200 of the given queries among 600 vectors, trained on 600 others"),
-        "{said}"
-    );
+    assert!(said.starts_with("200 of the given queries among 600 vectors, trained on 600 others"), "{said}");
     assert!(said.contains("wgvq search asked.npy --codes") && !said.contains("queries.npy"), "{said}");
     // A page names them by their rows.
     cli.json("report x.npy --bytes 1 --queries asked.npy -o report.html");

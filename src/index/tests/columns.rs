@@ -7,10 +7,10 @@ use crate::columns::{ColumnType, Value};
 fn said(row: usize) -> [Option<Value<'static>>; 4] {
     let langs = ["de", "en", "", "fr", "größer"];
     [
-        (row % 5 > 0).then_some(Value::Int(1900 + (row as i64 * 7) % 130)),
+        (!row.is_multiple_of(5)).then_some(Value::Int(1900 + (row as i64 * 7) % 130)),
         (row % 7 != 3).then_some(Value::Float(((row * 13) % 100) as f64 * 0.25 - 5.0)),
-        (row % 3 > 0).then_some(Value::Bool(row % 3 == 1)),
-        (row % 11 > 0).then_some(Value::String(langs[row % 13 % langs.len()])),
+        (!row.is_multiple_of(3)).then_some(Value::Bool(row % 3 == 1)),
+        (!row.is_multiple_of(11)).then_some(Value::String(langs[row % 13 % langs.len()])),
     ]
 }
 
@@ -60,6 +60,9 @@ fn holds(index: &Index, predicate: &str) -> Vec<u64> {
 
 type Truth = Option<bool>;
 
+/// A predicate, and whether it holds of a row: neither where that is not known.
+type Case = (&'static str, fn(usize) -> Truth);
+
 fn and(one: Truth, other: Truth) -> Truth {
     match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),
@@ -76,8 +79,7 @@ fn or(one: Truth, other: Truth) -> Truth {
     not(and(not(one), not(other)))
 }
 
-/// Predicates, and whether they hold of a row: neither where that is not known.
-fn predicates() -> [(&'static str, fn(usize) -> Truth); 20] {
+fn predicates() -> [Case; 20] {
     fn year(row: usize) -> Option<i64> {
         said(row)[0].map(|value| if let Value::Int(year) = value { year } else { panic!() })
     }
@@ -139,7 +141,7 @@ fn a_predicate_finds_the_rows_that_it_holds_of() {
             }
             assert_eq!(index.info().segments, if merged { 1 } else { 3 });
             for (text, truth) in predicates() {
-                let is_there = |id: &u64| id % 17 > 0 && truth(*id as usize) == Some(true);
+                let is_there = |id: &u64| !id.is_multiple_of(17) && truth(*id as usize) == Some(true);
                 let want: Vec<u64> = (0..2600).filter(is_there).collect();
                 assert_eq!(holds(&index, text), want, "{text}");
                 // A search by it is one among their ids, with few or many of them, and together with other ids.
