@@ -332,6 +332,7 @@ mod tests {
         }
         let deep = |depth: usize| format!("{}a = 1{}", "(".repeat(depth), ")".repeat(depth));
         assert!(parse(&deep(63)).is_ok());
+        assert!(refused(parse(&deep(64))).starts_with("at character 65: more than 64 brackets"));
         assert!(refused(parse(&deep(100_000))).contains("more than 64 brackets"));
         assert!(refused(parse(&"not ".repeat(100_000))).contains("more than 64 brackets"));
         // As long as one likes.
