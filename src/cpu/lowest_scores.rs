@@ -32,7 +32,7 @@ pub(super) struct LowestScores {
     /// The codewords in 16 bits, where that saves time.
     half: Option<HalfPanels>,
     /// The codewords for rows in lanes, where that is faster than tiles.
-    row_lanes: Option<RowLanes>,
+    row_lanes: Option<Box<RowLanes>>,
     first_look: FirstLook,
 }
 
@@ -69,7 +69,7 @@ impl LowestScores {
         }
         let lanes = panels.lanes();
         let is_copy = |j: usize| lowest[j] == FAR;
-        let row_lanes = RowLanes::new(metric, codewords, d, mean, lowest);
+        let row_lanes = RowLanes::new(metric, codewords, d, mean, lowest).map(Box::new);
         let half = match metric {
             Metric::SquaredL2 if lanes == LINE && row_lanes.is_none() => {
                 let bound = HalfBound::new(d);
@@ -123,7 +123,7 @@ impl LowestScores {
 
     /// The codewords for rows in lanes, where that is faster than tiles.
     pub fn row_lanes(&self) -> Option<&RowLanes> {
-        self.row_lanes.as_ref()
+        self.row_lanes.as_deref()
     }
 
     /// The same without rows in lanes.

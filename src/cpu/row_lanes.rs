@@ -157,8 +157,8 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
         count: usize,
     ) -> u32 {
         let mut negated = block.x;
-        for i in 0..D {
-            negated[i] = simd.sub_f32s(simd.splat_f32s(scores.mean[i]), block.x[i]);
+        for (x, &mean) in negated.iter_mut().zip(&scores.mean) {
+            *x = simd.sub_f32s(simd.splat_f32s(mean), *x);
         }
         let mut least = Least::new(simd);
         let centred = scores.centred.as_chunks::<D>().0.as_chunks::<TOGETHER>().0;

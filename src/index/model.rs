@@ -13,7 +13,8 @@ use super::refine::Refinement;
 use super::spec::IndexSpec;
 use super::store::checked::{FileRecord, damaged, hash_of};
 use super::store::folder::{FileKind, Writer};
-use super::store::manifest::{FORMAT, Manifest};
+use super::store::manifest::{Manifest, format_of};
+use crate::columns::ColumnSchema;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::io;
@@ -37,6 +38,8 @@ pub struct Model {
     /// What is stored for it.
     pub refine: Refine,
     pub codes: CodeLayout,
+    /// What is kept beside the vectors.
+    pub columns: Vec<ColumnSchema>,
 }
 
 impl Model {
@@ -99,7 +102,7 @@ impl Model {
             _ => None,
         };
         Ok(Manifest {
-            format: FORMAT,
+            format: format_of(&self.columns),
             spec: self.spec.to_string(),
             dim: self.dim,
             metric: self.metric.to_string(),
@@ -113,6 +116,7 @@ impl Model {
             recall: None,
             queries: None,
             sources: Vec::new(),
+            columns: self.columns.clone(),
             segments: Vec::new(),
         })
     }
@@ -148,8 +152,8 @@ impl Model {
             )));
         }
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
-        let (dim, residual) = (manifest.dim, manifest.residual);
-        Ok(Self { spec, metric, residual, lists, quantizer, dim, refinement, refine, codes })
+        let (dim, residual, columns) = (manifest.dim, manifest.residual, manifest.columns.clone());
+        Ok(Self { spec, metric, residual, lists, quantizer, dim, refinement, refine, codes, columns })
     }
 }
 

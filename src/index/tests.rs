@@ -1,3 +1,4 @@
+mod columns;
 mod complete;
 mod recall;
 
@@ -439,16 +440,16 @@ fn an_index_of_a_newer_version_is_refused() {
     let folder = Folder::new();
     let path = folder.path("a.wgvqi");
     let index = run(build("PQ2x4"), &path, &data(7, 60, 4));
-    let newer = Manifest { format: 2, ..index.manifest.clone() };
+    let newer = Manifest { format: 3, ..index.manifest.clone() };
     std::fs::write(path.join(MANIFEST), newer.to_text().unwrap()).unwrap();
     let why = refused(Index::open(&path));
     assert!(
-        why.contains("an index of format 2; this version reads format 1, a newer one is needed"),
+        why.contains("an index of format 3; this version reads those up to 2, a newer one is needed"),
         "{why}"
     );
     let mut index = index;
     let refusal = refused(index.remove(&[1]));
-    assert!(refusal.contains("format 2"), "{refusal}");
+    assert!(refusal.contains("format 3"), "{refusal}");
 }
 
 #[test]
