@@ -26,7 +26,7 @@
 //! - [`coding`] packs codes into fewer bits, and keeps them in checked files.
 //! - [`faiss`] converts models, codes and indexes to FAISS's index files and back.
 //! - [`search`] finds nearest neighbours, exactly or among codes; [`lists`] among those of the nearest centroids.
-//! - [`index`] keeps codes with ids on disk, to be searched, added to and removed from.
+//! - [`index`] keeps codes with ids on disk, to be searched, added to and removed from, and [`columns`] beside them.
 //! - [`curves`] are space-filling curves, orders along them and tours.
 //! - [`interpret`] says what an ordered codebook makes of labels, [`privacy`] what its codes give away.
 //! - [`io`] reads and writes vectors; [`Vectors`] is what all of it takes, arrays included.
@@ -36,6 +36,7 @@
 
 mod certified;
 pub mod coding;
+pub mod columns;
 mod cpu;
 pub mod curves;
 mod engine;

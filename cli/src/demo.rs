@@ -16,10 +16,12 @@ use wgvq::{
 };
 
 use crate::Verdict;
-use crate::args::Common;
+use crate::args::{Common, Data, Near};
 use crate::figures::{Figures, Loss, LossOf, print_json};
 use crate::plots::{self, Labels, Scales, Series};
+use crate::report::{self, Report};
 use crate::stdout::say;
+use crate::tune::Wish;
 use crate::words::html;
 
 #[derive(Args, Debug)]
@@ -27,7 +29,14 @@ pub struct Demo {
     /// The folder for the report
     #[arg(short, long, value_name = "FOLDER", default_value = "wgvq-demo")]
     pub output: PathBuf,
+    /// Try all that `wgvq report` tries on the sample instead, which takes minutes, and write the page that it writes
+    #[arg(long)]
+    pub report: bool,
 }
+
+/// The recall that is looked for by [`Demo::report`], and for how long: the figures of a page are told with little of the time.
+const WANTED: &str = "10@10=.9";
+const BUDGET: &str = "3m";
 
 /// The quantizers that are tried, the smallest codes first; the files are those of the last one.
 const SPECS: [&str; 5] = ["VQ1024", "RQ8x8", "PQ16x8", "PQ48x8", "OPQ48,PQ48x8"];
@@ -42,15 +51,27 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
     let folder = command.output.as_path();
     fs::create_dir_all(folder).context(|| folder.display())?;
     let mut found = fs::read_dir(folder).context(|| folder.display())?;
-    if found.next().is_some() && !holds_report(folder) && !common.force {
+    if found.next().is_some() && !holds_sample(folder) && !common.force {
         return Err(Error::input(format!(
             "{}: holds other files; give an empty folder, or --force to write among them",
             folder.display()
         )));
     }
-    let (sample, queries) = (folder.join("sample.npy"), folder.join("queries.npy"));
+    let (sample, queries) = (folder.join(SAMPLE), folder.join("queries.npy"));
     io::write_file(&sample, sample::VECTORS, true)?;
     io::write_file(&queries, sample::QUERIES, true)?;
+    if command.report {
+        let wish = Wish {
+            bytes: None,
+            recall: Some(WANTED.parse()?),
+            budget: BUDGET.parse()?,
+            queries: Some(queries),
+            near: Near { metric: Metric::default() },
+        };
+        let output = folder.join(PAGE);
+        let report = Report { data: Data { data: vec![sample] }, wish, labels: None, output };
+        return report::write(&report, true, common);
+    }
     let (data, queries) = (io::open(&sample)?, io::open(&queries)?);
     common.check_memory(needed(&data)?, "the demo", "train on fewer vectors of your own")?;
     let engine = common.engine()?;
@@ -91,20 +112,20 @@ pub fn run(command: &Demo, common: &Common) -> Result<Verdict> {
         print_json(&json!({ "runs": figures(&runs), "report": folder, "device": engine.name() }))?;
         return Ok(Verdict::Done);
     }
-    say!("\nreport: {}", folder.join("report.html").display());
+    say!("\nreport: {}", folder.join(PAGE).display());
     Ok(Verdict::Done)
 }
 
-/// How the page of a report begins.
-const PAGE: &str = "<!doctype html><meta charset=\"utf-8\"><title>wgvq demo</title>";
+/// Files of the folder: the vectors, and the report.
+const SAMPLE: &str = "sample.npy";
+const PAGE: &str = "report.html";
 
 /// Whether the folder is that of an earlier demo, whose files may be replaced.
-fn holds_report(folder: &Path) -> bool {
-    let mut start = Vec::new();
-    let page = io::open_file(folder.join("report.html"));
-    page.is_ok_and(|page| {
-        page.take(PAGE.len() as u64).read_to_end(&mut start).is_ok() && start == PAGE.as_bytes()
-    })
+fn holds_sample(folder: &Path) -> bool {
+    let mut found = Vec::new();
+    let file = io::open_file(folder.join(SAMPLE));
+    let most = sample::VECTORS.len() as u64 + 1;
+    file.is_ok_and(|file| file.take(most).read_to_end(&mut found).is_ok() && found == sample::VECTORS)
 }
 
 /// Bytes that the quantizers take at most, beside the vectors as read, held out, decoded and on their way.
@@ -251,7 +272,7 @@ fn write_report(folder: &Path, runs: &[Run], data: &Dataset, engine: &Engine) ->
     let lines: Vec<String> = runs.iter().map(Run::line).collect();
     let table = [HEADER.to_string(), lines.join("\n")].join("\n");
     let page = format!(
-        "{PAGE}\
+        "<!doctype html><meta charset=\"utf-8\"><title>wgvq demo</title>\
          <style>body{{font-family:sans-serif;max-width:60em;margin:2em auto}}pre{{overflow-x:auto}}</style>\
          <h1>wgvq demo</h1><p>{} vectors × {} dimensions on {}. The loss is {}.</p><pre>{}</pre>\
          <p><img src=\"rate-distortion.svg\"><p><img src=\"recall.svg\"><p><img src=\"usage.svg\">\n",
@@ -261,5 +282,5 @@ fn write_report(folder: &Path, runs: &[Run], data: &Dataset, engine: &Engine) ->
         LossOf::HeldOut,
         table
     );
-    io::write_file(folder.join("report.html"), page.as_bytes(), true)
+    io::write_file(folder.join(PAGE), page.as_bytes(), true)
 }

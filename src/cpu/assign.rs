@@ -62,6 +62,14 @@ pub(crate) fn assign_parts(
     let assign_group = |scratch: &mut Scratch, values: &[f32], codes: &mut [u32], distances: &mut [f32]| {
         for (j, codebook) in codebooks.iter().enumerate() {
             let rows = Rows { values, ..part(j) };
+            if let Some(lanes) = codebook.lowest().row_lanes() {
+                let again = lanes.assign(codebook, rows, |row, code, apart| {
+                    codes[row * m + j] = code;
+                    distances[row] = if j > 0 { distances[row] + apart } else { apart };
+                });
+                codebook.lowest().first_look().count(rows.len(), again);
+                continue;
+            }
             let half = codebook.lowest().half();
             let half_parts = [const { Cell::new(0.0) }; GROUP];
             codebook.lowest().begin(&mut scratch.least);
@@ -167,7 +175,7 @@ pub(super) fn settle<S: Simd>(
     let apart = distance(simd, codebook.metric(), row, codebook.codeword(found.nearest));
     let threshold = match half {
         Some((half, part)) => half.threshold(&found, part),
-        None => lowest.threshold(row, &found, apart),
+        None => lowest.threshold(row, found.least, found.nearest, apart),
     };
     if found.is_alone_within(threshold) {
         return Told::Nearest(found.nearest, apart);
@@ -327,11 +335,13 @@ mod tests {
             let (x, c) = (x.into_raw_vec_and_offset().0, codewords.into_raw_vec_and_offset().0);
             for metric in METRICS {
                 let want: Vec<u32> = x.chunks_exact(d).flat_map(|x| nearest(metric, x, &c)).collect();
+                let codebook = |arch| PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign();
                 for arch in archs() {
-                    let (codes, _) =
-                        run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &x);
-                    let wrong = codes.iter().zip(&want).filter(|(code, want)| code != want).count();
-                    assert_eq!(wrong, 0, "{metric:?} {arch:?}: {name}");
+                    for codebook in [codebook(arch), codebook(arch).by_tiles()] {
+                        let (codes, _) = run(&codebook, &x);
+                        let wrong = codes.iter().zip(&want).filter(|(code, want)| code != want).count();
+                        assert_eq!(wrong, 0, "{metric:?} {arch:?}: {name}");
+                    }
                 }
             }
         }
@@ -419,8 +429,9 @@ mod tests {
             // By their inner products vectors need not be nearest to themselves.
             for metric in METRICS.into_iter().filter(|&metric| metric != Metric::InnerProduct) {
                 for arch in archs() {
-                    let (codes, _) =
-                        run(&PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign(), &few);
+                    let codebook = PackedCodebook::for_arch(arch, metric, &c, d).unwrap().for_assign();
+                    assert_eq!(run(&codebook, &few).0, [0, 1, 2, 3, 4, 5, 6], "{metric:?} {arch:?} k {k}");
+                    let (codes, _) = run(&codebook.by_tiles(), &few);
                     assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6], "{metric:?} {arch:?} k {k}");
                 }
             }

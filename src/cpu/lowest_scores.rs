@@ -5,8 +5,9 @@ use std::cmp::Ordering::Equal;
 use super::distance::squared_norm;
 use super::first_look::FirstLook;
 use super::half_panels::HalfPanels;
+use super::row_lanes::RowLanes;
 use super::tile::{CacheLine, Panels};
-use super::two_least::{FAR, Found, TwoLeast};
+use super::two_least::{FAR, TwoLeast};
 use crate::certified::bounds::{DistanceBound, HalfBound, LARGEST_SQUARE, ScoreBound, is_beyond};
 use crate::metrics::Metric;
 
@@ -30,6 +31,8 @@ pub(super) struct LowestScores {
     largest_half_square: f32,
     /// The codewords in 16 bits, where that saves time.
     half: Option<HalfPanels>,
+    /// The codewords for rows in lanes, where that is faster than tiles.
+    row_lanes: Option<Box<RowLanes>>,
     first_look: FirstLook,
 }
 
@@ -65,10 +68,11 @@ impl LowestScores {
             lowest[copy as usize] = FAR;
         }
         let lanes = panels.lanes();
+        let is_copy = |j: usize| lowest[j] == FAR;
+        let row_lanes = RowLanes::new(metric, codewords, d, mean, lowest).map(Box::new);
         let half = match metric {
-            Metric::SquaredL2 if lanes == LINE => {
+            Metric::SquaredL2 if lanes == LINE && row_lanes.is_none() => {
                 let bound = HalfBound::new(d);
-                let is_copy = |j: usize| lowest[j] == FAR;
                 first_look
                     .unit
                     .and_then(|unit| HalfPanels::new(unit, bound, codewords, mean, &half_squares, is_copy))
@@ -77,7 +81,18 @@ impl LowestScores {
         };
         let largest_half_square = half_squares.iter().copied().fold(0.0, f32::max);
         let distances = DistanceBound::new(d, metric.power());
-        Self { metric, starts, lanes, bound, distances, half_squares, largest_half_square, half, first_look }
+        Self {
+            metric,
+            starts,
+            lanes,
+            bound,
+            distances,
+            half_squares,
+            largest_half_square,
+            half,
+            row_lanes,
+            first_look,
+        }
     }
 
     /// How the first look is done.
@@ -106,6 +121,17 @@ impl LowestScores {
         self.half.as_ref().filter(|half| half.pays())
     }
 
+    /// The codewords for rows in lanes, where that is faster than tiles.
+    pub fn row_lanes(&self) -> Option<&RowLanes> {
+        self.row_lanes.as_deref()
+    }
+
+    /// The same without rows in lanes.
+    #[cfg(test)]
+    pub fn by_tiles(self) -> Self {
+        Self { row_lanes: None, ..self }
+    }
+
     /// Whether a first look may have been in 16 bits.
     pub fn has_half(&self) -> bool {
         self.half.is_some()
@@ -118,13 +144,13 @@ impl LowestScores {
         least.begin(count, self.lanes);
     }
 
-    /// The scores that may be of a codeword nearest to `row`, at most, where `found` are the least ones and the codeword that is
-    /// nearest by them is at that `distance`; infinity where nothing can be said.
+    /// The scores that may be of a codeword nearest to `row`, at most, where the `least` one is that of codeword `nearest`, which is at
+    /// that `distance`; infinity where nothing can be said.
     #[inline(always)]
-    pub fn threshold(&self, row: &[f32], found: &Found, distance: f32) -> f32 {
-        let Some(bound) = self.bound else { return self.distances.threshold(found.least) };
+    pub fn threshold(&self, row: &[f32], least: f32, nearest: u32, distance: f32) -> f32 {
+        let Some(bound) = self.bound else { return self.distances.threshold(least) };
         let half_square = match self.metric {
-            Metric::SquaredL2 => bound.half_square_of_row(distance, found.least),
+            Metric::SquaredL2 => bound.half_square_of_row(distance, least),
             Metric::InnerProduct => 0.5 * squared_norm(row) as f32,
             _ => 0.0,
         };
@@ -132,8 +158,8 @@ impl LowestScores {
         if !is_beyond(LARGEST_SQUARE, half_square.max(self.largest_half_square)) {
             return f32::INFINITY;
         }
-        let codeword = self.half_squares.get(found.nearest as usize).copied().unwrap_or(0.0);
-        bound.threshold(found.least, codeword, half_square)
+        let codeword = self.half_squares.get(nearest as usize).copied().unwrap_or(0.0);
+        bound.threshold(least, codeword, half_square)
     }
 
     /// What computed distances say, if their rounding is a share of them.

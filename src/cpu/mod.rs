@@ -82,6 +82,7 @@ pub(crate) mod residual;
 pub(crate) mod rotation_grad;
 pub(crate) mod row_argmax;
 pub(crate) mod row_distances;
+mod row_lanes;
 pub(crate) mod row_sums;
 pub(crate) mod scalar_decode;
 pub(crate) mod scalar_encode;

@@ -119,6 +119,13 @@ impl PackedCodebook {
         self.for_assign_by(FirstLook::by(super::half_unit::HalfUnit::fastest()))
     }
 
+    /// The same, by tiles however small it is.
+    #[cfg(test)]
+    pub(crate) fn by_tiles(mut self) -> Self {
+        self.lowest = self.lowest.map(LowestScores::by_tiles);
+        self
+    }
+
     fn lowest_scores(&self, first_look: FirstLook) -> LowestScores {
         LowestScores::new(self.metric, &self.codewords, &self.mean, &self.panels, first_look)
     }

@@ -42,6 +42,11 @@ impl RowBits {
         self.words[block] >> bit & 1 == 1
     }
 
+    /// Those that are in `other` too, which is of the same segment.
+    pub fn and(&self, other: &Self) -> Self {
+        Self::of(self.words.iter().zip(&other.words).map(|(one, other)| one & other).collect())
+    }
+
     /// The other ones of all `rows`; bits that are of no row mean nothing.
     pub fn complement(&self, rows: usize) -> Self {
         Self { words: self.words.iter().map(|word| !word).collect(), count: rows - self.count }

@@ -9,12 +9,14 @@ use super::curve::{Trials, check_recall};
 use super::held_out::Without;
 use super::ids::Ids;
 use super::intake::{Incoming, Watch, take_in};
+use super::kept;
 use super::model::{Coding, Model, Residuals};
 use super::refine::Refinement;
 use super::sources::record;
 use super::spec::IndexSpec;
 use super::store::folder::{FileKind, Writer};
 use super::{Index, MEMORY};
+use crate::columns::Column;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::lists::Refine;
@@ -53,6 +55,7 @@ pub struct Build<'a> {
     recall: Option<f64>,
     queries: Option<&'a dyn Vectors>,
     train_on: Option<&'a dyn Vectors>,
+    keep: &'a [Column],
     watch: Watch<'a>,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Build<'a> {
             recall: None,
             queries: None,
             train_on: None,
+            keep: &[],
             watch: Box::new(|_, _| Ok(())),
         }
     }
@@ -146,6 +150,32 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// Keeps these columns beside the vectors, a row for each: searches [filter](super::Query::matching) by them, and they are
+    /// [read](super::Index::column) by ids.
+    ///
+    /// ```
+    /// use wgvq::columns::{Column, ColumnType, Value};
+    /// use wgvq::index::{Build, Ids, Query};
+    /// # fn main() -> wgvq::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("base.wgvqi");
+    /// let x = ndarray::Array2::from_shape_fn((300, 4), |(row, column)| ((row * (column + 3)) % 101) as f32);
+    /// let mut years = Column::new("year", ColumnType::Int);
+    /// (0..300).try_for_each(|row| years.push(Some(Value::Int(1900 + row % 120))))?;
+    /// let engine = wgvq::Engine::cpu();
+    /// let index = Build::new("PQ2x4".parse()?).keep(&[years]).run(&engine, &path, &x, Ids::Next, &mut ())?;
+    /// let recent = "year >= 2015".parse()?;
+    /// let found = index.search(&engine, &x, &Query::nearest(3).matching(&recent))?;
+    /// let shown = index.column("year", found.of(0).0)?;
+    /// assert!((0..3).all(|rank| matches!(shown.get(rank), Some(Value::Int(2015..)))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep(mut self, columns: &'a [Column]) -> Self {
+        self.keep = columns;
+        self
+    }
+
     /// Tells `watch` after each batch how many vectors of how many are in; its error ends the work.
     pub fn watch(mut self, watch: impl FnMut(usize, usize) -> Result<()> + 'a) -> Self {
         self.watch = Box::new(watch);
@@ -187,13 +217,15 @@ impl<'a> Build<'a> {
             )));
         }
         self.check_metric()?;
+        let columns = kept::check(self.keep, x.len())?;
         let refine = self.refine_by(&others)?;
-        let model = self.train(engine, seen, refine, observer)?;
+        let model = Model { columns, ..self.train(engine, seen, refine, observer)? };
         let mut manifest = model.save(&mut writer)?;
         if model.has_sources() {
             manifest.sources.push(record(self.source.as_deref(), x)?);
         }
-        let incoming = Incoming { x, ids, first_id: 0, left_out: &[], first_source: 0 };
+        let columns = self.keep.iter().collect();
+        let incoming = Incoming { x, ids, first_id: 0, left_out: &[], first_source: 0, columns };
         let coding = Coding::new(&model, engine)?;
         manifest.segments = take_in(&coding, &mut writer, &incoming, self.memory, &mut self.watch)?;
         manifest.next_id = resolved.next;
@@ -261,6 +293,7 @@ impl<'a> Build<'a> {
             _ => self.fit(quantizer, engine, &seen, observer),
         };
         let quantizer = quantizer.context(|| spec.quantizer())?;
+        let spec = spec.trained(quantizer.spec());
         let codes = CodeLayout::of(&quantizer.codebook_sizes());
         Ok(Model {
             spec,
@@ -270,9 +303,11 @@ impl<'a> Build<'a> {
             turned_back: None,
             quantizer,
             training: Value::Null,
+            dim: x.dim(),
             refinement: self.refinement,
             refine,
             codes,
+            columns: Vec::new(),
         })
     }
 

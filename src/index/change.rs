@@ -4,12 +4,14 @@ use super::bits::RowBits;
 use super::curve::mark_changed;
 use super::ids::Ids;
 use super::intake::{Incoming, Watch, take_in};
+use super::kept;
 use super::model::Coding;
 use super::segment::Segment;
 use super::sources::{Sources, record};
 use super::store::folder::{FileKind, Writer};
 use super::store::manifest::{DeletedRecord, SegmentRecord};
 use super::{Index, MEMORY};
+use crate::columns::Column;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::vectors::Vectors;
@@ -20,6 +22,7 @@ pub struct Add<'a> {
     replace: bool,
     source: Option<Vec<PathBuf>>,
     memory: u64,
+    keep: &'a [Column],
     watch: Watch<'a>,
 }
 
@@ -34,7 +37,7 @@ pub struct Added {
 
 impl Default for Add<'_> {
     fn default() -> Self {
-        Self { replace: false, source: None, memory: MEMORY, watch: Box::new(|_, _| Ok(())) }
+        Self { replace: false, source: None, memory: MEMORY, keep: &[], watch: Box::new(|_, _| Ok(())) }
     }
 }
 
@@ -54,6 +57,12 @@ impl<'a> Add<'a> {
     /// Stays within about that many bytes, [`MEMORY`](super::MEMORY) if not said.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
+        self
+    }
+
+    /// What is kept beside the vectors, a row for each: the columns that the index has, in any order.
+    pub fn keep(mut self, columns: &'a [Column]) -> Self {
+        self.keep = columns;
         self
     }
 
@@ -88,7 +97,7 @@ impl Index {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if the dimensions differ, or an id is given twice or there already and not replaced;
+    /// [`Input`](crate::ErrorKind::Input) if the dimensions or the columns differ, or an id is given twice or there already and not replaced;
     /// [`Io`](crate::ErrorKind::Io) for a full disk, or where another process is writing to the index.
     pub fn add(&mut self, engine: &Engine, x: &dyn Vectors, ids: Ids<'_>, mut how: Add<'_>) -> Result<Added> {
         let (mut writer, manifest) = Writer::open(&self.folder)?;
@@ -106,8 +115,9 @@ impl Index {
             manifest.sources.push(record(how.source.as_deref(), x)?);
         }
         let resolved = ids.resolve(x.len(), &now.segments, manifest.next_id, how.replace)?;
-        let incoming =
-            Incoming { x, ids, first_id: resolved.first, left_out: &resolved.superseded, first_source };
+        let columns = kept::in_order(how.keep, &now.model.columns, x.len())?;
+        let (first_id, left_out) = (resolved.first, &resolved.superseded[..]);
+        let incoming = Incoming { x, ids, first_id, left_out, first_source, columns };
         let coding = Coding::new(&now.model, engine)?;
         let new = take_in(&coding, &mut writer, &incoming, how.memory, &mut how.watch)?;
         manifest.segments = without(&mut writer, &now, &resolved.deleted)?;

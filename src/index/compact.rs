@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Index;
+use super::kept;
 use super::segment::{Section, Segment, SegmentWriter};
 use super::store::folder::Writer;
 use super::store::manifest::SegmentRecord;
@@ -14,7 +15,7 @@ use crate::lists::BLOCK;
 /// Bytes for each row, deleted ones included: its number in the new segment.
 const ROW_BYTES: u64 = 4;
 
-/// How often a merge goes through the lists, at most: for codes, ids, what refines, and sources.
+/// How often a merge goes through the lists, at most: for codes, ids, what refines, and sources; and for each kept column once more.
 const PASSES: usize = 4;
 
 /// Rows whose codes are packed at a time: a multiple of the rows of a block.
@@ -58,7 +59,7 @@ impl Index {
         if let Some(old) = &self.manifest.recall {
             // What is written can be searched, and counts only once it is committed.
             let merged = Self::of(&self.folder, manifest.clone())?;
-            let all = PASSES * self.model.list_count();
+            let all = self.all_passes();
             let curve = merged.measured_again(engine, old, memory, &mut || watch(all, all))?;
             manifest.recall = curve.or(manifest.recall);
         }
@@ -118,12 +119,30 @@ impl Index {
                         }
                     }
                     done += 1;
-                    watch(done, PASSES * lists)?;
+                    watch(done, self.all_passes())?;
                 }
                 Ok(())
             })?;
         }
+        for (number, column) in self.model.columns.iter().enumerate() {
+            kept::write(&mut out, number, column.kind, &|each| {
+                for list in 0..lists {
+                    for segment in &self.segments {
+                        let mut rows = segment.live_rows(list);
+                        rows.try_for_each(|row| each(segment.kept(number).get(row)?))?;
+                    }
+                }
+                Ok(())
+            })?;
+            done += lists;
+            watch(done, self.all_passes())?;
+        }
         out.finish(next as usize)
+    }
+
+    /// How many lists a merge goes through, if all passes are needed.
+    fn all_passes(&self) -> usize {
+        (PASSES + self.model.columns.len()) * self.model.list_count()
     }
 
     /// Passes the packed codes of a list of all segments to `append`, some rows at a time.

@@ -7,6 +7,7 @@ use super::compact::Next;
 use super::curve::Curve;
 use super::segment::Segment;
 use super::store::checked::read_whole;
+use crate::columns::ColumnSchema;
 use crate::error::{Error, Result};
 
 /// What an index is and how large.
@@ -39,6 +40,8 @@ pub struct Info {
     pub next_id: Option<u64>,
     /// The version of the format.
     pub format: u64,
+    /// What is kept beside the vectors.
+    pub columns: Vec<ColumnSchema>,
     /// What is expected of searches, if that was measured.
     pub recall: Option<Curve>,
 }
@@ -67,6 +70,7 @@ impl Index {
             most_in_list: most,
             next_id: manifest.next_id,
             format: manifest.format,
+            columns: manifest.columns.clone(),
             recall: manifest.recall.clone(),
         }
     }

@@ -4,11 +4,13 @@ use ndarray::s;
 use rayon::prelude::*;
 
 use super::ids::Ids;
+use super::kept;
 use super::model::{Coding, Model};
 use super::segment::{Section, SegmentWriter};
 use super::store::checked::CheckedWriter;
 use super::store::folder::Writer;
 use super::store::manifest::SegmentRecord;
+use crate::columns::Column;
 use crate::error::{Context, Result};
 use crate::vectors::Vectors;
 
@@ -25,6 +27,8 @@ pub(super) struct Incoming<'a> {
     pub left_out: &'a [usize],
     /// The number of the first among those of all sources.
     pub first_source: u64,
+    /// What is kept of each, in the order of the index's columns.
+    pub columns: Vec<&'a Column>,
 }
 
 /// Rows of the largest segment: the order of its ids has numbers of 32 bits.
@@ -41,7 +45,7 @@ pub(super) fn take_in(
     memory: u64,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<SegmentRecord>> {
-    let Incoming { x, ids, first_id, left_out, first_source } = *incoming;
+    let Incoming { x, ids, first_id, left_out, first_source, ref columns } = *incoming;
     let model = coding.model();
     let (n, vector) = (x.len(), 4 * x.dim().max(1) as u64);
     // A quarter for a batch and its copies, half for what waits to be written.
@@ -65,18 +69,21 @@ pub(super) fn take_in(
             if model.has_sources() {
                 pending.sources.push(first_source + row as u64);
             }
+            if !columns.is_empty() {
+                pending.rows.push(row);
+            }
             pending.codes.extend(codes.rows(at..at + 1));
             let vector = x.slice(s![at, ..]);
             let vector = vector.as_slice().expect("vectors are read in standard layout");
-            model.refine.write(vector, model.dim(), row, &mut pending.refined)?;
+            model.refine.write(vector, model.dim, row, &mut pending.refined)?;
         }
         if pending.ids.len() >= most {
-            segments.push(std::mem::take(&mut pending).write(model, writer)?);
+            segments.push(std::mem::take(&mut pending).write(model, columns, writer)?);
         }
         watch(rows.end, n)?;
     }
     if !pending.ids.is_empty() {
-        segments.push(pending.write(model, writer)?);
+        segments.push(pending.write(model, columns, writer)?);
     }
     Ok(segments)
 }
@@ -87,14 +94,17 @@ pub(super) struct Pending {
     pub lists: Vec<u32>,
     pub ids: Vec<u64>,
     sources: Vec<u64>,
+    /// What row of those that come in each is, where columns are kept.
+    rows: Vec<usize>,
     pub codes: Vec<u32>,
     refined: Vec<u8>,
 }
 
 impl Pending {
-    /// Bytes of a row: its list, two ids, two places, codes and refinement, and as much where what grows is copied.
+    /// Bytes of a row: its list, two ids, two places, codes and refinement, and as much where what grows is copied; and its number.
     fn row_bytes(model: &Model) -> usize {
-        2 * (4 + 16 + 8 + 4 * model.codes.codes() + model.refine.bytes(model.dim()))
+        let number = if model.columns.is_empty() { 0 } else { 8 };
+        2 * (4 + 16 + 8 + number + 4 * model.codes.codes() + model.refine.bytes(model.dim))
     }
 
     /// From how many rows on they are written, within half of the memory, where `batch` come at a time.
@@ -102,8 +112,8 @@ impl Pending {
         ((memory / 2) as usize / Self::row_bytes(model)).clamp(batch, MOST_ROWS - batch)
     }
 
-    /// Writes a segment of them; there is at least one.
-    pub fn write(self, model: &Model, writer: &mut Writer) -> Result<SegmentRecord> {
+    /// Writes a segment of them, of which there is at least one, with what `columns` have for each.
+    pub fn write(self, model: &Model, columns: &[&Column], writer: &mut Writer) -> Result<SegmentRecord> {
         let (rows, lists) = (self.ids.len(), model.list_count());
         let mut first_rows = vec![0_u64; lists + 1];
         self.lists.iter().for_each(|&list| first_rows[list as usize + 1] += 1);
@@ -140,6 +150,11 @@ impl Pending {
         out.section(Section::Refined, |out| rows_of(&self.refined, out))?;
         if model.has_sources() {
             out.section(Section::Source, |out| numbers(&self.sources, out))?;
+        }
+        for (number, column) in columns.iter().enumerate() {
+            kept::write(&mut out, number, column.kind(), &|each| {
+                by_list.iter().try_for_each(|&row| each(column.get(self.rows[row as usize])))
+            })?;
         }
         out.finish(rows)
     }

@@ -15,7 +15,10 @@ mod held_out;
 mod ids;
 mod info;
 mod intake;
+mod kept;
+mod matching;
 mod model;
+mod predicate;
 mod range;
 mod refine;
 mod scan;
@@ -36,6 +39,7 @@ pub use curve::{CURVE_K, Curve};
 pub use effort::{DEPTH, Effort, PROBES};
 pub use ids::Ids;
 pub use info::Info;
+pub use predicate::Predicate;
 pub use refine::Refinement;
 pub use search::{Found, Query, Searcher};
 pub use spec::IndexSpec;
@@ -45,8 +49,9 @@ use self::model::Model;
 use self::segment::Segment;
 use self::store::folder::read_manifest;
 use self::store::manifest::{MANIFEST, Manifest};
+use crate::columns::{Column, ColumnSchema};
 use crate::engine::Engine;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::metrics::Metric;
 use crate::vectors::Vectors;
 
@@ -108,7 +113,7 @@ impl Index {
 
     /// Dimensions of a vector.
     pub fn dim(&self) -> usize {
-        self.model.dim()
+        self.model.dim
     }
 
     /// Lists and quantizer.
@@ -119,6 +124,37 @@ impl Index {
     /// What "near" means.
     pub fn metric(&self) -> Metric {
         self.model.metric
+    }
+
+    /// The columns that are kept beside the vectors.
+    pub fn columns(&self) -> &[ColumnSchema] {
+        &self.model.columns
+    }
+
+    /// The values that the vectors of these ids have in a column, in the order of the ids.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a column that is not kept or an id that no vector has, naming it, and if what is read is
+    /// damaged.
+    pub fn column(&self, name: &str, ids: &[u64]) -> Result<Column> {
+        let number = predicate::find(name, self.columns())?;
+        let mut column = Column::new(name, self.columns()[number].kind);
+        for &id in ids {
+            let (segment, row) =
+                self.locate(id)?.ok_or_else(|| Error::input(format!("no vector has the id {id}")))?;
+            column.push(self.segments[segment].kept(number).get(row)?)?;
+        }
+        Ok(column)
+    }
+
+    /// Segment and row of the vector that has this id.
+    fn locate(&self, id: u64) -> Result<Option<(usize, usize)>> {
+        for (number, segment) in self.segments.iter().enumerate() {
+            if let Some(row) = segment.find(id)? {
+                return Ok(Some((number, row)));
+            }
+        }
+        Ok(None)
     }
 
     /// Brings lists and quantizer to a device, for any number of searches.

@@ -13,7 +13,8 @@ use super::refine::Refinement;
 use super::spec::IndexSpec;
 use super::store::checked::{FileRecord, damaged, hash_of};
 use super::store::folder::{FileKind, Writer};
-use super::store::manifest::{FORMAT, Manifest};
+use super::store::manifest::{Manifest, format_of};
+use crate::columns::ColumnSchema;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::io;
@@ -35,17 +36,17 @@ pub struct Model {
     pub quantizer: Box<dyn Quantizer>,
     /// What its file says of its training.
     pub training: Value,
+    /// Dimensions of a vector.
+    pub dim: usize,
     pub refinement: Refinement,
     /// What is stored for it.
     pub refine: Refine,
     pub codes: CodeLayout,
+    /// What is kept beside the vectors.
+    pub columns: Vec<ColumnSchema>,
 }
 
 impl Model {
-    pub fn dim(&self) -> usize {
-        self.quantizer.dim()
-    }
-
     pub fn list_count(&self) -> usize {
         self.spec.lists()
     }
@@ -107,9 +108,9 @@ impl Model {
             _ => None,
         };
         Ok(Manifest {
-            format: FORMAT,
+            format: format_of(&self.columns),
             spec: self.spec.to_string(),
-            dim: self.dim(),
+            dim: self.dim,
             metric: self.metric.to_string(),
             refine: self.refinement.to_string(),
             residual: self.residual,
@@ -121,6 +122,7 @@ impl Model {
             recall: None,
             queries: None,
             sources: Vec::new(),
+            columns: self.columns.clone(),
             segments: Vec::new(),
         })
     }
@@ -169,9 +171,11 @@ impl Model {
             lists,
             quantizer,
             training,
+            dim: manifest.dim,
             refinement,
             refine,
             codes,
+            columns: manifest.columns.clone(),
         })
     }
 }

@@ -40,7 +40,7 @@ impl Searcher<'_> {
                 return self.coding.decode(segment.codes(list)?, rows, list);
             }
             let first = segment.list(list).start;
-            let mut vectors = Array2::zeros((rows.len(), model.dim()));
+            let mut vectors = Array2::zeros((rows.len(), model.dim));
             for (mut vector, row) in vectors.outer_iter_mut().zip(rows) {
                 vector.assign(&self.kept(segment, first + row)?);
             }

@@ -9,6 +9,7 @@ use super::Index;
 use super::bits::RowBits;
 use super::effort::Effort;
 use super::model::Coding;
+use super::predicate::Predicate;
 use super::range::farthest;
 use super::scan::{Near, Nearest, Scan};
 use super::segment::{Section, Segment};
@@ -36,6 +37,7 @@ pub struct Query<'a> {
     pub(super) depth: Option<usize>,
     pub(super) recall: Option<f64>,
     among: Option<&'a [u64]>,
+    matching: Option<&'a Predicate>,
 }
 
 impl<'a> Query<'a> {
@@ -43,7 +45,7 @@ impl<'a> Query<'a> {
     /// the one it was built for; others look in the nearest [`PROBES`](super::PROBES) lists, and compare the nearest [`DEPTH`](super::DEPTH)·k by their codes once
     /// more.
     pub fn nearest(k: usize) -> Self {
-        Self { k, radius: None, probes: None, depth: None, recall: None, among: None }
+        Self { k, radius: None, probes: None, depth: None, recall: None, among: None, matching: None }
     }
 
     /// All neighbours within `radius`, in as many lists as [`nearest`](Self::nearest) looks into. By squared distances and the cosine
@@ -73,6 +75,12 @@ impl<'a> Query<'a> {
     /// Among vectors with these ids alone.
     pub fn among(mut self, ids: &'a [u64]) -> Self {
         self.among = Some(ids);
+        self
+    }
+
+    /// Among vectors of which this holds by the [columns](super::Index::columns) that are kept beside them.
+    pub fn matching(mut self, predicate: &'a Predicate) -> Self {
+        self.matching = Some(predicate);
         self
     }
 }
@@ -144,18 +152,18 @@ impl<'a> Searcher<'a> {
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if k is 0, the dimensions differ, a value is not finite, the recall that is wanted is not
-    /// expected, or what is read of the index is damaged.
+    /// expected, a predicate does not go with the columns, or what is read of the index is damaged.
     pub fn search(&self, queries: &dyn Vectors, query: &Query<'_>) -> Result<Found> {
         let Index { model, .. } = self.index;
         let effort = self.effort(query)?;
-        if queries.dim() != model.dim() {
+        if queries.dim() != model.dim {
             return Err(Error::input(format!(
                 "the queries have {} dimensions, the index {}",
                 queries.dim(),
-                model.dim()
+                model.dim
             )));
         }
-        let selected = query.among.map(|ids| self.selected(ids)).transpose()?;
+        let selected = self.selected(query)?;
         let farthest = query.radius.map(|radius| farthest(model.metric, radius)).transpose()?;
         let effort = match &selected {
             // A radius holds what it does, whatever else is filtered out.
@@ -315,12 +323,8 @@ impl<'a> Searcher<'a> {
 
     /// Segment and row of an id that is there.
     fn locate(&self, id: u64) -> Result<(u32, u32)> {
-        for (number, segment) in self.index.segments.iter().enumerate() {
-            if let Some(row) = segment.find(id)? {
-                return Ok((number as u32, row as u32));
-            }
-        }
-        Err(Error::input(format!("the order of ids has no {id}; the index is damaged")))
+        let found = self.index.locate(id)?.map(|(segment, row)| (segment as u32, row as u32));
+        found.ok_or_else(|| Error::input(format!("the order of ids has no {id}; the index is damaged")))
     }
 
     /// The lists to look into for each of the queries (q, d), in ascending order.
@@ -345,8 +349,20 @@ impl<'a> Searcher<'a> {
         Ok(near.ids.outer_iter().map(sorted).collect())
     }
 
+    /// The rows that a query may find, if not all: none that are deleted.
+    fn selected(&self, query: &Query<'_>) -> Result<Option<Vec<RowBits>>> {
+        let matching = query.matching.map(|predicate| self.index.matching(predicate)).transpose()?;
+        let among = query.among.map(|ids| self.with_ids(ids)).transpose()?;
+        Ok(match (matching, among) {
+            (Some(matching), Some(among)) => {
+                Some(matching.iter().zip(&among).map(|(one, other)| one.and(other)).collect())
+            }
+            (one, other) => one.or(other),
+        })
+    }
+
     /// The rows that have these ids and are not deleted.
-    fn selected(&self, ids: &[u64]) -> Result<Vec<RowBits>> {
+    fn with_ids(&self, ids: &[u64]) -> Result<Vec<RowBits>> {
         let of_segment = |segment: &Segment| {
             let mut bits = RowBits::none(segment.blocks());
             for &id in ids {
@@ -374,7 +390,7 @@ impl<'a> Searcher<'a> {
         let Index { model, .. } = self.index;
         match segment.source(row)? {
             Some(source) => self.sources.read(source, model),
-            None => Ok(model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim()).into()),
+            None => Ok(model.refine.read(segment.get(Section::Refined, row..row + 1)?, model.dim).into()),
         }
     }
 }

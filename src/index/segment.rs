@@ -8,16 +8,20 @@
 //! | `order` | row | u32, the rows in the order of their ids |
 //! | `refined` | row | the vector, as [`Refine`](crate::lists::Refine) has it |
 //! | `source` | row | u64, where the vector came from, if those refine |
+//!
+//! Behind these are those of [kept columns](super::kept).
 
 use std::ops::Range;
 use std::path::Path;
 
 use super::bits::RowBits;
 use super::codes::CodeLayout;
+use super::kept::{Kept, KeptColumn};
 use super::model::Model;
 use super::store::checked::{CheckedFile, CheckedWriter, damaged, read_whole};
 use super::store::folder::{FileKind, Writer};
 use super::store::manifest::{SectionRecord, SegmentRecord};
+use crate::columns::ColumnSchema;
 use crate::error::{Error, Result};
 use crate::lists::{self, BLOCK, first_blocks};
 
@@ -56,7 +60,7 @@ impl Section {
             Self::FirstRows | Self::Codes => 0,
             Self::Ids => 8,
             Self::Order => 4,
-            Self::Refined => model.refine.bytes(model.dim()),
+            Self::Refined => model.refine.bytes(model.dim),
             Self::Source => {
                 if model.has_sources() {
                     8
@@ -78,6 +82,7 @@ pub struct Segment {
     codes: CodeLayout,
     /// Where each of the sections begins, and the bytes of its rows.
     places: [(usize, usize); Section::ALL.len()],
+    kept: Vec<Kept>,
     /// Rows that are not there any more.
     pub deleted: RowBits,
 }
@@ -120,6 +125,11 @@ impl Segment {
         for section in [Section::Ids, Section::Order, Section::Refined, Section::Source] {
             check(section, record.rows.checked_mul(section.width(model)))?;
         }
+        let kept = |(number, column): (usize, &ColumnSchema)| {
+            Kept::find(record, number, column.kind)
+                .map_err(|section| damaged(&path, format_args!("its section {section} has another length")))
+        };
+        let kept = model.columns.iter().enumerate().map(kept).collect::<Result<_>>()?;
         let deleted = match &record.deleted {
             None => RowBits::none(blocks),
             Some(deleted) => {
@@ -132,7 +142,16 @@ impl Segment {
                 bits
             }
         };
-        Ok(Self { file, rows: record.rows, first_rows, first_blocks, codes: model.codes, places, deleted })
+        Ok(Self {
+            file,
+            rows: record.rows,
+            first_rows,
+            first_blocks,
+            codes: model.codes,
+            places,
+            kept,
+            deleted,
+        })
     }
 
     /// Rows, deleted ones included.
@@ -143,6 +162,16 @@ impl Segment {
     /// Blocks of rows.
     pub fn blocks(&self) -> usize {
         self.first_blocks[self.first_blocks.len() - 1] as usize
+    }
+
+    /// How many lists there are.
+    pub fn lists(&self) -> usize {
+        self.first_rows.len() - 1
+    }
+
+    /// The kept column of that number.
+    pub fn kept(&self, number: usize) -> KeptColumn<'_> {
+        self.kept[number].of(&self.file)
     }
 
     /// The rows of a list.
@@ -262,12 +291,13 @@ impl Segment {
         Ok((found == id && !self.deleted.contains(self.place(row))).then_some(row))
     }
 
-    /// Checks every byte, and that the order of ids is one.
+    /// Checks every byte, that the order of ids is one, and that kept columns can be read.
     ///
     /// # Errors
     /// The first thing that is not as it was written.
     pub fn verify(&self) -> Result<()> {
         self.file.verify()?;
+        (0..self.kept.len()).try_for_each(|number| self.kept(number).verify())?;
         let mut before = None;
         for at in 0..self.rows {
             let (row, id) = self.in_order(at)?;
@@ -309,11 +339,16 @@ impl SegmentWriter {
         section: Section,
         fill: impl FnOnce(&mut CheckedWriter) -> Result<()>,
     ) -> Result<()> {
+        self.named(section.name().into(), fill)
+    }
+
+    /// Writes a section of that name, whose bytes `fill` appends.
+    pub fn named(&mut self, name: String, fill: impl FnOnce(&mut CheckedWriter) -> Result<()>) -> Result<()> {
         self.out.align()?;
         let start = self.out.written();
         fill(&mut self.out)?;
         let bytes = self.out.written() - start;
-        self.sections.push(SectionRecord { name: section.name().into(), start, bytes });
+        self.sections.push(SectionRecord { name, start, bytes });
         Ok(())
     }
 

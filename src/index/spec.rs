@@ -40,6 +40,11 @@ impl IndexSpec {
     pub fn quantizer(&self) -> &Spec {
         &self.quantizer
     }
+
+    /// As many lists of what was trained: its spec may say more, such as a scale.
+    pub(super) fn trained(self, quantizer: Spec) -> Self {
+        Self { quantizer, ..self }
+    }
 }
 
 impl fmt::Display for IndexSpec {

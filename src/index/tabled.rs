@@ -22,7 +22,7 @@ impl Tabled {
     /// `None` if codes are of another kind.
     pub fn of(model: &Model) -> Result<Option<Self>> {
         let layout = model.quantizer.layout();
-        let (sizes, d) = (&layout.codebook_sizes, model.dim());
+        let (sizes, d) = (&layout.codebook_sizes, model.dim);
         let parts = layout.codebooks.len();
         let ends = layout.columns.iter().try_fold(0, |end, part| (part.start == end).then_some(part.end));
         let codes = match sizes.first() {

@@ -1,3 +1,4 @@
+mod columns;
 mod complete;
 mod recall;
 
@@ -40,8 +41,16 @@ fn rows(x: &Array2<f32>, ids: &[u64]) -> Array2<f32> {
 }
 
 /// Every layout of codes: of vectors and of residuals, in one list and in several.
-const SPECS: [&str; 7] =
-    ["IVF16,PQ8x4", "IVF8,RQ4x5", "SQ4", "IVF4,OPQ4,PQ4x4", "IVF2,VQ70", "IVF4,PQ2x8", "IVF4,RBQ4"];
+const SPECS: [&str; 8] = [
+    "IVF16,PQ8x4",
+    "IVF8,RQ4x5",
+    "SQ4",
+    "IVF4,OPQ4,PQ4x4",
+    "IVF2,VQ70",
+    "IVF4,PQ2x8",
+    "IVF4,RBQ4",
+    "IVF4,RR,E8",
+];
 
 #[test]
 fn neighbours_do_not_depend_on_how_the_vectors_came() {
@@ -439,16 +448,16 @@ fn an_index_of_a_newer_version_is_refused() {
     let folder = Folder::new();
     let path = folder.path("a.wgvqi");
     let index = run(build("PQ2x4"), &path, &data(7, 60, 4));
-    let newer = Manifest { format: 2, ..index.manifest.clone() };
+    let newer = Manifest { format: 3, ..index.manifest.clone() };
     std::fs::write(path.join(MANIFEST), newer.to_text().unwrap()).unwrap();
     let why = refused(Index::open(&path));
     assert!(
-        why.contains("an index of format 2; this version reads format 1, a newer one is needed"),
+        why.contains("an index of format 3; this version reads those up to 2, a newer one is needed"),
         "{why}"
     );
     let mut index = index;
     let refusal = refused(index.remove(&[1]));
-    assert!(refusal.contains("format 2"), "{refusal}");
+    assert!(refusal.contains("format 3"), "{refusal}");
 }
 
 #[test]

@@ -65,11 +65,13 @@ impl Coded<'_> {
             residual,
             lists: Some(lists),
             turned_back: None,
+            dim: quantizer.dim(),
             quantizer,
             training,
             refinement: Refinement::None,
             refine: Refine::None,
             codes: layout,
+            columns: Vec::new(),
         };
         let mut manifest = model.save(&mut writer)?;
         let code = 4 * layout.codes().max(1);
@@ -86,13 +88,13 @@ impl Coded<'_> {
                 pending.ids.extend(&ids[done..done + n]);
                 done += n;
                 if pending.ids.len() >= most {
-                    manifest.segments.push(std::mem::take(&mut pending).write(&model, &mut writer)?);
+                    manifest.segments.push(std::mem::take(&mut pending).write(&model, &[], &mut writer)?);
                 }
                 watch(done, ids.len())?;
             }
         }
         if !pending.ids.is_empty() {
-            manifest.segments.push(pending.write(&model, &mut writer)?);
+            manifest.segments.push(pending.write(&model, &[], &mut writer)?);
         }
         manifest.next_id = next_id;
         writer.commit(manifest)?;

@@ -9,6 +9,7 @@ mod buffer;
 mod element;
 mod layout;
 mod messages;
+mod values;
 
 use std::io::Read;
 use std::ops::Range;
@@ -19,6 +20,7 @@ use self::buffer::{Buffer, Bytes};
 use self::element::{convert, width};
 use self::layout::{Leaf, Lists, Pieces, leaves};
 use self::messages::{Batch, Messages};
+pub(super) use self::values::values;
 use super::columns::{self, Element, Listed};
 use super::dataset::Source;
 use super::file::DataFile;

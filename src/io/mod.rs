@@ -6,6 +6,7 @@
 //! | vectors from a stream of `.npy` | [`open_stream`] |
 //! | codes and neighbour ids from `.npy`, `.npz`, `.ivecs` and `.ibin` | [`IndexFile`] |
 //! | ids of the user's own from `.npy`, `.npz`, `.parquet` and `.txt` | [`read_ids`], [`parse_ids`] |
+//! | a column of values from `.parquet`, `.arrow` and `.feather`, or of strings from `.txt` | [`read_column`] |
 //! | neighbours to `.npy`, `.ivecs`, `.jsonl` and `.parquet` | [`NeighbourWriter`] |
 //! | rows to `.npy`, `.fvecs`, `.ivecs` and `.bvecs`, at once or resumably | [`RowWriter`] |
 //! | any other file, whole or not at all | [`Output`], [`write_file`]; of a [`Job`], resumably |
@@ -22,6 +23,7 @@
 mod arrow;
 mod bin;
 mod claims;
+mod column;
 #[cfg(any(feature = "arrow", feature = "parquet"))]
 mod columns;
 mod dataset;
@@ -55,6 +57,7 @@ mod fuzz;
 pub(crate) mod testing;
 
 pub use claims::Claims;
+pub use column::read_column;
 pub use dataset::{Dataset, open, open_all, open_stream};
 pub use describe::{ArrayDescription, Description, FileDescription, describe};
 pub(crate) use file::DataFile;

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::locate::Format;
 use super::output::Output;
 use super::together::finish_together;
 use super::writer::RowWriter;
+use crate::columns::{Column, ColumnSchema, listed};
 use crate::error::{Error, Result};
 
 /// The extension of JSON lines.
@@ -40,6 +42,7 @@ pub struct NeighbourWriter {
     file: File,
     /// Neighbours of each query, unless their number varies.
     k: Option<usize>,
+    columns: Vec<ColumnSchema>,
     queries: usize,
     written: usize,
 }
@@ -65,6 +68,8 @@ struct Line<'a> {
     query: usize,
     ids: &'a [u64],
     distances: &'a [f32],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    columns: Map<String, Value>,
 }
 
 enum Ids {
@@ -89,7 +94,7 @@ impl NeighbourWriter {
         let target = target.as_ref();
         let shown = target.display();
         let format = Format::of(target);
-        let lines = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(LINES));
+        let lines = is_lines(target);
         let narrow = i32::try_from(largest).is_ok();
         if k == 0 {
             return Err(Error::shape(format!("{shown}: 0 neighbours of each query cannot be written")));
@@ -106,7 +111,7 @@ impl NeighbourWriter {
         let file = match format {
             _ if lines => File::Lines(Output::create(target, force)?),
             #[cfg(feature = "parquet")]
-            Some(Format::Parquet) => File::Table(super::parquet::NeighbourTable::create(target, force)?),
+            Some(Format::Parquet) => File::Table(super::parquet::NeighbourTable::create(target, &[], force)?),
             Some(Format::Ivecs | Format::Npy) => {
                 let ids = match narrow {
                     true => Ids::Narrow(RowWriter::create(target, queries, k, force)?),
@@ -122,7 +127,7 @@ impl NeighbourWriter {
                 )));
             }
         };
-        Ok(Self { file, k: Some(k), queries, written: 0 })
+        Ok(Self { file, k: Some(k), columns: Vec::new(), queries, written: 0 })
     }
 
     /// Begins the file `target` of the neighbours of some queries, of which each has another number: `.jsonl`, `.parquet` or `.ivecs`.
@@ -173,7 +178,35 @@ impl NeighbourWriter {
         let ids = Output::create(target, force)?;
         let distances = distances.map(|path| Output::create(path, force)).transpose()?;
         let file = File::Records { ids, distances };
-        Ok(Self { file, k: None, queries, written: 0 })
+        Ok(Self { file, k: None, columns: Vec::new(), queries, written: 0 })
+    }
+
+    /// Begins the file `target`, `.jsonl` or `.parquet`, of the neighbours of some queries, of which each has its own number, with columns
+    /// of what else is known of each neighbour: in lines under `columns`, as in `"columns":{"year":[2024,null]}`.
+    ///
+    /// # Errors
+    /// A name that ends in none of these; a column of a table that is called as one of its own; otherwise as [`Output::create`].
+    pub fn create_with_columns(
+        target: impl AsRef<Path>,
+        queries: usize,
+        columns: &[ColumnSchema],
+        force: bool,
+    ) -> Result<Self> {
+        let target = target.as_ref();
+        let file = match Format::of(target) {
+            _ if is_lines(target) => File::Lines(Output::create(target, force)?),
+            #[cfg(feature = "parquet")]
+            Some(Format::Parquet) => {
+                File::Table(super::parquet::NeighbourTable::create(target, columns, force)?)
+            }
+            _ => {
+                return Err(Error::input(format!(
+                    "{}: columns beside neighbours are written to .{LINES} and .parquet",
+                    target.display()
+                )));
+            }
+        };
+        Ok(Self { file, k: None, columns: columns.to_vec(), queries, written: 0 })
     }
 
     /// Appends the neighbours of the next queries, row-major: k ids and k distances for each.
@@ -198,6 +231,31 @@ impl NeighbourWriter {
     /// Ends that do not ascend to the number of ids; rows of another length where all have one; otherwise as
     /// [`append`](Self::append).
     pub fn append_varying(&mut self, ids: &[u64], distances: &[f64], ends: &[usize]) -> Result<()> {
+        self.append_with_columns(ids, distances, ends, &[])
+    }
+
+    /// Appends the neighbours of the next queries, as [`append_varying`](Self::append_varying), and a row of each of the columns for each
+    /// neighbour.
+    ///
+    /// # Errors
+    /// Other columns than were announced, or another number of rows; otherwise as [`append_varying`](Self::append_varying).
+    pub fn append_with_columns(
+        &mut self,
+        ids: &[u64],
+        distances: &[f64],
+        ends: &[usize],
+        columns: &[Column],
+    ) -> Result<()> {
+        let fits = |(column, announced): (&Column, &ColumnSchema)| {
+            column.schema() == *announced && column.len() == ids.len()
+        };
+        if columns.len() != self.columns.len() || !columns.iter().zip(&self.columns).all(fits) {
+            return Err(Error::shape(format!(
+                "columns beside {} neighbours are not those announced: {}",
+                ids.len(),
+                listed(&self.columns)
+            )));
+        }
         let first = self.written;
         let starts = [0].into_iter().chain(ends.iter().copied());
         let rows = || starts.clone().zip(ends).map(|(start, &end)| start..end);
@@ -237,7 +295,12 @@ impl NeighbourWriter {
                 let distances = to_f32(distances, query)?;
                 let mut text = Vec::new();
                 for (query, row) in (first..).zip(rows()) {
-                    let line = Line { query, ids: &ids[row.clone()], distances: &distances[row] };
+                    let values =
+                        |column: &Column| row.clone().map(|at| json!(column.get(at))).collect::<Value>();
+                    let columns =
+                        columns.iter().map(|column| (column.name().to_string(), values(column))).collect();
+                    let (ids, distances) = (&ids[row.clone()], &distances[row.clone()]);
+                    let line = Line { query, ids, distances, columns };
                     serde_json::to_writer(&mut text, &line)
                         .map_err(|error| Error::shape(error.to_string()))?;
                     text.push(b'\n');
@@ -245,7 +308,7 @@ impl NeighbourWriter {
                 file.append(&text)?;
             }
             #[cfg(feature = "parquet")]
-            File::Table(file) => file.append(ids, &to_f32(distances, query)?, ends)?,
+            File::Table(file) => file.append(ids, &to_f32(distances, query)?, ends, columns)?,
         }
         self.written += ends.len();
         Ok(())
@@ -277,6 +340,11 @@ impl NeighbourWriter {
             File::Table(file) => file.finish(),
         }
     }
+}
+
+/// Whether a file is one of JSON lines.
+fn is_lines(target: &Path) -> bool {
+    target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(LINES))
 }
 
 /// # Errors
@@ -408,6 +476,65 @@ mod tests {
         }
         assert!(refused(write("b.ivecs", Some("b.ivecs2"))).contains("are written as .fvecs"));
         assert!(refused(write("b.jsonl", Some("b.fvecs"))).contains("leave the second file out"));
+        assert!(!folder.names().iter().any(|name| name.starts_with('b')));
+    }
+
+    #[test]
+    fn columns_stand_beside_neighbours() {
+        use crate::columns::ColumnType;
+        let folder = Folder::new();
+        let mut years = Column::new("year", ColumnType::Int);
+        let mut names = Column::new("a name", ColumnType::String);
+        let mut prices = Column::new("price", ColumnType::Float);
+        let mut news = Column::new("new", ColumnType::Bool);
+        for (year, name) in [(Some(2024), "b"), (None, "ä\"\n"), (Some(-1), "")] {
+            years.push(year.map(crate::columns::Value::Int)).unwrap();
+            names.push(Some(crate::columns::Value::String(name))).unwrap();
+            prices.push(year.map(|year| crate::columns::Value::Float(f64::from(year as i32) / 2.0))).unwrap();
+            news.push(year.map(|year| crate::columns::Value::Bool(year > 0))).unwrap();
+        }
+        let all = [years, names, prices, news];
+        let schema: Vec<ColumnSchema> = all.iter().map(Column::schema).collect();
+        let write = |name: &str| -> Result<()> {
+            let mut writer = NeighbourWriter::create_with_columns(folder.path(name), 2, &schema, false)?;
+            let some =
+                |rows: Range<usize>| all.iter().map(|column| column.slice(rows.clone())).collect::<Vec<_>>();
+            assert!(
+                refused(writer.append_varying(&[7], &[0.5], &[1])).contains("not those announced: year int")
+            );
+            let short = writer.append_with_columns(&[7], &[0.5], &[1], &some(0..2));
+            assert!(refused(short).contains("columns beside 1 neighbours"));
+            writer.append_with_columns(&[7, 4], &[0.5, 0.75], &[2], &some(0..2))?;
+            writer.append_with_columns(&[9], &[0.5], &[1], &some(2..3))?;
+            writer.finish()
+        };
+        write("a.jsonl").unwrap();
+        let text = std::fs::read_to_string(folder.path("a.jsonl")).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let want = json!({
+            "query": 0, "ids": [7, 4], "distances": [0.5, 0.75],
+            "columns": { "year": [2024, null], "a name": ["b", "ä\"\n"], "price": [1012.0, null], "new": [true, null] }
+        });
+        assert_eq!(lines[0], want);
+        assert_eq!(lines[1]["columns"]["year"], json!([-1]));
+        #[cfg(feature = "parquet")]
+        {
+            write("a.parquet").unwrap();
+            for column in &all {
+                let path = format!("{}:{}", folder.path("a.parquet").display(), column.name());
+                assert_eq!(crate::io::read_column(path).unwrap(), *column);
+            }
+            let path = format!("{}:rank", folder.path("a.parquet").display());
+            assert_eq!(crate::io::read_ids(path).unwrap(), [1, 2, 1]);
+            let own = [ColumnSchema { name: "rank".into(), kind: ColumnType::Int }];
+            let own = NeighbourWriter::create_with_columns(folder.path("b.parquet"), 1, &own, false);
+            assert!(refused(own).contains("b.parquet: has a column rank of its own"));
+        }
+        for name in ["b.npy", "b.ivecs"] {
+            assert!(
+                refused(write(name)).contains("columns beside neighbours are written to .jsonl and .parquet")
+            );
+        }
         assert!(!folder.names().iter().any(|name| name.starts_with('b')));
     }
 

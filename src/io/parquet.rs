@@ -8,6 +8,7 @@ mod binary;
 mod element;
 mod neighbours;
 mod sink;
+mod values;
 mod whole_numbers;
 
 use std::io::BufReader;
@@ -25,6 +26,7 @@ use parquet::schema::types::{ColumnDescriptor, Type};
 pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::element::{Batch, skip};
 pub(super) use self::neighbours::NeighbourTable;
+pub(super) use self::values::values;
 pub(super) use self::whole_numbers::whole_numbers;
 use super::columns::{self, Element, Listed};
 use super::dataset::Source;

@@ -64,8 +64,9 @@ fn left_out(index: &Index) -> Option<String> {
     let refinement =
         (refinement != Refinement::None.to_string()).then(|| format!("what refines by {refinement}"));
     let curve = index.curve().map(|_| "the recall that was measured".to_string());
-    let all: Vec<String> = refinement.into_iter().chain(curve).collect();
-    (!all.is_empty()).then(|| all.join(" and "))
+    let columns = (!index.columns().is_empty()).then(|| "the columns that are kept".to_string());
+    let all: Vec<String> = refinement.into_iter().chain(curve).chain(columns).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn report(

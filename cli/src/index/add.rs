@@ -8,6 +8,7 @@ use serde_json::json;
 use wgvq::{Result, Vectors, index, io};
 
 use super::ids::Given;
+use super::keep::Kept;
 use super::{Which, watch};
 use crate::Verdict;
 use crate::args::{Common, Data};
@@ -24,6 +25,9 @@ pub struct Add {
     /// The vectors' ids: a file of one per row (.npy .parquet:column .txt), or a column of DATA [default: the next numbers]
     #[arg(long, value_name = "FILE|COLUMN")]
     ids: Option<PathBuf>,
+    /// Where a column is that the index keeps, if not in DATA under its name: [NAME=]FILE.parquet:column, or the lines of [NAME=]FILE.txt
+    #[arg(long, value_name = "COLUMN|[NAME=]FILE")]
+    keep: Vec<String>,
     /// Vectors with ids that are there already replace those that have them
     #[arg(long)]
     replace: bool,
@@ -33,12 +37,14 @@ pub fn run(command: &Add, common: &Common) -> Result<Verdict> {
     let mut index = command.which.open()?;
     let data = io::open_all(&command.data.data)?;
     let ids = Given::read(command.ids.as_ref(), &command.data.data, data.len(), common)?;
+    let kept = Kept::read_all(&command.keep, index.columns(), &command.data.data, ids.memory)?;
     let engine = common.engine()?;
     let start = Instant::now();
     let how = index::Add::default()
         .replace(command.replace)
         .source(&command.data.data)
-        .memory(ids.memory)
+        .memory(kept.memory)
+        .keep(&kept.columns)
         .watch(watch(common, "add", "vectors"));
     let done = index.add(&engine, &data, ids.ids(), how)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -10,6 +10,7 @@ use wgvq::settings::Spelling;
 use wgvq::{Context, Error, Result, Vectors, io};
 
 use super::ids::Given;
+use super::keep::Kept;
 use super::{info, watch};
 use crate::Verdict;
 use crate::args::{Common, Data, Near};
@@ -18,7 +19,7 @@ use crate::train::Watch;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq index build vectors.npy --spec IVF256,PQ64x4 -o base.wgvqi\n  wgvq index build vectors.npy --spec IVF256,OPQ16,PQ16x8 --refine u8 --ids ids.npy --metric cosine -o base.wgvqi\n  wgvq index build vectors.npy --spec IVF256,PQ64x4 --recall .95 -o base.wgvqi"
+    after_help = "Examples:\n  wgvq index build vectors.npy --spec IVF256,PQ64x4 -o base.wgvqi\n  wgvq index build vectors.npy --spec IVF256,OPQ16,PQ16x8 --refine u8 --ids ids.npy --metric cosine -o base.wgvqi\n  wgvq index build vectors.npy --spec IVF256,PQ64x4 --recall .95 -o base.wgvqi\n  wgvq index build docs.parquet:embedding --spec IVF256,PQ64x4 --ids id --keep year --keep title -o docs.wgvqi"
 )]
 pub struct Build {
     #[command(flatten)]
@@ -32,6 +33,10 @@ pub struct Build {
     /// The vectors' ids: a file of one per row (.npy .parquet:column .txt), or a column of DATA [default: row numbers]
     #[arg(long, value_name = "FILE|COLUMN")]
     pub ids: Option<PathBuf>,
+    /// Keep a column beside the vectors, to filter by and to show: one of DATA, or [NAME=]FILE.parquet:column, or the lines of
+    /// [NAME=]FILE.txt; of whole numbers, floats, booleans or strings. For several give it several times
+    #[arg(long, value_name = "COLUMN|[NAME=]FILE")]
+    pub keep: Vec<String>,
     /// What the nearest by their codes are compared by once more: f16 or u8 of each dimension, source (the files of the vectors,
     /// which have to stay) or none
     #[arg(long, default_value_t)]
@@ -76,6 +81,7 @@ pub fn run(command: &Build, common: &Common) -> Result<Verdict> {
     }
     let data = io::open_all(&command.data.data)?;
     let ids = Given::read(command.ids.as_ref(), &command.data.data, data.len(), common)?;
+    let kept = Kept::read(&command.keep, &command.data.data, ids.memory)?;
     let engine = common.engine()?;
     let start = Instant::now();
     let mut training = Watch::new(Progress::open_ended(common, "train", "iterations"));
@@ -86,7 +92,8 @@ pub fn run(command: &Build, common: &Common) -> Result<Verdict> {
         .source(&command.data.data)
         .set_all(command.settings()?, Spelling::Key)
         .seed(common.seed)
-        .memory(ids.memory)
+        .memory(kept.memory)
+        .keep(&kept.columns)
         .force(common.force)
         .watch(watch(common, "build", "vectors"));
     if let Some(recall) = command.recall {

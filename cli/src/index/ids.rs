@@ -27,7 +27,7 @@ impl Given {
             "take fewer vectors at a time",
         )?;
         let ids = match given.to_str().filter(|name| is_column(name)) {
-            Some(column) => read_column(column, data),
+            Some(column) => column_of(column, data, io::read_ids).map(|ids| ids.concat()),
             None => stdin::ids(given),
         };
         Ok(Self { ids: Some(ids.context(|| "--ids")?), memory })
@@ -39,23 +39,26 @@ impl Given {
 }
 
 /// Whether `name` can only be that of a column: no file of this name, nor what could be one.
-fn is_column(name: &str) -> bool {
+pub fn is_column(name: &str) -> bool {
     !Path::new(name).exists() && !name.contains(['.', '/', ':', '*'])
 }
 
-/// The ids in a column of the files that `data` stands for.
-fn read_column(column: &str, data: &[PathBuf]) -> Result<Vec<u64>> {
-    let mut ids = Vec::new();
+/// What `read` makes of a column of each of the files that `data` stands for.
+pub fn column_of<T>(column: &str, data: &[PathBuf], read: impl Fn(PathBuf) -> Result<T>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
     for path in data.iter().map(io::files).collect::<Result<Vec<_>>>()?.concat() {
-        if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("parquet")) {
+        let is_table = |extension: &std::ffi::OsStr| {
+            ["parquet", "arrow", "feather"].iter().any(|table| extension.eq_ignore_ascii_case(table))
+        };
+        if !path.extension().is_some_and(is_table) {
             let path = path.display();
             return Err(Error::input(format!(
-                "{path}: has no column {column}, only .parquet has; name a file of ids"
+                "{path}: has no column {column}, only tables such as .parquet have; name a file of it"
             )));
         }
         let mut place = path.into_os_string();
         place.push(format!(":{column}"));
-        ids.extend(io::read_ids(PathBuf::from(place))?);
+        all.push(read(PathBuf::from(place))?);
     }
-    Ok(ids)
+    Ok(all)
 }

@@ -69,6 +69,10 @@ pub fn print(index: &Index, common: &Common, made: Option<(Duration, usize)>) ->
     say!("lists of   {} to {} vectors", info.least_in_list, info.most_in_list);
     say!("segments   {}", info.segments);
     say!("bytes      {}, {each:.1} for each vector", info.bytes);
+    if !info.columns.is_empty() {
+        let columns: Vec<String> = info.columns.iter().map(ToString::to_string).collect();
+        say!("keeps      {}", columns.join(", "));
+    }
     if let Some(curve) = &info.recall {
         print_recall(curve);
     }

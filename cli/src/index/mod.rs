@@ -5,8 +5,10 @@ mod build;
 mod compact;
 mod ids;
 mod info;
+mod keep;
 mod remove;
 mod search;
+mod shown;
 mod verify;
 
 use std::fs;
@@ -36,7 +38,7 @@ enum Verb {
     /// Remove vectors from an index
     Remove(remove::Remove),
     /// Find the nearest neighbours of queries in an index
-    Search(search::Search),
+    Search(Box<search::Search>),
     /// Say what an index is and how large
     Info(info::Info),
     /// Check every byte of an index

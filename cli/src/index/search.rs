@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use wgvq::index::{CURVE_K, DEPTH, Effort, Found, Index, PROBES, Query};
+use wgvq::index::{CURVE_K, DEPTH, Effort, Found, Index, PROBES, Predicate, Query};
 use wgvq::io::NeighbourWriter;
 use wgvq::{Context, Error, Result, Vectors};
 
 use super::Which;
+use super::shown::Shown;
 use crate::Verdict;
 use crate::args::{Common, parse_neighbours};
 use crate::figures::print_json;
@@ -22,7 +23,7 @@ use crate::words;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --recall .95\n  wgvq index search base.wgvqi queries.npy -k 10 -o ids.npy --truth truth.ivecs --min-recall 10@10=.95\n  wgvq index search base.wgvqi queries.npy --radius 0.25 -o near.parquet\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
+    after_help = "Examples:\n  wgvq index search base.wgvqi queries.npy -k 10\n  wgvq index search base.wgvqi queries.npy -k 10 --recall .95\n  wgvq index search base.wgvqi queries.npy -k 10 -o ids.npy --truth truth.ivecs --min-recall 10@10=.95\n  wgvq index search base.wgvqi queries.npy --radius 0.25 -o near.parquet\n  wgvq index search base.wgvqi queries.npy -k 10 --where \"year >= 2020 and lang in ('de', 'en')\" --show title\n  wgvq index search base.wgvqi queries.npy -k 10 --nprobe 32 --depth 100 -o ids.npy --distances distances.npy"
 )]
 pub struct Search {
     #[command(flatten)]
@@ -45,6 +46,13 @@ pub struct Search {
     /// Look among vectors with these ids alone: a file of one per row (.npy .parquet:column .txt), or `-` for standard input
     #[arg(long, value_name = "IDS")]
     filter: Option<PathBuf>,
+    /// Look among vectors of which this holds by the columns that were kept: "year >= 2020 and (lang = 'de' or not lang in ('en', 'fr'))";
+    /// = != < <= > >=, in, is null, and, or, not, brackets; text between single quotes
+    #[arg(long = "where", value_name = "PREDICATE")]
+    predicate: Option<Predicate>,
+    /// Show a kept column of each neighbour, printed or in .jsonl and .parquet; for several give it several times
+    #[arg(long, value_name = "COLUMN")]
+    show: Vec<String>,
     /// The file to write, the nearest first: (queries, k) ids as .npy or .ivecs; or .jsonl or .parquet, with distances; within a radius
     /// no .npy, as rows have different lengths [default: print them]
     #[arg(short, long, value_name = "IDS.npy")]
@@ -66,6 +74,7 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
         .chain(command.distances.as_deref())
         .try_for_each(|path| command.which.keep_out(path))?;
     let index = command.which.open()?;
+    Shown::check(&index, &command.show)?;
     let queries = stdin::vectors(&command.queries)?;
     let (count, k) = (queries.len(), command.k);
     common.check_memory(
@@ -95,29 +104,32 @@ pub fn run(command: &Search, common: &Common) -> Result<Verdict> {
     if let Some(filter) = &filter {
         query = query.among(filter);
     }
+    if let Some(predicate) = &command.predicate {
+        query = query.matching(predicate);
+    }
     let start = Instant::now();
     let found = searcher.search(&queries, &query)?;
     let seconds = start.elapsed().as_secs_f64();
     let effort = found.effort();
     let total: usize = (0..found.queries()).map(|query| found.of(query).0.len()).sum();
     log::info!("{}", described(&index, effort, k));
+    let shown = Shown::read(&index, &command.show, &found)?;
     let judged = truth.map(|truth| truth.judge(&ids_of(&found, k))).transpose()?;
     match output {
         Some(path) => {
             let k = command.radius.is_none().then_some(k);
-            write(path, command.distances.as_deref(), &found, k, common)?;
+            write(path, command.distances.as_deref(), (&found, &shown), k, common)?;
         }
         None if command.distances.is_some() => {
             return Err(Error::input(
                 "--distances goes with -o; without, distances are printed beside the ids",
             ));
         }
-        None if !common.json => print(&text(&found)),
+        None if !common.json => print(&text(&found, &shown)),
         None => {}
     }
     if common.json {
-        let neighbours =
-            output.is_none().then(|| (0..count).map(|q| in_document(&found, q)).collect::<Vec<_>>());
+        let neighbours = output.is_none().then(|| documents(&found, &shown));
         print_json(&json!({
             "spec": index.info().spec,
             "vectors": index.len(),
@@ -175,19 +187,30 @@ fn recall_document(index: &Index, effort: Effort, wanted: Option<f64>) -> Option
     Some(json!({ "wanted": wanted, "expected_10@10": expected, "changed": curve.changed }))
 }
 
-/// The neighbours of a query as JSON.
-fn in_document(found: &Found, query: usize) -> serde_json::Value {
-    let (ids, distances) = found.of(query);
-    json!({ "query": query, "ids": ids, "distances": distances })
+/// The neighbours of each query as JSON.
+fn documents(found: &Found, shown: &Shown) -> Vec<serde_json::Value> {
+    let mut first = 0;
+    let document = |query| {
+        let (ids, distances) = found.of(query);
+        let mut document = json!({ "query": query, "ids": ids, "distances": distances });
+        if !shown.is_empty() {
+            document["columns"] = shown.document(first..first + ids.len()).into();
+        }
+        first += ids.len();
+        document
+    };
+    (0..found.queries()).map(document).collect()
 }
 
-/// A line for each neighbour: query, rank, id and distance.
-fn text(found: &Found) -> String {
-    let mut text = String::from("query\trank\tid\tdistance\n");
+/// A line for each neighbour: query, rank, id, distance, and what is shown of it.
+fn text(found: &Found, shown: &Shown) -> String {
+    let mut text = format!("query\trank\tid\tdistance{}\n", shown.header());
+    let mut neighbour = 0;
     for query in 0..found.queries() {
         let (ids, distances) = found.of(query);
         for (rank, (id, distance)) in ids.iter().zip(distances).enumerate() {
-            text += &format!("{query}\t{}\t{id}\t{distance}\n", rank + 1);
+            text += &format!("{query}\t{}\t{id}\t{distance}{}\n", rank + 1, shown.line(neighbour));
+            neighbour += 1;
         }
     }
     text
@@ -197,19 +220,28 @@ fn text(found: &Found) -> String {
 fn write(
     path: &Path,
     distances: Option<&Path>,
-    found: &Found,
+    (found, shown): (&Found, &Shown),
     k: Option<usize>,
     common: &Common,
 ) -> Result<()> {
     let count = found.queries();
     let largest = (0..count).flat_map(|query| found.of(query).0).max().copied().unwrap_or(0);
     let mut writer = match k {
+        _ if !shown.is_empty() => {
+            if distances.is_some() {
+                return Err(Error::input(
+                    "--show goes with files that have the distances; leave --distances out",
+                ));
+            }
+            NeighbourWriter::create_with_columns(path, count, &shown.schema(), common.force)?
+        }
         Some(k) => {
             let width = if count == 0 { k } else { found.of(0).0.len() };
             NeighbourWriter::create(path, distances, (count, width), largest, common.force)?
         }
         None => NeighbourWriter::create_varying(path, distances, count, largest, common.force)?,
     };
+    let mut done = 0;
     for first in (0..count).step_by(WRITTEN) {
         let (mut ids, mut near, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for query in first..count.min(first + WRITTEN) {
@@ -218,7 +250,9 @@ fn write(
             near.extend(distances.iter().map(|&distance| f64::from(distance)));
             ends.push(ids.len());
         }
-        writer.append_varying(&ids, &near, &ends)?;
+        let columns = shown.of(done..done + ids.len());
+        done += ids.len();
+        writer.append_with_columns(&ids, &near, &ends, &columns)?;
     }
     writer.finish()
 }

@@ -8,6 +8,7 @@ use wgvq::{Context, Error, Result, io};
 
 use crate::tune::choice::Asked;
 use crate::tune::rounds::Trials;
+use crate::tune::sample::Origin;
 use crate::tune::trial::Trial;
 use crate::words::html;
 
@@ -47,13 +48,17 @@ impl Labels {
     }
 }
 
-/// A table for each of the first queries, which are as random as all others.
+/// A table for each of the first queries; those held out are as random as all others.
 pub fn tables(trials: &Trials, trial: &Trial, asked: &Asked, labels: &Labels) -> String {
     let Some(point) = asked.point(trial) else { return String::new() };
     let (rows, truth) = (&trials.sample.rows, &trials.last().truth);
-    let label = |id: u32| rows.base.get(id as usize).map_or_else(|| "none".into(), |&row| labels.of(row));
+    let label = |id: u32| rows.get(id as usize).map_or_else(|| "none".into(), |&row| labels.of(row));
+    let name = |query: usize| match &trials.sample.origin {
+        Origin::HeldOut(rows) => labels.of(rows[query]),
+        Origin::Given { rows, .. } => format!("given query {}", rows[query]),
+    };
     let mut page = String::new();
-    for (query, &row) in rows.queries.iter().enumerate().take(QUERIES) {
+    for query in 0..QUERIES.min(truth.nrows()) {
         let (before, after) = (truth.row(query), point.hits.found.row(query));
         let is_true = |id: u32| before.iter().any(|&other| other == id);
         let hits = after.iter().filter(|&&id| is_true(id)).count();
@@ -61,7 +66,7 @@ pub fn tables(trials: &Trials, trial: &Trial, asked: &Asked, labels: &Labels) ->
             page,
             "<h3>{}</h3><p class=\"soft\">{hits} of the {} true neighbours are found.</p>\
              <table class=\"text\"><tr><th>Before</th><th>After</th></tr>",
-            html(&labels.of(row)),
+            html(&name(query)),
             before.len()
         );
         for (before, &after) in before.iter().zip(after).take(SHOWN) {

@@ -34,11 +34,17 @@ pub struct Report {
 }
 
 pub fn run(command: &Report, common: &Common) -> Result<Verdict> {
-    let mut claims = common.reads(command.data.data.iter().chain(&command.labels))?;
+    let mut claims =
+        common.reads(command.data.data.iter().chain(&command.labels).chain(&command.wish.queries))?;
     claims.writes(&command.output)?;
     if command.output.extension().is_none_or(|extension| extension != "html") {
         return Err(Error::input(format!("{}: a page's name ends in .html", command.output.display())));
     }
+    write(command, common.force, common)
+}
+
+/// Tries what there is for the vectors, and writes the page of it, over another one if it may.
+pub fn write(command: &Report, overwrite: bool, common: &Common) -> Result<Verdict> {
     let data = io::open_all(&command.data.data)?;
     let labels = Labels::read(command.labels.as_deref(), data.len())?;
     tune::judge(&command.data.data, &data, &command.wish, common, |outcome, engine| {
@@ -46,7 +52,7 @@ pub fn run(command: &Report, common: &Common) -> Result<Verdict> {
             |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let names: Vec<String> = command.data.data.iter().map(name).collect();
         let page = page::page(&names.join(", "), outcome, &labels, engine, common);
-        io::write_file(&command.output, page.as_bytes(), common.force)?;
+        io::write_file(&command.output, page.as_bytes(), overwrite)?;
         if !common.json && !common.quiet {
             say!("report: {}", command.output.display());
         }

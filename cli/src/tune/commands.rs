@@ -11,6 +11,8 @@ use super::point::Point;
 /// The vectors and how they are searched.
 pub struct Setting<'a> {
     pub data: &'a [PathBuf],
+    /// The queries that were given.
+    pub queries: Option<&'a PathBuf>,
     /// How many vectors there are.
     pub rows: usize,
     pub metric: Metric,
@@ -27,13 +29,15 @@ impl Setting<'_> {
             Metric::SquaredL2 => String::new(),
             other => format!(" --metric {other}"),
         };
+        let given = self.queries.map(|path| quoted(&path.to_string_lossy()));
+        let queries = given.as_deref().unwrap_or("queries.npy");
         let Plan::Index { refinement, .. } = plan else {
             let spec = plan.quantizer();
             return Ok(vec![
                 format!("wgvq train {data} --spec {spec}{seed} -o model.safetensors"),
                 format!("wgvq encode {data} -m model.safetensors -o codes.wgvq"),
                 format!(
-                    "wgvq search queries.npy --codes codes.wgvq -m model.safetensors{metric} -k 10 -o found.parquet"
+                    "wgvq search {queries} --codes codes.wgvq -m model.safetensors{metric} -k 10 -o found.parquet"
                 ),
             ]);
         };
@@ -41,11 +45,14 @@ impl Setting<'_> {
         // What is expected of a search at most is not to be rounded up.
         let recall =
             aim.map_or(String::new(), |aim| format!(" --recall {}", (1e4 * aim + 1e-6).floor() / 1e4));
+        // They go with a recall that is to be measured.
+        let by = given.as_ref().filter(|_| aim.is_some());
+        let by = by.map_or(String::new(), |given| format!(" --queries {given}"));
         Ok(vec![
             format!(
-                "wgvq index build {data} --spec {spec} --refine {refinement}{recall}{metric}{seed} -o base.wgvqi"
+                "wgvq index build {data} --spec {spec} --refine {refinement}{recall}{by}{metric}{seed} -o base.wgvqi"
             ),
-            "wgvq index search base.wgvqi queries.npy -k 10 -o found.parquet".into(),
+            format!("wgvq index search base.wgvqi {queries} -k 10 -o found.parquet"),
         ])
     }
 }

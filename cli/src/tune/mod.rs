@@ -7,7 +7,7 @@ mod commands;
 mod halving;
 mod point;
 pub mod rounds;
-mod sample;
+pub mod sample;
 pub mod table;
 pub mod trial;
 
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wgvq::search::Recall;
-use wgvq::{Engine, Error, Result, Vectors, io};
+use wgvq::{Context, Engine, Error, Result, Vectors, io};
 
 use crate::Verdict;
 use crate::args::{Common, Data, Near};
@@ -29,7 +29,7 @@ use table::Outcome;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  wgvq tune vectors.npy --bytes 32\n  wgvq tune vectors.npy --bytes 32 --recall 10@10=.95 --budget 5m\n  wgvq tune vectors.npy --recall 10@10=.95 --metric cosine --json"
+    after_help = "Examples:\n  wgvq tune vectors.npy --bytes 32\n  wgvq tune vectors.npy --bytes 32 --recall 10@10=.95 --budget 5m\n  wgvq tune vectors.npy --bytes 32 --recall 10@10=.95 --queries asked.npy\n  wgvq tune vectors.npy --recall 10@10=.95 --metric cosine --json"
 )]
 pub struct Tune {
     #[command(flatten)]
@@ -50,6 +50,10 @@ pub struct Wish {
     /// Time to spend, such as 90s, 10m or 1h; it ends sooner if a round has all vectors
     #[arg(long, default_value = "10m")]
     pub budget: Budget,
+    /// Judge by these queries instead of vectors held out, as where those have near copies. Nothing is trained on them; every other
+    /// one tells indexes how far to look, and the rest judge
+    #[arg(long, value_name = "FILE")]
+    pub queries: Option<PathBuf>,
     #[command(flatten)]
     pub near: Near,
 }
@@ -92,10 +96,17 @@ pub fn judge(
     sink: impl FnOnce(&Outcome, &Engine) -> Result<()>,
 ) -> Result<Verdict> {
     let asked = wish.asked(data.dim())?;
+    let queries = wish.queries.as_ref().map(io::open).transpose().context(|| "--queries")?;
+    let queries = queries.as_ref().map(|queries| queries as &dyn Vectors);
     let engine = common.engine()?;
-    let trials = Trials::run(data, &engine, wish, &asked, common)?;
-    let setting =
-        commands::Setting { data: paths, rows: data.len(), metric: wish.near.metric, seed: common.seed };
+    let trials = Trials::run(data, queries, &engine, wish, &asked, common)?;
+    let setting = commands::Setting {
+        data: paths,
+        queries: wish.queries.as_ref(),
+        rows: data.len(),
+        metric: wish.near.metric,
+        seed: common.seed,
+    };
     let outcome = Outcome::new(&trials, &asked, &setting)?;
     outcome.print(&engine, common)?;
     sink(&outcome, &engine)?;

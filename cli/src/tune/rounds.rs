@@ -15,7 +15,7 @@ use super::candidates::{Candidate, Given, candidates, ladder};
 use super::choice::Asked;
 use super::halving::{better_half, rounds};
 use super::point::NEIGHBOURS;
-use super::sample::Sample;
+use super::sample::{Origin, Sample};
 use super::trial::{Task, Trial};
 use crate::args::Common;
 use crate::progress::Progress;
@@ -52,6 +52,7 @@ impl Trials {
     /// Tries what there is for the `asked`, for as long as the `wish` says.
     pub fn run(
         data: &dyn Vectors,
+        queries: Option<&dyn Vectors>,
         engine: &Engine,
         wish: &Wish,
         asked: &Asked,
@@ -60,7 +61,7 @@ impl Trials {
         let start = Instant::now();
         let limit = Limit::after(wish.budget);
         let metric = wish.near.metric;
-        let sample = Sample::draw(data, common.seed, common.memory())?;
+        let sample = Sample::draw(data, queries, common.seed, common.memory())?;
         let sizes = rounds(sample.size());
         let index = asked.recall.map(|_| metric);
         let given = Given { dim: data.dim(), rows: sizes[0], index, sources: asked.bytes.is_some() };
@@ -170,6 +171,10 @@ impl Round {
             trained_on,
             base,
             queries: &sample.queries,
+            aiming: match &sample.origin {
+                Origin::HeldOut(_) => None,
+                Origin::Given { aiming, .. } => Some(aiming),
+            },
             truth: &truth,
         };
         let mut progress = Progress::new(common, "tune", "trials", candidates.len());

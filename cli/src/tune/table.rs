@@ -8,6 +8,7 @@ use wgvq::{Engine, Error, Result};
 use super::choice::{Asked, ENOUGH, front};
 use super::commands::Setting;
 use super::rounds::Trials;
+use super::sample::Origin;
 use super::trial::Trial;
 use crate::args::Common;
 use crate::figures::print_json;
@@ -75,8 +76,17 @@ impl<'a> Outcome<'a> {
         let (last, (n, dim)) = (self.trials.last(), self.trials.given);
         let queries = self.trials.sample.queries.nrows();
         let vectors = last.vectors;
+        let among = format!("among {vectors} vectors, trained on {vectors} others, of {n} × {dim}");
         let mut lines = vec![
-            format!("{queries} queries among {vectors} vectors, trained on {vectors} others, of {n} × {dim}: nothing is of what was trained on"),
+            match &self.trials.sample.origin {
+                Origin::HeldOut(_) => {
+                    format!("{queries} queries, held out of the vectors, {among}: nothing is of what was trained on")
+                }
+                Origin::Given { aiming, .. } => format!(
+                    "{queries} of the given queries {among}; {} others of them tell indexes how far to look, and nothing is trained on either",
+                    aiming.nrows()
+                ),
+            },
             "lost: the share of the variance, of what was searched; recalls: of the 10 true neighbours, and of the nearest, among 10 found"
                 .to_string(),
             format!("speed: of this machine, all queries at once; memory: of all {n} vectors"),
@@ -178,6 +188,10 @@ impl<'a> Outcome<'a> {
             "dim": dim,
             "bytes": self.asked.bytes,
             "recall": self.asked.recall.map(|least| json!({ "of": least.recall().to_string(), "least": least.least() })),
+            "queries": match &self.trials.sample.origin {
+                Origin::HeldOut(_) => json!({ "given": false }),
+                Origin::Given { aiming, .. } => json!({ "given": true, "aiming": aiming.nrows() }),
+            },
             "held_out": {
                 "queries": self.trials.sample.queries.nrows(),
                 "searched": self.trials.last().vectors,

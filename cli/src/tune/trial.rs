@@ -31,6 +31,8 @@ pub struct Task<'a> {
     pub trained_on: ArrayView2<'a, f32>,
     pub base: ArrayView2<'a, f32>,
     pub queries: &'a Array2<f32>,
+    /// Queries that tell an index how far to look; without them it holds vectors out.
+    pub aiming: Option<&'a Array2<f32>>,
     /// The rows of the base that are nearest to each query, (q, 10).
     pub truth: &'a Array2<u32>,
 }
@@ -161,7 +163,7 @@ impl<'a> Task<'a> {
         // The batches of vectors that are in, not those of the queries that come after.
         let mut taken_in: Option<Instant> = None;
         let spec = candidate.plan.spec(n)?;
-        let build = Build::new(spec.clone())
+        let mut build = Build::new(spec.clone())
             .metric(self.metric)
             .refine(refinement)
             .source(&[source])
@@ -176,6 +178,9 @@ impl<'a> Task<'a> {
                 }
                 if self.limit.is_over() { Err(Error::cancelled("the time is over")) } else { Ok(()) }
             });
+        if let Some(aiming) = self.aiming {
+            build = build.queries(aiming);
+        }
         let index = build.run(self.engine, &folder, &self.base, Ids::Next, watch)?;
         let trained = watch.last.unwrap_or(start);
         let encoding = taken_in.unwrap_or_else(Instant::now).duration_since(trained);

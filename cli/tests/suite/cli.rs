@@ -274,11 +274,12 @@ fn the_demo_spares_files_that_are_not_its_own() {
     std::fs::create_dir(cli.path("mine")).unwrap();
     std::fs::write(cli.path("mine/codes.npy"), "precious").unwrap();
     cli.refuse("demo -o mine", "other files");
-    // Names alone make no report of ours.
-    for name in ["report.html", "figures.json"] {
+    // Names alone make no folder of ours.
+    for name in ["report.html", "sample.npy"] {
         std::fs::write(cli.path("mine").join(name), "<!doctype html>").unwrap();
     }
     cli.refuse("demo -o mine", "other files");
+    cli.refuse("demo -o mine --report", "other files");
     assert_eq!(std::fs::read(cli.path("mine/codes.npy")).unwrap(), b"precious");
 }
 

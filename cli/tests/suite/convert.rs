@@ -134,10 +134,15 @@ fn an_index_goes_to_faiss_and_comes_back() {
         cli.json("index verify b.wgvqi");
     }
     // What FAISS has no place for is said.
-    cli.json("index build x.npy --spec IVF4,PQ6x4 --refine u8 --recall .8 -o c.wgvqi");
+    fs::write(cli.path("row.txt"), "a row\n".repeat(900)).unwrap();
+    cli.json("index build x.npy --spec IVF4,PQ6x4 --refine u8 --recall .8 --keep row.txt -o c.wgvqi");
     let said = cli.run("convert c.wgvqi -o c.faiss");
     let (error, out) = (String::from_utf8_lossy(&said.stderr), String::from_utf8_lossy(&said.stdout));
-    assert!(error.contains("what refines by u8 and the recall that was measured left out"), "{error}");
+    assert!(
+        error
+            .contains("what refines by u8, the recall that was measured, the columns that are kept left out"),
+        "{error}"
+    );
     assert!(out.contains("IVF4,PQ6x4 = IndexIVFPQ, 900 vectors of 12 dimensions"), "{out}");
 }
 

@@ -234,7 +234,7 @@ fn a_column_of_the_data_has_the_ids() {
     cli.write("x.npy", &x);
     cli.refuse(
         "index build x.npy --spec SQ8 --ids id -o a.wgvqi",
-        "--ids: x.npy: has no column id, only .parquet has",
+        "--ids: x.npy: has no column id, only tables such as .parquet have",
     );
     cli.refuse("index build x.npy --spec SQ8 --ids ids.npy -o a.wgvqi", "--ids: ids.npy: no such file");
     assert!(!cli.path("a.wgvqi").exists());
@@ -335,7 +335,7 @@ fn state(cli: &Cli) -> Option<Value> {
         return None;
     }
     cli.json("index verify a.wgvqi");
-    Some(neighbours(cli, "a.wgvqi q.npy -k 20 --nprobe 2"))
+    Some(neighbours(cli, "a.wgvqi q.npy -k 20 --nprobe 2 --show name"))
 }
 
 #[test]
@@ -347,10 +347,13 @@ fn a_killed_writer_leaves_the_old_state_or_the_new() {
     cli.write("more.npy", &x.slice(s![3000.., ..]).to_owned());
     cli.write("q.npy", &x.select(Axis(0), &[0, 10, 4000]));
     column(&cli, "gone.npy", &(0..2000).step_by(2).collect::<Vec<_>>());
-    let build = "index build x.npy --spec IVF8,PQ8x4 -o a.wgvqi --memory 8MiB";
+    let names = |rows: std::ops::Range<usize>| rows.map(|row| format!("vector {row}\n")).collect::<String>();
+    fs::write(cli.path("x.txt"), names(0..3000)).unwrap();
+    fs::write(cli.path("more.txt"), names(3000..6000)).unwrap();
+    let build = "index build x.npy --spec IVF8,PQ8x4 --keep name=x.txt -o a.wgvqi --memory 8MiB";
     let steps = [
         build.to_string(),
-        "index add a.wgvqi more.npy --memory 1MiB".to_string(),
+        "index add a.wgvqi more.npy --keep name=more.txt --memory 1MiB".to_string(),
         "index remove a.wgvqi --ids gone.npy".to_string(),
         "index compact a.wgvqi".to_string(),
     ];

@@ -27,7 +27,7 @@ fn commands(text: &str) -> Vec<String> {
 fn every_command_of_readme_works_as_it_stands() {
     let cli = Cli::new("cpu");
     fs::create_dir(cli.path("data")).unwrap();
-    for name in ["wordnet.npy", "wordnet_queries.npy", "digits.npy", "digits_labels.npy"] {
+    for name in ["wordnet.npy", "wordnet.txt", "wordnet_queries.npy", "digits.npy", "digits_labels.npy"] {
         fs::copy(root().join("data").join(name), cli.path("data").join(name)).unwrap();
     }
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -37,7 +37,7 @@ fn every_command_of_readme_works_as_it_stands() {
     assert!(wgvq.len() > 20, "{all:?}");
     for arguments in wgvq {
         // A shell would put these elsewhere.
-        let arguments = arguments.split(" >").next().unwrap_or_default().replace("~/.local/share", "share");
+        let arguments = arguments.split(" > ").next().unwrap_or_default().replace("~/.local/share", "share");
         let output = cli.run(&format!("{arguments} -q"));
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }

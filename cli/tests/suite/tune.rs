@@ -1,7 +1,7 @@
 //! `wgvq tune` and `wgvq report`: which quantizer to take.
 
 use serde_json::Value;
-use wgvq::ndarray::{Array2, Axis};
+use wgvq::ndarray::{Array2, Axis, s};
 
 use crate::common::cli::Cli;
 use crate::common::clustered;
@@ -53,6 +53,37 @@ fn what_is_recommended_reaches_what_was_asked_for_and_can_be_typed() {
     type_commands(&cli, &found);
 }
 
+/// Vectors with near copies of themselves, as where a file has several versions of each document: those held out are found by their
+/// copies, and queries of users have none.
+#[test]
+fn given_queries_judge_instead_of_vectors_with_near_copies() {
+    let cli = Cli::new("cpu");
+    let all = clustered(700, 8, 20, 4) * 0.3;
+    let row = |row: usize, column: usize| all[[row % 120, column]] + 1e-4 * (row / 120) as f32;
+    cli.write("x.npy", &Array2::from_shape_fn((1200, 8), |(at, column)| row(at, column)));
+    cli.write("asked.npy", &all.slice(s![300.., ..]).to_owned());
+    let tune = |more: &str| cli.json(&format!("tune x.npy --bytes 2 --recall 10@10=.9 {more}"));
+    let found = tune("--queries asked.npy");
+    // All vectors are trained on or searched; half of the queries judge.
+    assert_eq!(found["held_out"], serde_json::json!({ "queries": 200, "searched": 600, "trained_on": 600 }));
+    assert_eq!(found["queries"], serde_json::json!({ "given": true, "aiming": 200 }));
+    assert_eq!(tune("")["queries"], serde_json::json!({ "given": false }));
+    let commands = found["recommended"]["commands"].as_array().unwrap();
+    let commands: Vec<&str> = commands.iter().map(|command| command.as_str().unwrap()).collect();
+    assert!(commands[0].contains(" --queries asked.npy"), "{commands:?}");
+    assert!(commands[1].starts_with("wgvq index search base.wgvqi asked.npy -k 10"), "{commands:?}");
+    type_commands(&cli, &found);
+    let said = cli.run("tune x.npy --bytes 2 --queries asked.npy");
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(said.starts_with("200 of the given queries among 600 vectors, trained on 600 others"), "{said}");
+    assert!(said.contains("wgvq search asked.npy --codes") && !said.contains("queries.npy"), "{said}");
+    // A page names them by their rows.
+    cli.json("report x.npy --bytes 1 --queries asked.npy -o report.html");
+    let page = std::fs::read_to_string(cli.path("report.html")).unwrap();
+    assert!(page.contains("<h3>given query 2</h3>") && page.contains("200 of the given queries"));
+    cli.refuse("report x.npy --bytes 1 --queries asked.html -o asked.html", "asked.html");
+}
+
 #[test]
 fn what_is_not_reached_is_said_and_is_exit_status_1() {
     let cli = with_data();
@@ -92,6 +123,8 @@ fn the_same_seed_tries_and_finds_the_same() {
 fn what_cannot_be_tuned_is_refused_and_nothing_is_written() {
     let cli = with_data();
     cli.write("few.npy", &Array2::<f32>::ones((999, 8)));
+    cli.write("nineteen.npy", &Array2::<f32>::ones((19, 8)));
+    cli.write("wide.npy", &Array2::<f32>::ones((30, 9)));
     let mut nan = clustered(1000, 8, 4, 1);
     nan[[517, 3]] = f32::NAN;
     cli.write("nan.npy", &nan);
@@ -110,6 +143,9 @@ fn what_cannot_be_tuned_is_refused_and_nothing_is_written() {
         ("x.npy --recall 1@1=.95", "the 1-recall@1 is not measured; give one of 10@10 or of 1@10"),
         ("x.npy --memory 20KB", "--memory"),
         ("x.npy --metric far", "far"),
+        ("x.npy --queries nineteen.npy", "--queries: they are 19 × 8; 20 at least, of the 8 dimensions"),
+        ("x.npy --queries wide.npy", "--queries: they are 30 × 9; 20 at least, of the 8 dimensions"),
+        ("x.npy --queries gone.npy", "--queries: gone.npy: no such file"),
     ] {
         cli.refuse(&format!("tune {arguments}"), why);
     }

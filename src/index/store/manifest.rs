@@ -7,11 +7,17 @@ use serde_json::Value;
 
 use super::checked::{ALIGN, FileRecord, damaged, hash_of};
 use super::folder::is_own_name;
+use crate::columns::{ColumnSchema, listed};
 use crate::error::{Context, Error, Result};
 use crate::index::curve::{self, Curve};
 
-/// The version of the format; a reader refuses what is newer than itself.
-pub const FORMAT: u64 = 1;
+/// The newest version of the format; a reader refuses what is newer than itself.
+const FORMAT: u64 = 2;
+
+/// The version of an index that keeps these columns: the oldest that can be it.
+pub fn format_of(columns: &[ColumnSchema]) -> u64 {
+    if columns.is_empty() { 1 } else { FORMAT }
+}
 
 /// The manifest's name in the folder.
 pub const MANIFEST: &str = "manifest";
@@ -19,7 +25,7 @@ pub const MANIFEST: &str = "manifest";
 /// What an index is and which files it consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// [`format_of`] its columns.
     pub format: u64,
     /// Lists and quantizer, as `--spec` takes them.
     pub spec: String,
@@ -49,6 +55,9 @@ pub struct Manifest {
     pub queries: Option<FileRecord>,
     /// The files that the vectors came from, where those refine.
     pub sources: Vec<SourceRecord>,
+    /// What is kept beside the vectors, by the numbers that sections have; from format 2 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnSchema>,
     /// The vectors.
     pub segments: Vec<SegmentRecord>,
 }
@@ -139,10 +148,10 @@ impl Manifest {
             |error: serde_json::Error| Error::input(format!("{}: cannot be read: {error}", path.display()));
         let value: Value = serde_json::from_slice(json).map_err(unread)?;
         match value.get("format").and_then(Value::as_u64) {
-            Some(FORMAT) => {}
+            Some(1..=FORMAT) => {}
             Some(newer) if newer > FORMAT => {
                 return Err(Error::input(format!(
-                    "{}: an index of format {newer}; this version reads format {FORMAT}, a newer one is needed",
+                    "{}: an index of format {newer}; this version reads those up to {FORMAT}, a newer one is needed",
                     path.display()
                 )));
             }
@@ -172,6 +181,14 @@ impl Manifest {
         }
         if self.sources.iter().try_fold(0_u64, |sum, source| sum.checked_add(source.rows)).is_none() {
             return Err(Error::input("its sources have more rows than can be"));
+        }
+        let is_new = |at: usize| self.columns[..at].iter().all(|other| other.name != self.columns[at].name);
+        if self.format != format_of(&self.columns) || !(0..self.columns.len()).all(is_new) {
+            return Err(Error::input(format!(
+                "columns {} of format {} cannot be",
+                listed(&self.columns),
+                self.format
+            )));
         }
         self.recall.as_ref().map_or(Ok(()), Curve::check)?;
         self.segments.iter().try_for_each(|segment| segment.check().context(|| segment.file.file.clone()))
@@ -209,7 +226,7 @@ mod tests {
     fn manifest() -> Manifest {
         let record = |file: &str| FileRecord { file: file.into(), bytes: 640, xxh3: "0".into() };
         Manifest {
-            format: FORMAT,
+            format: 1,
             spec: "IVF4,PQ2x4".into(),
             dim: 8,
             metric: "l2".into(),
@@ -223,6 +240,7 @@ mod tests {
             recall: None,
             queries: None,
             sources: Vec::new(),
+            columns: Vec::new(),
             segments: vec![SegmentRecord {
                 file: record("segment-3"),
                 rows: 9,
@@ -253,7 +271,12 @@ mod tests {
             change(&mut manifest);
             refused(Manifest::parse(manifest.to_text().unwrap().as_bytes(), Path::new("x.wgvqi/manifest")))
         };
-        assert!(why(&|m| m.format = 2).contains("an index of format 2; this version reads format 1"));
+        assert!(why(&|m| m.format = 3).contains("an index of format 3; this version reads those up to 2"));
+        let column = ColumnSchema { name: "a".into(), kind: crate::columns::ColumnType::Int };
+        assert!(why(&|m| m.format = 2).contains("columns none of format 2 cannot be"));
+        assert!(why(&|m| m.columns = vec![column.clone()]).contains("columns a int of format 1 cannot be"));
+        let twice = |m: &mut Manifest| (m.format, m.columns) = (2, vec![column.clone(); 2]);
+        assert!(why(&twice).contains("columns a int, a int of format 2 cannot be"));
         assert!(why(&|m| m.format = 0).contains("names no format"));
         assert!(why(&|m| m.model.file = "../model-1.safetensors".into()).contains("not the name of a file"));
         assert!(why(&|m| m.segments[0].file.file = "manifest".into()).contains("not the name of a file"));

@@ -16,7 +16,7 @@ use crate::io::columns::guarded;
 use crate::io::file::DataFile;
 
 /// What a file begins and ends with, and a stream does not.
-const MAGIC: &[u8; 6] = b"ARROW1";
+pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
 
 /// What a file ends with: the length of the footer, and the mark.
 const TAIL: usize = 4 + MAGIC.len();

@@ -149,7 +149,7 @@ pub(super) fn skip(pages: &mut ColumnReader, n: usize) -> Result<usize, ParquetE
     }
 }
 
-fn half(stored: &FixedLenByteArray) -> f64 {
+pub(super) fn half(stored: &FixedLenByteArray) -> f64 {
     match stored.data() {
         &[low, high] => f16::from_le_bytes([low, high]).to_f64(),
         _ => f64::NAN,

@@ -23,7 +23,7 @@ impl Cli {
         self.folder.path().join(name)
     }
 
-    /// Runs `wgvq` in the folder; arguments are split at spaces.
+    /// Runs `wgvq` in the folder; arguments are split at spaces that are not between double quotes.
     pub fn run(&self, arguments: &str) -> Output {
         self.command(arguments).output().unwrap()
     }
@@ -34,7 +34,7 @@ impl Cli {
             .current_dir(self.folder.path())
             .env("WGVQ_CACHE", self.cache.path())
             .env_remove("WGVQ_DEVICE")
-            .args(arguments.split_whitespace())
+            .args(words(arguments))
             .args(["--device", self.device]);
         command
     }
@@ -93,6 +93,23 @@ impl Cli {
     pub fn ids(&self, name: &str) -> Array2<u32> {
         IndexFile::open(self.path(name)).unwrap().to_array().unwrap()
     }
+}
+
+/// The words of a command, as a shell takes them that knows of double quotes alone.
+fn words(arguments: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_quoted) = (Vec::new(), None::<String>, false);
+    for c in arguments.chars() {
+        match c {
+            '"' => {
+                is_quoted = !is_quoted;
+                word.get_or_insert_default();
+            }
+            c if c.is_whitespace() && !is_quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// The CPU and, where there is an adapter, the GPU.
