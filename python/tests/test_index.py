@@ -12,7 +12,7 @@ import pandas
 import polars
 import pyarrow as pa
 import pytest
-from conftest import assert_ctrl_c_ends
+from programs import assert_ctrl_c_ends
 
 import wgvq
 import xxhash
