@@ -9,17 +9,20 @@ use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::{PyFileExistsError, PyRuntimeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 use self_cell::self_cell;
 use serde_json::json;
 use wgvq::Vectors;
-use wgvq::index::{Add, Build, Found, Ids, Index as Library, IndexSpec, Query, Refinement, Searcher};
+use wgvq::index::{
+    Add, Build, Found, Ids, Index as Library, IndexSpec, Predicate, Query, Refinement, Searcher,
+};
 use wgvq::metrics::Metric;
 use wgvq::settings::Spelling;
 
 use crate::device;
 use crate::error::{io_kind, raise};
 use crate::given::Given;
+use crate::kept::{columns_of, to_list};
 use crate::rows::Rows;
 use crate::value::{settings_of, to_python};
 use crate::work::{self, Iterations, Threads, Watch};
@@ -72,7 +75,9 @@ impl Opened {
         effort.is_some_and(|effort| {
             let share = effort.probes as f64 / self.index.spec().lists() as f64;
             let met = self.index.len() as f64 * share.min(1.0) + effort.depth as f64;
-            queries as f64 * met + look.filter.as_ref().map_or(0, Vec::len) as f64 <= FEW as f64
+            let filtered = look.filter.as_ref().map_or(0, Vec::len)
+                + look.predicate.as_ref().map_or(0, |_| self.index.len());
+            queries as f64 * met + filtered as f64 <= FEW as f64
         })
     }
 }
@@ -85,6 +90,7 @@ struct Look {
     depth: Option<usize>,
     recall: Option<f64>,
     filter: Option<Vec<u64>>,
+    predicate: Option<Predicate>,
 }
 
 impl Look {
@@ -101,6 +107,9 @@ impl Look {
         }
         if let Some(filter) = &self.filter {
             query = query.among(filter);
+        }
+        if let Some(predicate) = &self.predicate {
+            query = query.matching(predicate);
         }
         query
     }
@@ -171,7 +180,7 @@ impl Index {
     ///
     /// Raises ValueError for what does not go together; FileExistsError unless `overwrite`; OSError; DeviceError.
     #[staticmethod]
-    #[pyo3(signature = (path, data, spec, settings, *, ids, refine, metric, recall, queries, seed, memory, overwrite, device, threads, progress))]
+    #[pyo3(signature = (path, data, spec, settings, *, ids, keep, refine, metric, recall, queries, seed, memory, overwrite, device, threads, progress))]
     #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn build(
         py: Python<'_>,
@@ -180,6 +189,7 @@ impl Index {
         spec: &str,
         settings: &Bound<'_, PyDict>,
         ids: Option<PyReadonlyArray1<'_, u64>>,
+        keep: &Bound<'_, PyDict>,
         refine: &str,
         metric: &str,
         recall: Option<f64>,
@@ -195,6 +205,7 @@ impl Index {
         let refine: Refinement = word("refine", refine)?;
         let metric: Metric = word("metric", metric)?;
         let settings = settings_of(settings)?;
+        let columns = columns_of(keep, &[])?;
         let (data, ids) = (Given::of(data)?, ids.map(|ids| ids.as_array().to_vec()));
         let queries = queries.map(Rows::of).transpose()?;
         let (folder, chosen) = (path.clone(), device.clone());
@@ -208,6 +219,7 @@ impl Index {
                 .set_all(settings, Spelling::Key)
                 .seed(seed)
                 .memory(memory)
+                .keep(&columns)
                 .force(overwrite)
                 .watch(|done, total| watch.reach(done, total, "vectors"));
             if !paths.is_empty() {
@@ -284,7 +296,7 @@ impl Index {
     }
 
     /// The ids and distances (q, k) of the nearest of `queries`, float32 (q, d); (q, n) where only n are there.
-    #[pyo3(signature = (queries, k, *, nprobe, depth, recall, filter))]
+    #[pyo3(signature = (queries, k, *, nprobe, depth, recall, filter, predicate))]
     #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn search<'py>(
         &self,
@@ -295,9 +307,12 @@ impl Index {
         depth: Option<usize>,
         recall: Option<f64>,
         filter: Option<PyReadonlyArray1<'py, u64>>,
+        predicate: Option<&str>,
     ) -> PyResult<(Table<'py, u64>, Table<'py, f32>)> {
         let filter = filter.map(|ids| ids.as_array().to_vec());
-        let found = self.found(py, queries, Look { k, radius: None, nprobe, depth, recall, filter })?;
+        let predicate = predicate.map(|text| word("where", text)).transpose()?;
+        let look = Look { k, radius: None, nprobe, depth, recall, filter, predicate };
+        let found = self.found(py, queries, look)?;
         let (ends, ids, distances) = parts(&found);
         let shape = (found.queries(), ends.get(1).map_or(0, |&end| end as usize));
         let uneven = |_| PyRuntimeError::new_err("queries have other numbers of neighbours, a fault of wgvq");
@@ -308,7 +323,8 @@ impl Index {
 
     /// All neighbours of `queries`, float32 (q, d), within a radius: where those of each begin and the last end, int64 (q + 1,),
     /// their ids, and their distances.
-    #[pyo3(signature = (queries, radius, *, nprobe, recall, filter))]
+    #[pyo3(signature = (queries, radius, *, nprobe, recall, filter, predicate))]
+    #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn search_range<'py>(
         &self,
         py: Python<'py>,
@@ -317,25 +333,30 @@ impl Index {
         nprobe: Option<usize>,
         recall: Option<f64>,
         filter: Option<PyReadonlyArray1<'py, u64>>,
+        predicate: Option<&str>,
     ) -> PyResult<(Column<'py, i64>, Column<'py, u64>, Column<'py, f32>)> {
         let filter = filter.map(|ids| ids.as_array().to_vec());
-        let look = Look { k: 1, radius: Some(radius), nprobe, depth: None, recall, filter };
+        let predicate = predicate.map(|text| word("where", text)).transpose()?;
+        let look = Look { k: 1, radius: Some(radius), nprobe, depth: None, recall, filter, predicate };
         let (ends, ids, distances) = parts(&self.found(py, queries, look)?);
         Ok((ends.into_pyarray(py), ids.into_pyarray(py), distances.into_pyarray(py)))
     }
 
     /// Adds `data`, float32 (n, d) or the paths of files: how many came, and how many went because others have their ids now.
-    #[pyo3(signature = (data, *, ids, replace, memory, progress))]
+    #[pyo3(signature = (data, *, ids, keep, replace, memory, progress))]
+    #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn add(
         &self,
         py: Python<'_>,
         data: &Bound<'_, PyAny>,
         ids: Option<PyReadonlyArray1<'_, u64>>,
+        keep: &Bound<'_, PyDict>,
         replace: bool,
         memory: u64,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(usize, usize)> {
         let (data, ids) = (Given::of(data)?, ids.map(|ids| ids.as_array().to_vec()));
+        let columns = columns_of(keep, self.opened()?.index.columns())?;
         let device = self.device.clone();
         self.change(py, progress, move |index, watch| {
             let engine = device::engine(&device)?;
@@ -344,6 +365,7 @@ impl Index {
             let mut how = Add::default()
                 .replace(replace)
                 .memory(memory)
+                .keep(&columns)
                 .watch(|done, total| watch.reach(done, total, "vectors"));
             if !paths.is_empty() {
                 how = how.source(&paths);
@@ -351,6 +373,28 @@ impl Index {
             let done = index.add(&engine, &*data, ids.as_deref().map_or(Ids::Next, Ids::Given), how)?;
             Ok((done.added, done.replaced))
         })
+    }
+
+    /// The names and types of the columns that are kept beside the vectors.
+    fn columns(&self) -> PyResult<Vec<(String, String)>> {
+        let opened = self.opened()?;
+        Ok(opened
+            .index
+            .columns()
+            .iter()
+            .map(|column| (column.name.clone(), column.kind.to_string()))
+            .collect())
+    }
+
+    /// The values that the vectors of these ids have in a column, in the order of the ids.
+    fn column<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        ids: PyReadonlyArray1<'_, u64>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let (opened, ids) = (self.opened()?, ids.as_array().to_vec());
+        to_list(py, &py.detach(|| opened.index.column(name, &ids)).map_err(raise)?)
     }
 
     /// Removes the vectors with these ids: how many there were.

@@ -8,6 +8,7 @@ mod error;
 mod fit;
 mod given;
 mod index;
+mod kept;
 mod model;
 mod refit;
 mod rows;

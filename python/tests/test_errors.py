@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import assert_ctrl_c_ends, run
+from programs import assert_ctrl_c_ends, run
 
 import wgvq
 

@@ -12,7 +12,7 @@ import pandas
 import polars
 import pyarrow as pa
 import pytest
-from conftest import assert_ctrl_c_ends
+from programs import assert_ctrl_c_ends
 
 import wgvq
 import xxhash
@@ -419,7 +419,7 @@ def test_what_is_damaged_or_newer_is_named(x, tmp_path):
         wgvq.Index.open("a.wgvqi")
     json = newer.rstrip().rpartition(b"\n")[0]
     manifest.write_bytes(json + b"\n" + xxhash.xxh3_128_hexdigest(json).encode() + b"\n")
-    with pytest.raises(ValueError, match="an index of format 9; this version reads format 1, a newer one is needed"):
+    with pytest.raises(ValueError, match="an index of format 9; this version reads those up to 2, a newer one is needed"):
         wgvq.Index.open("a.wgvqi")
 
 
@@ -461,7 +461,126 @@ def test_progress_of_a_build(x, capsys, monkeypatch):
 
     monkeypatch.setattr(_progress, "LINE_EVERY", 0)
     many = np.tile(x, (40, 1)) + np.random.default_rng(0).normal(size=(40_000, 64)).astype(np.float32)
-    wgvq.Index.build("a.wgvqi", many, spec="IVF64,PQ32x4", device="cpu", verbose=True)
+    # Beams take their time.
+    wgvq.Index.build("a.wgvqi", many, spec="IVF64,RQ4x5", device="cpu", verbose=True)
     said = capsys.readouterr().err
     assert re.search(r"^build: \d+ iterations, mse \S+, \d+ s$", said, re.MULTILINE)
     assert re.search(r"^build: \d+ of 40000 vectors, \d+ s$", said, re.MULTILINE)
+
+
+# Columns beside the vectors.
+
+
+def said(rows):
+    """What is said of some rows, as a dictionary of lists with gaps."""
+    return {
+        "year": [None if row % 5 == 0 else 1900 + row % 130 for row in rows],
+        "price": [None if row % 7 == 3 else row * 0.25 for row in rows],
+        "new": [None if row % 3 == 2 else row % 3 == 0 for row in rows],
+        "lang": [None if row % 11 == 0 else ["de", "en", "größer", ""][row % 4] for row in rows],
+    }
+
+
+FORMS_OF_TABLES = {
+    "dict": lambda columns: columns,
+    "arrow": pa.table,
+    "pandas": lambda columns: pandas.DataFrame(columns).convert_dtypes(),
+    "polars": polars.DataFrame,
+}
+
+
+@pytest.fixture
+def kept(x, tmp_path):
+    rows = range(len(x))
+    return wgvq.Index.build(
+        tmp_path / "kept.wgvqi", x, spec="IVF8,PQ16x4", keep=said(rows), device="cpu", iters=5
+    )
+
+
+def test_searches_filter_by_columns(kept, x):
+    rows = np.arange(len(x))
+    columns = said(rows.tolist())
+    assert kept.columns == {"year": "int", "price": "float", "new": "bool", "lang": "string"}
+    year = np.array([value or -1 for value in columns["year"]])
+    german = np.array([value == "de" for value in columns["lang"]])
+    for where, holds in [
+        ("year >= 1990 and lang = 'de'", (year >= 1990) & german),
+        ("year is null or price > 200", (year < 0) | np.array([(value or 0) > 200 for value in columns["price"]])),
+        ("not new = true", np.array([value is False for value in columns["new"]])),
+    ]:
+        allowed = rows[holds]
+        ids, _ = kept.search(x[:20], 5, where=where, **EVERYWHERE)
+        assert (ids == allowed[truth(x[allowed], x[:20], 5)]).all()
+        assert (ids == kept.search(x[:20], 5, filter=allowed, **EVERYWHERE)[0]).all()
+        one = kept.search(x[0], 5, where=where, **EVERYWHERE)[0]
+        assert (one == ids[0]).all()
+        lims, near, _ = kept.search_range(x[:3], 1e9, where=where, nprobe=8)
+        assert lims.tolist() == [0, len(allowed), 2 * len(allowed), 3 * len(allowed)]
+        assert set(near.tolist()) == set(allowed.tolist())
+    both = kept.search(x[0], 5, where="year >= 1990", filter=[3, 95, 96], **EVERYWHERE)[0]
+    assert sorted(both.tolist()) == [96]
+
+
+def test_columns_are_read_by_ids(kept, x):
+    columns = said(range(len(x)))
+    ids, _ = kept.search(x[:20], 5, **EVERYWHERE)
+    for name, values in columns.items():
+        found = kept.column(name, ids)
+        assert found.shape == (20, 5) and found.dtype == object
+        assert found.tolist() == [[values[row] for row in row_ids] for row_ids in ids.tolist()]
+        assert [type(value) for value in found[:, 0]] == [type(values[row]) for row in ids[:, 0]]
+    assert kept.column("year", [3, 1]).tolist() == [1903, 1901]
+    assert kept.column("lang", []).tolist() == []
+
+
+@pytest.mark.parametrize("form", FORMS_OF_TABLES)
+def test_columns_come_in_every_form(form, kept, x):
+    table = FORMS_OF_TABLES[form](said(range(2000, 2100)))
+    kept.add(x[:100] + 0.5, np.arange(2000, 2100), keep=table)
+    columns = said(range(2000, 2100))
+    for name, values in columns.items():
+        assert kept.column(name, np.arange(2000, 2100)).tolist() == values
+    # Numbers of numpy, and NaN for none.
+    more = {
+        "price": np.array([np.nan, 2.5], dtype=np.float32),
+        "year": np.array([7, 8], dtype=np.uint16),
+        "new": np.array([True, False]),
+        "lang": np.array(["a", "b"]),
+    }
+    kept.add(x[:2], [5000, 5001], keep=more)
+    assert [kept.column(name, [5000, 5001]).tolist() for name in more] == [
+        [None, 2.5],
+        [7, 8],
+        [True, False],
+        ["a", "b"],
+    ]
+    kept.compact()
+    kept.verify()
+    assert kept.column("year", [5001, 2001]).tolist() == [8, columns["year"][1]]
+
+
+def test_bad_columns_and_predicates_are_named(kept, x, tmp_path):
+    def build(keep):
+        return wgvq.Index.build(tmp_path / "bad.wgvqi", x[:3], spec="SQ8", keep=keep, device="cpu")
+
+    for keep, error, why in [
+        ({"a": [1, 2]}, ValueError, "the column a has 2 rows for 3 vectors"),
+        ({"a": [1, "b", 2]}, TypeError, "the column a is int, and row 1 is string"),
+        ({"a": [1, b"b", 2]}, TypeError, "row 1 of the column a is of type bytes"),
+        ({"a": [None, None, None]}, ValueError, "the column a has no value that is not None"),
+        ({"a": [1, 2, 1 << 63]}, ValueError, "row 2 of the column a is over what 64 bits hold"),
+        ([1, 2, 3], TypeError, "keep is of type list"),
+    ]:
+        with pytest.raises(error, match=re.escape(why)):
+            build(keep)
+    assert not (tmp_path / "bad.wgvqi").exists()
+    with pytest.raises(ValueError, match="the column year is missing; the index keeps: year int, price float"):
+        kept.add(x[:2])
+    with pytest.raises(TypeError, match="the column year is int, and row 0 is of type str"):
+        kept.add(x[:2], keep={"year": ["a", "b"]})
+    with pytest.raises(ValueError, match='where is "year >"; at character 7'):
+        kept.search(x[0], where="year >")
+    with pytest.raises(ValueError, match="the index keeps no column yaer; did you mean year"):
+        kept.search(x[0], where="yaer = 1")
+    with pytest.raises(ValueError, match="no vector has the id 77777"):
+        kept.column("year", [77777])

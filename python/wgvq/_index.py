@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from . import _inputs, _wgvq
 from ._estimator import seed_of
 from ._parameters import refuse_unknown
 from ._progress import showing
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Self
 
@@ -64,6 +65,7 @@ class Index:
         *,
         spec: str,
         ids: Any = None,
+        keep: Any = None,
         metric: str = DEFAULTS["metric"],
         refine: str = DEFAULTS["refine"],
         recall: float | None = None,
@@ -90,6 +92,10 @@ class Index:
             How many lists, and what quantizes the vectors in them: "IVF1024,PQ64x4". Without IVF there is one list.
         ids : array (n,) of whole numbers or None
             The ids of the vectors, from 0 to 2^64 - 1. None numbers them.
+        keep : table, dict of columns or None
+            Columns to keep beside the vectors, a row for each, which searches filter by (`where`) and `column` reads: whole numbers,
+            floats, booleans and strings, with None or NaN for what is missing; a table of pyarrow, pandas or polars, or a dictionary of
+            arrays and lists.
         metric : str
             What "near" means: "l2", squared distances; "ip", inner products; or "cosine".
         refine : str
@@ -132,6 +138,7 @@ class Index:
                 spec,
                 settings,
                 ids=None if ids is None else _inputs.ids(ids, "ids"),
+                keep=_inputs.columns(keep, "keep"),
                 refine=refine,
                 metric=metric,
                 recall=recall,
@@ -192,6 +199,11 @@ class Index:
         """Dimensions of a vector."""
         return self._inner.dim
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are kept beside the vectors: "int", "float", "bool" or "string" by their names."""
+        return dict(self._inner.columns())
+
     def __len__(self) -> int:
         """How many vectors there are."""
         return len(self._inner)
@@ -218,6 +230,7 @@ class Index:
         depth: int | None = None,
         recall: float | None = None,
         filter: Any = None,
+        where: str | None = None,
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
         """The k nearest neighbours of each query: ids and distances, the nearest first, and of equally near ones the lowest id.
 
@@ -238,6 +251,9 @@ class Index:
             Looks as far as it takes for such a 10-recall@10 to be expected, of an index whose recall was measured.
         filter : array of ids or None
             Looks among the vectors with these ids alone.
+        where : str or None
+            Looks among the vectors of which this holds by the columns that are kept, such as "year >= 2020 and lang in ('de', 'en')":
+            comparisons, `in` and `is null`, put together by `and`, `or`, `not` and brackets. With a filter both have to let one pass.
 
         Raises ValueError for queries of other dimensions or with values that are not finite, by row and column.
         """
@@ -249,6 +265,7 @@ class Index:
             depth=None if depth is None else _inputs.count(depth, "depth"),
             recall=recall,
             filter=None if filter is None else _inputs.ids(filter, "filter"),
+            predicate=where,
         )
         return (ids[0], distances[0]) if is_one else (ids, distances)
 
@@ -260,6 +277,7 @@ class Index:
         nprobe: int | None = None,
         recall: float | None = None,
         filter: Any = None,
+        where: str | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]:
         """All neighbours of each query within a radius: `lims`, ids and distances, as FAISS has them.
 
@@ -273,25 +291,46 @@ class Index:
             nprobe=None if nprobe is None else _inputs.count(nprobe, "nprobe"),
             recall=recall,
             filter=None if filter is None else _inputs.ids(filter, "filter"),
+            predicate=where,
         )
+
+    def column(self, name: str, ids: Any) -> NDArray[np.object_]:
+        """What is kept of the vectors with these ids in a column: an array of objects of the shape of `ids`, None for null.
+
+        `ids` may be what a search gives, (q, k). Raises ValueError for a column that is not kept, and for an id that no vector has.
+        """
+        # Several queries have rows of ids.
+        shape = ids.shape if isinstance(ids, np.ndarray) else None
+        flat = _inputs.ids(ids.ravel() if shape is not None else ids, "ids")
+        values = np.empty(len(flat), dtype=object)
+        values[:] = self._inner.column(name, flat)
+        return values if shape is None else values.reshape(shape)
 
     # Changes.
 
     def add(
-        self, vectors: Any, ids: Any = None, *, replace: bool = False, memory: int = DEFAULTS["memory"]
+        self,
+        vectors: Any,
+        ids: Any = None,
+        *,
+        keep: Any = None,
+        replace: bool = False,
+        memory: int = DEFAULTS["memory"],
     ) -> Added:
         """Adds vectors: all of them, or none where this fails.
 
-        `vectors` and `ids` are as in `build`; None goes on from the largest id that there was. With `replace` vectors take the places
+        `vectors`, `ids` and `keep`, which has the columns that the index keeps, are as in `build`; without ids they go on from the largest
+        that there was. With `replace` vectors take the places
         of those with their ids, and of several with one id the last counts.
 
-        Raises ValueError for other dimensions, and for an id that is given twice, or there already and not replaced; OSError where
+        Raises ValueError for other dimensions and columns, and for an id that is given twice, or there already and not replaced; OSError where
         another process is writing to the index.
         """
         with self._showing("add") as progress:
             added, replaced = self._inner.add(
                 _inputs.vectors_or_files(vectors),
                 ids=None if ids is None else _inputs.ids(ids, "ids"),
+                keep=_inputs.columns(keep, "keep"),
                 replace=replace,
                 memory=_inputs.count(memory, "memory"),
                 progress=progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +95,27 @@ def ids(given: Any, name: str) -> NDArray[np.uint64]:
         row = int(np.argmax(array < 0))
         id_of(array[row], row, name)
     return np.require(array, np.uint64, ["ALIGNED"])
+
+
+def columns(given: Any, name: str) -> dict[str, list[Any]]:
+    """Columns as lists of values by their names: of a table of Arrow, pandas or polars, or of a dictionary of columns."""
+    if given is None:
+        return {}
+    names = list(given) if isinstance(given, Mapping) else names_of_columns(given)
+    if names is None:
+        raise TypeError(f"{name} is of type {type(given).__name__}; a table or a dictionary of columns is needed")
+    return {str(column): values_of(given[column]) for column in names}
+
+
+def values_of(column: Any) -> list[Any]:
+    """The values of a column, None for those that are missing."""
+    # Arrow, polars and pandas, numpy.
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(column, method):
+            column = getattr(column, method)()
+            break
+    # What pandas has for None.
+    return [None if type(value).__name__ in ("NAType", "NaTType") else value for value in column]
 
 
 def id_of(value: Any, row: int, name: str) -> int:

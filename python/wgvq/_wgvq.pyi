@@ -69,6 +69,7 @@ class Index:
         settings: dict[str, Any],
         *,
         ids: NDArray[np.uint64] | None,
+        keep: dict[str, list[Any]],
         refine: str,
         metric: str,
         recall: float | None,
@@ -102,6 +103,7 @@ class Index:
         depth: int | None,
         recall: float | None,
         filter: NDArray[np.uint64] | None,
+        predicate: str | None,
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]: ...
     def search_range(
         self,
@@ -111,16 +113,20 @@ class Index:
         nprobe: int | None,
         recall: float | None,
         filter: NDArray[np.uint64] | None,
+        predicate: str | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]: ...
     def add(
         self,
         data: NDArray[Any] | list[str],
         *,
         ids: NDArray[np.uint64] | None,
+        keep: dict[str, list[Any]],
         replace: bool,
         memory: int,
         progress: Progress | None,
     ) -> tuple[int, int]: ...
+    def columns(self) -> list[tuple[str, str]]: ...
+    def column(self, name: str, ids: NDArray[np.uint64]) -> list[Any]: ...
     def remove(self, ids: NDArray[np.uint64], missing_ok: bool) -> int: ...
     def verify(self, progress: Progress | None) -> None: ...
     def compact(self, memory: int, progress: Progress | None) -> None: ...
