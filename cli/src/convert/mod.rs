@@ -15,6 +15,7 @@ use wgvq::{Context, Error, Result};
 use crate::args::{Common, NamedOutputs};
 use crate::codes::{self, CodesFile, CodesWriter, blocks, check_name, has_extension};
 use crate::figures::print_json;
+use crate::index::EXTENSION;
 use crate::progress::Progress;
 use crate::stdout::say;
 use crate::{Verdict, interrupt};
@@ -41,9 +42,6 @@ pub struct Convert {
 /// The extension of models.
 const MODEL: &str = "safetensors";
 
-/// The extension of indexes of wgvq.
-const LISTS: &str = "wgvqi";
-
 /// The extensions that FAISS's files have.
 const INDEX: [&str; 2] = ["faiss", "index"];
 
@@ -51,15 +49,15 @@ pub fn run(command: &Convert, common: &Common) -> Result<Verdict> {
     if has_extension(&command.output, MODEL) {
         return from_faiss(command, common);
     }
-    if has_extension(&command.output, LISTS) {
+    if has_extension(&command.output, EXTENSION) {
         return index::from_faiss(command, common);
     }
     if INDEX.iter().any(|extension| has_extension(&command.output, extension)) {
-        let is_index = command.input.is_dir() || has_extension(&command.input, LISTS);
+        let is_index = command.input.is_dir() || has_extension(&command.input, EXTENSION);
         return if is_index { index::to_faiss(command, common) } else { to_faiss(command, common) };
     }
     Err(Error::input(format!(
-        "{}: the name ends in .{MODEL} for a model, in .{LISTS} for an index, or in .{} for an index of FAISS",
+        "{}: the name ends in .{MODEL} for a model, in .{EXTENSION} for an index, or in .{} for an index of FAISS",
         command.output.display(),
         INDEX.join(" or .")
     )))

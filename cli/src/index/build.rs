@@ -9,11 +9,13 @@ use wgvq::serde_json::{Map, Value};
 use wgvq::settings::Spelling;
 use wgvq::{Context, Error, Result, Vectors, io};
 
+use super::EXTENSION;
 use super::ids::Given;
 use super::keep::Kept;
 use super::{info, watch};
 use crate::Verdict;
 use crate::args::{Common, Data, Near};
+use crate::codes::has_extension;
 use crate::progress::Progress;
 use crate::train::Watch;
 
@@ -73,9 +75,9 @@ impl Build {
 }
 
 pub fn run(command: &Build, common: &Common) -> Result<Verdict> {
-    if command.output.extension().is_none_or(|extension| extension != "wgvqi") {
+    if !has_extension(&command.output, EXTENSION) {
         return Err(Error::input(format!(
-            "{}: the name of an index ends in .wgvqi",
+            "{}: the name of an index ends in .{EXTENSION}",
             command.output.display()
         )));
     }

@@ -22,6 +22,9 @@ use crate::args::Common;
 use crate::progress::Progress;
 use crate::{Verdict, interrupt};
 
+/// What the name of an index ends in.
+pub const EXTENSION: &str = "wgvqi";
+
 /// An index: vectors as codes in lists, with ids, in a folder.
 #[derive(Args, Debug)]
 pub struct Options {
