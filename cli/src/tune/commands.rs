@@ -68,7 +68,36 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use wgvq::index::Refinement;
+    use wgvq::ndarray::Array2;
+
+    use super::super::point::{Hits, Looked};
+    use super::*;
+
+    #[test]
+    fn given_queries_are_searched_and_choose_how_far_an_index_looks() {
+        let data = [PathBuf::from("x.npy")];
+        let commands = |queries: Option<&PathBuf>, plan: Plan, aim: Option<f64>| {
+            let setting = Setting { data: &data, queries, rows: 1024, metric: Metric::SquaredL2, seed: 0 };
+            let hits = Hits { found: Array2::zeros((1, 10)), ten: 0.9, ten_error: 0.0, one: 0.9 };
+            let looked = aim.map(|aim| Looked { aim, probes: 1, depth: 10 });
+            setting.commands(&plan, &Point { looked, hits, rate: 1.0 }).unwrap()
+        };
+        let asked = PathBuf::from("asked.npy");
+        let codes = || Plan::Codes("PQ2x8".parse().unwrap());
+        let index =
+            || Plan::Index { quantizer: "PQ4x4".parse().unwrap(), refinement: Refinement::Source, kept: 0 };
+        let search = "--codes codes.wgvq -m model.safetensors -k 10 -o found.parquet";
+        assert_eq!(commands(Some(&asked), codes(), None)[2], format!("wgvq search asked.npy {search}"));
+        assert_eq!(commands(None, codes(), None)[2], format!("wgvq search queries.npy {search}"));
+        let build = "wgvq index build x.npy --spec IVF32,PQ4x4 --refine source";
+        let found = commands(Some(&asked), index(), Some(0.9));
+        assert_eq!(found[0], format!("{build} --recall 0.9 --queries asked.npy -o base.wgvqi"));
+        assert_eq!(found[1], "wgvq index search base.wgvqi asked.npy -k 10 -o found.parquet");
+        // Without a recall to reach there is nothing that they would tell.
+        assert_eq!(commands(Some(&asked), index(), None)[0], format!("{build} -o base.wgvqi"));
+        assert_eq!(commands(None, index(), Some(0.9))[0], format!("{build} --recall 0.9 -o base.wgvqi"));
+    }
 
     #[test]
     fn a_name_is_one_word_of_a_shell() {

@@ -68,10 +68,6 @@ fn given_queries_judge_instead_of_vectors_with_near_copies() {
     assert_eq!(found["held_out"], serde_json::json!({ "queries": 200, "searched": 600, "trained_on": 600 }));
     assert_eq!(found["queries"], serde_json::json!({ "given": true, "aiming": 200 }));
     assert_eq!(tune("")["queries"], serde_json::json!({ "given": false }));
-    let commands = found["recommended"]["commands"].as_array().unwrap();
-    let commands: Vec<&str> = commands.iter().map(|command| command.as_str().unwrap()).collect();
-    assert!(commands[0].contains(" --queries asked.npy"), "{commands:?}");
-    assert!(commands[1].starts_with("wgvq index search base.wgvqi asked.npy -k 10"), "{commands:?}");
     type_commands(&cli, &found);
     let said = cli.run("tune x.npy --bytes 2 --queries asked.npy");
     let said = String::from_utf8_lossy(&said.stdout);
