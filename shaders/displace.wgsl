@@ -3,9 +3,8 @@
 //   directions[i, :] = directions[i, :] / |directions[i, :]|
 //   displaced[i, :] = x[i, :] + |residuals[i, :]| directions[i, :]
 //
-// x, residuals, directions, displaced (n, d). 32 invocations share a row (shared/lengths.wgsl); a workgroup of 256 has
-// 8 rows. A direction shorter than 2^-50 becomes 0, and residuals shorter than that displace nothing. Squares have to
-// stay in the range of f32.
+// x, residuals, directions, displaced (n, d). LANES invocations share a row (shared/lengths.wgsl). A direction shorter than 2^-50
+// becomes 0, and residuals shorter than that displace nothing. Squares have to stay in the range of f32.
 // Relative error of a length: half of ceil(d/32) + 6 roundings and 4.5 ulp of the root (of an inverse: 2).
 
 struct Params {
@@ -19,7 +18,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> directions: array<f32>;
 @group(0) @binding(4) var<storage, read_write> displaced: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -31,13 +30,16 @@ fn main(
     let start = row * params.d;
     let lane = local % LANES;
 
-    var own = vec4f();
-    for (var i = lane; i < d; i += LANES) {
-        let residual = residuals[start + i];
-        let direction = directions[start + i];
-        own += vec4f(residual * residual, direction * direction, 0.0, 0.0);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = vec4f();
+        for (var i = part; i < d; i += PARTS) {
+            let residual = residuals[start + i];
+            let direction = directions[start + i];
+            own += vec4f(residual * residual, direction * direction, 0.0, 0.0);
+        }
+        parts[first_part(local) + part] = own;
     }
-    let squares = sum_over_lanes(own, local);
+    let squares = sum_of_parts(local);
     let error = length_of(squares.x);
     let inverse = inverse_length_of(squares.y);
     for (var i = lane; i < d; i += LANES) {

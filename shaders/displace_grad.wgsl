@@ -6,8 +6,8 @@
 //
 // because x' = x + |x - q| u, and the gradient of |x - q| by x is (x - q) / |x - q|. At x = q it is taken as 0, where
 // automatic differentiation of a square root would give 0 / 0.
-// residuals (x - q), directions (u), gradient, dx, dquantized (n, d). 32 invocations share a row
-// (shared/lengths.wgsl); a workgroup of 256 has 8 rows. Residuals shorter than 2^-50 count as 0; their squares have to
+// residuals (x - q), directions (u), gradient, dx, dquantized (n, d). LANES invocations share a row
+// (shared/lengths.wgsl). Residuals shorter than 2^-50 count as 0; their squares have to
 // stay in the range of f32.
 
 struct Params {
@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dquantized: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -34,12 +34,15 @@ fn main(
     let start = row * params.d;
     let lane = local % LANES;
 
-    var own = vec4f();
-    for (var i = lane; i < d; i += LANES) {
-        let residual = residuals[start + i];
-        own += vec4f(residual * residual, gradient[start + i] * directions[start + i], 0.0, 0.0);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = vec4f();
+        for (var i = part; i < d; i += PARTS) {
+            let residual = residuals[start + i];
+            own += vec4f(residual * residual, gradient[start + i] * directions[start + i], 0.0, 0.0);
+        }
+        parts[first_part(local) + part] = own;
     }
-    let sums = sum_over_lanes(own, local);
+    let sums = sum_of_parts(local);
     let slope = sums.y * inverse_length_of(sums.x);
     for (var i = lane; i < d; i += LANES) {
         let v = slope * residuals[start + i];

@@ -12,7 +12,7 @@
 // bits and magnitudes have 12, so that products are exact, fused or not; the sums are the same additions everywhere; and T is
 // found by comparing products that are exact, y.y rounded to 14 bits with borders of T, which have 10.
 //
-// 32 invocations share a row: each takes every 32nd element, in order, and their sums are added as a tree.
+// LANES invocations share a row; its sums have an order of their own (shared/lengths.wgsl).
 
 struct Params {
     n: u32,
@@ -30,7 +30,7 @@ struct Params {
 const SMALLEST_SUM: f32 = 0x1p-60f;
 const LONGEST: u32 = 0xe3ffu;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -43,34 +43,43 @@ fn main(
     let out = row * (params.d + 4u);
     let lane = local % LANES;
 
-    var own = 0.0;
-    for (var i = lane; i < d; i += LANES) {
-        own += abs(x[start + i]);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = 0.0;
+        for (var i = part; i < d; i += PARTS) {
+            own += abs(x[start + i]);
+        }
+        parts[first_part(local) + part] = vec4f(own, 0.0, 0.0, 0.0);
     }
-    let sum = sum_over_lanes(vec4f(own, 0.0, 0.0, 0.0), local).x;
+    let sum = sum_of_parts(local).x;
 
     let gain = sum * params.unit;
-    var terms = vec2f(0.0);
-    for (var j = lane; j < d; j += LANES) {
-        let value = abs(x[start + j]);
-        let magnitude = grid[params.k + cell_of(value, gain)];
-        terms += vec2f(eleven_bits(value) * magnitude, magnitude * magnitude);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var terms = vec2f(0.0);
+        for (var j = part; j < d; j += PARTS) {
+            let value = abs(x[start + j]);
+            let magnitude = grid[params.k + cell_of(value, gain)];
+            terms += vec2f(eleven_bits(value) * magnitude, magnitude * magnitude);
+        }
+        parts[first_part(local) + part] = vec4f(terms, 0.0, 0.0);
     }
-    let sums = sum_over_lanes(vec4f(terms, 0.0, 0.0), local).xy;
+    let sums = sum_of_parts(local).xy;
 
     let is_there = sum >= SMALLEST_SUM;
     let code = select(0u, length_code(sums.x, sums.y), is_there);
     let size = bitcast<f32>(code << 15u);
-    var squares = 0.0;
-    for (var j = lane; j < d; j += LANES) {
-        let value = x[start + j];
-        let cell = cell_of(abs(value), gain);
-        let number = select(params.k + cell, params.k - 1u - cell, value < 0.0);
-        codes[out + j] = select(0u, number, is_there);
-        let off = abs(value) - size * grid[params.k + cell];
-        squares += off * off;
+    for (var part = lane; part < PARTS; part += LANES) {
+        var squares = 0.0;
+        for (var j = part; j < d; j += PARTS) {
+            let value = x[start + j];
+            let cell = cell_of(abs(value), gain);
+            let number = select(params.k + cell, params.k - 1u - cell, value < 0.0);
+            codes[out + j] = select(0u, number, is_there);
+            let off = abs(value) - size * grid[params.k + cell];
+            squares += off * off;
+        }
+        parts[first_part(local) + part] = vec4f(squares, 0.0, 0.0, 0.0);
     }
-    let distance = sum_over_lanes(vec4f(squares, 0.0, 0.0, 0.0), local).x;
+    let distance = sum_of_parts(local).x;
     if lane == 0u && d > 0u {
         for (var i = 0u; i < 4u; i++) {
             codes[out + d + i] = (code >> (12u - 4u * i)) & 15u;

@@ -1,7 +1,6 @@
 // normalize: unit[i, :] = x[i, :] / |x[i, :]|, and 0 where the row is 0
 //
-// x and unit (n, d). 32 invocations share a row: each takes every 32nd element, in order, and their sums are added
-// as a tree. A workgroup of 256 has 8 rows.
+// x and unit (n, d). LANES invocations share a row (shared/lengths.wgsl).
 //
 // The row is first scaled by a power of two that brings its largest magnitude into [1, 2): exact, and no square then
 // overflows or is lost to underflow beside the largest. A row without a normal number (2^-126 or more) counts as 0.
@@ -16,12 +15,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> unit: array<f32>;
 
-const LANES: u32 = 32u;
-const ROWS: u32 = WORKGROUP / LANES;
-
-var<workgroup> shared_values: array<f32, WORKGROUP>;
-
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -33,19 +27,25 @@ fn main(
     let start = row * params.d;
     let lane = local % LANES;
 
-    var largest = 0.0;
-    for (var i = lane; i < d; i += LANES) {
-        largest = max(largest, abs(x[start + i]));
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = 0.0;
+        for (var i = part; i < d; i += PARTS) {
+            own = max(own, abs(x[start + i]));
+        }
+        parts[first_part(local) + part].x = own;
     }
-    largest = share_largest(largest, local);
+    let largest = largest_of_parts(local);
 
     let scale = scale_to_one(largest);
-    var sum = 0.0;
-    for (var i = lane; i < d; i += LANES) {
-        let scaled = x[start + i] * scale;
-        sum += scaled * scaled;
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = 0.0;
+        for (var i = part; i < d; i += PARTS) {
+            let scaled = x[start + i] * scale;
+            own += scaled * scaled;
+        }
+        parts[first_part(local) + part] = vec4f(own, 0.0, 0.0, 0.0);
     }
-    sum = share_sum(sum, local);
+    let sum = sum_of_parts(local).x;
 
     // At least 1, unless the scale is 0.
     let inverse = inverseSqrt(max(sum, 1.0));
@@ -61,30 +61,4 @@ fn scale_to_one(largest: f32) -> f32 {
         return 0.0;
     }
     return bitcast<f32>(max(254u - exponent, 1u) << 23u);
-}
-
-fn share_largest(own: f32, local: u32) -> f32 {
-    shared_values[local] = own;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local % LANES < half {
-            shared_values[local] = max(shared_values[local], shared_values[local + half]);
-        }
-    }
-    workgroupBarrier();
-    return shared_values[local / LANES * LANES];
-}
-
-fn share_sum(own: f32, local: u32) -> f32 {
-    // What is shared now has been read by all.
-    workgroupBarrier();
-    shared_values[local] = own;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local % LANES < half {
-            shared_values[local] += shared_values[local + half];
-        }
-    }
-    workgroupBarrier();
-    return shared_values[local / LANES * LANES];
 }

@@ -5,8 +5,7 @@
 //   dx = (|q| / |x|) R^T gradient = (|q| / |x|) (gradient - 2 s (s . gradient) / |s|^2 + 2 e (f . gradient))
 //
 // Fifty et al., "Restructuring vector quantization with the rotation trick", 2024.
-// x, quantized (q), gradient, dx (n, d). 32 invocations share a row (shared/lengths.wgsl); a workgroup of 256 has 8
-// rows. Where there is no such rotation:
+// x, quantized (q), gradient, dx (n, d). LANES invocations share a row (shared/lengths.wgsl). Where there is no such rotation:
 //   |x| < 2^-50    dx = gradient, as a straight-through estimator has it
 //   |q| < 2^-50    dx = 0, the limit of the factor |q| / |x|
 //   |s| < 2^-12    the term with s is left out, for rounding decides on it: what remains, I - 2 e e^T, takes e to -e too
@@ -25,7 +24,7 @@ struct Params {
 
 const OPPOSITE: f32 = 0x1p-24f;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -37,21 +36,27 @@ fn main(
     let start = row * params.d;
     let lane = local % LANES;
 
-    var own = vec4f();
-    for (var i = lane; i < d; i += LANES) {
-        let at = vec2f(x[start + i], quantized[start + i]);
-        own += vec4f(at * at, 0.0, 0.0);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = vec2f();
+        for (var i = part; i < d; i += PARTS) {
+            let at = vec2f(x[start + i], quantized[start + i]);
+            own += at * at;
+        }
+        parts[first_part(local) + part] = vec4f(own, 0.0, 0.0);
     }
-    let squares = sum_over_lanes(own, local);
+    let squares = sum_of_parts(local);
     let to_unit = vec2f(inverse_length_of(squares.x), inverse_length_of(squares.y));
 
-    own = vec4f();
-    for (var i = lane; i < d; i += LANES) {
-        let unit = vec2f(x[start + i], quantized[start + i]) * to_unit;
-        let sum = unit.x + unit.y;
-        own += vec4f(sum * sum, sum * gradient[start + i], unit.y * gradient[start + i], 0.0);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = vec4f();
+        for (var i = part; i < d; i += PARTS) {
+            let unit = vec2f(x[start + i], quantized[start + i]) * to_unit;
+            let sum = unit.x + unit.y;
+            own += vec4f(sum * sum, sum * gradient[start + i], unit.y * gradient[start + i], 0.0);
+        }
+        parts[first_part(local) + part] = own;
     }
-    let products = sum_over_lanes(own, local);
+    let products = sum_of_parts(local);
     let along_sum = select(0.0, 2.0 * products.y / max(products.x, OPPOSITE), products.x >= OPPOSITE);
     let along_e = 2.0 * products.z;
     let scale = length_of(squares.y) * to_unit.x;

@@ -7,7 +7,7 @@
 // weights, distances D (squared, of row i and codeword j) and slopes (n, k); gradient (n, d). s is the factor of the
 // distances in the scores. What a row gives to the codewords through their weights, 2 s e_ij (x_i - c_j), is so never
 // longer than what it gives to them as parts of the sum, w_ij g_i: without the limit it grows with s.
-// 32 invocations share a row (shared/lengths.wgsl).
+// LANES invocations share a row (shared/lengths.wgsl).
 
 struct Params {
     n: u32,
@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) workgroups: vec3u,
@@ -36,24 +36,30 @@ fn main(
     let start = row * params.k;
     let lane = local % LANES;
 
-    var mean = 0.0;
-    for (var j = lane; j < k; j += LANES) {
-        mean += weights[start + j] * slopes[start + j];
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = 0.0;
+        for (var j = part; j < k; j += PARTS) {
+            own += weights[start + j] * slopes[start + j];
+        }
+        parts[first_part(local) + part] = vec4f(own, 0.0, 0.0, 0.0);
     }
-    mean = sum_over_lanes(vec4f(mean, 0.0, 0.0, 0.0), local).x;
+    let mean = sum_of_parts(local).x;
 
     // Squares: of what goes through the weights, of the weights, of the gradient.
-    var squares = vec4f();
-    for (var j = lane; j < k; j += LANES) {
-        let weight = weights[start + j];
-        let slope = weight * (slopes[start + j] - mean);
-        squares += vec4f(slope * slope * distances[start + j], weight * weight, 0.0, 0.0);
+    for (var part = lane; part < PARTS; part += LANES) {
+        var squares = vec4f();
+        for (var j = part; j < k; j += PARTS) {
+            let weight = weights[start + j];
+            let slope = weight * (slopes[start + j] - mean);
+            squares += vec4f(slope * slope * distances[start + j], weight * weight, 0.0, 0.0);
+        }
+        for (var i = part; i < d; i += PARTS) {
+            let value = gradient[row * params.d + i];
+            squares.z += value * value;
+        }
+        parts[first_part(local) + part] = squares;
     }
-    for (var i = lane; i < d; i += LANES) {
-        let value = gradient[row * params.d + i];
-        squares.z += value * value;
-    }
-    let lengths = sqrt(sum_over_lanes(squares, local));
+    let lengths = sqrt(sum_of_parts(local));
 
     let through = 2.0 * params.sharpness * lengths.x;
     let direct = lengths.y * lengths.z;

@@ -8,7 +8,7 @@
 // becomes 0, as a device may take it for that anyway. A vector with a magnitude of 2^50 or more counts as infinitely far: it is
 // 0 with a half norm of 3e38 and the scale 0, and so are the rows past n.
 // The part is 1/2 (square |x'|^2 + lost |x' - x~|^2) with lengths as they are found here: src/certified/bounds.rs says what for.
-// Grid: 32 invocations per row, of `rows` (shared/lengths.wgsl).
+// Grid: LANES invocations per row, of `rows` (shared/lengths.wgsl).
 
 struct Params {
     n: u32,
@@ -40,19 +40,7 @@ fn centred(row: u32, quad: u32) -> vec4f {
     return select(vec4f(), value, (dimensions < vec4u(params.d)) & vec4<bool>(row < params.n));
 }
 
-fn largest_over_lanes(own: f32, local: u32) -> f32 {
-    lane_sums[local].x = own;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local % LANES < half {
-            lane_sums[local].x = max(lane_sums[local].x, lane_sums[local + half].x);
-        }
-    }
-    workgroupBarrier();
-    return lane_sums[local / LANES * LANES].x;
-}
-
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROWS * LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
@@ -62,26 +50,32 @@ fn main(
     let lane = local % LANES;
     // A row past the last is an empty one: all invocations have to meet at the barriers.
     let quads = select(0u, params.quads, row < params.rows);
-    var largest = vec4f();
-    for (var quad = lane; quad < quads; quad += LANES) {
-        largest = max(largest, abs(centred(row, quad)));
+    for (var part = lane; part < PARTS; part += LANES) {
+        var largest = vec4f();
+        for (var quad = part; quad < quads; quad += PARTS) {
+            largest = max(largest, abs(centred(row, quad)));
+        }
+        parts[first_part(local) + part].x = max(max(largest.x, largest.y), max(largest.z, largest.w));
     }
-    let most = largest_over_lanes(max(max(largest.x, largest.y), max(largest.z, largest.w)), local);
+    let most = largest_of_parts(local);
     let is_far = row >= params.n || most >= TOO_FAR;
     let exponent = clamp(bitcast<u32>(most) >> 23u, 60u, 177u);
     let scale = select(bitcast<f32>((260u - exponent) << 23u), 0.0, is_far);
     let back = bitcast<f32>((exponent - 6u) << 23u);
 
-    var own = vec4f();
-    for (var quad = lane; quad < quads; quad += LANES) {
-        let scaled = select(scale * centred(row, quad), vec4f(), is_far);
-        let kept = select(vec4f(), scaled, abs(scaled) >= vec4f(SMALLEST));
-        let half = vec2u(pack2x16float(kept.xy), pack2x16float(kept.zw));
-        let lost = scaled - vec4f(unpack2x16float(half.x), unpack2x16float(half.y));
-        own += vec4f(dot(scaled, scaled), dot(lost, lost), 0.0, 0.0);
-        halves[row * params.quads + quad] = half;
+    for (var part = lane; part < PARTS; part += LANES) {
+        var own = vec4f();
+        for (var quad = part; quad < quads; quad += PARTS) {
+            let scaled = select(scale * centred(row, quad), vec4f(), is_far);
+            let kept = select(vec4f(), scaled, abs(scaled) >= vec4f(SMALLEST));
+            let half = vec2u(pack2x16float(kept.xy), pack2x16float(kept.zw));
+            let lost = scaled - vec4f(unpack2x16float(half.x), unpack2x16float(half.y));
+            own += vec4f(dot(scaled, scaled), dot(lost, lost), 0.0, 0.0);
+            halves[row * params.quads + quad] = half;
+        }
+        parts[first_part(local) + part] = own;
     }
-    let squares = sum_over_lanes(own, local);
+    let squares = sum_of_parts(local);
     if lane == 0u && row < params.rows {
         let part = 0.5 * (params.square * squares.x + params.lost * squares.y) + LOST_BELOW;
         let found = vec4f(back, back * (back * (0.5 * squares.x)), back * (back * part) + params.constant, 0.0);

@@ -13,6 +13,7 @@ use super::half_panels::{self, HalfPanels};
 use super::prepare_codebook::PackedCodebook;
 use super::tile::{CacheLine, Epilogue, GROUP, Rows};
 use super::two_least::TwoLeast;
+use crate::certified::bounds::is_beyond;
 use crate::certified::exact;
 use crate::error::{Error, Result};
 
@@ -181,26 +182,41 @@ pub(super) fn settle<S: Simd>(
         return Told::Nearest(found.nearest, apart);
     }
     let Some(candidates) = least.within(simd, r, padded, &found, threshold) else { return Told::Nothing };
-    let (nearest, apart) = compare(simd, codebook, row, candidates.numbers());
+    let is_one = |&j: &u32| (j as usize) < codebook.k() && !lowest.is_copy(j as usize);
+    let (nearest, apart) = compare(simd, codebook, row, candidates.numbers().filter(is_one));
     Told::OfAFew(nearest, apart)
 }
 
 /// The nearest to `row` of several codewords, and its distance: by their distances, and exactly where those do not tell.
 #[inline(always)]
-fn compare<S: Simd>(simd: S, codebook: &PackedCodebook, row: &[f32], candidates: &[u32]) -> (u32, f32) {
+pub(super) fn compare<S: Simd>(
+    simd: S,
+    codebook: &PackedCodebook,
+    row: &[f32],
+    candidates: impl Iterator<Item = u32> + Clone,
+) -> (u32, f32) {
     let metric = codebook.metric();
+    let mut near = Vec::new();
     if let Some(bound) = codebook.lowest().distance_bound() {
         let (mut least, mut second, mut nearest) = (f32::INFINITY, f32::INFINITY, 0);
-        for &j in candidates {
+        for j in candidates.clone() {
             let apart = distance(simd, metric, row, codebook.codeword(j));
             second = second.min(apart.max(least));
             (least, nearest) = if apart < least { (apart, j) } else { (least, nearest) };
         }
-        if second > bound.threshold(least) {
+        let threshold = bound.threshold(least);
+        if second > threshold {
             return (nearest, least);
         }
+        for j in candidates {
+            if !is_beyond(distance(simd, metric, row, codebook.codeword(j)), threshold) {
+                near.push(j);
+            }
+        }
+    } else {
+        near.extend(candidates);
     }
-    let nearest = exact::nearest(metric, row, candidates, |j| codebook.codeword(j));
+    let nearest = exact::nearest(metric, row, &near, |j| codebook.codeword(j));
     (nearest, distance(simd, metric, row, codebook.codeword(nearest)))
 }
 

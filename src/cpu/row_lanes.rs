@@ -4,12 +4,15 @@
 //! takes longer than all the sums; here there is nothing to bring together. The scores are those of tiles, and what they tell is the
 //! same ([`LowestScores::threshold`](super::lowest_scores::LowestScores::threshold)).
 //!
-//! The rows that scores do not decide, and all rows where codewords are few, are compared by differences in the order of [`distance`], so
-//! the least is the distance that is reported. Where another one is within the rounding of the least ([`DistanceBound`]), the
-//! codewords that may be the nearest are compared without rounding.
+//! Where scores leave a few codewords to a row, those are compared ([`compare`]). Rows to which they leave many, and all rows where
+//! codewords are few, are compared by differences in the order of [`distance`](super::distance::distance), so the least is the
+//! distance that is reported. Where another one is within the rounding of the least ([`DistanceBound`]), the codewords that may be
+//! the nearest are compared without rounding.
 
 use pulp::{Simd, WithSimd};
 
+use super::assign::compare;
+use super::compare::lanes;
 use super::distance::distance;
 use super::prepare_codebook::PackedCodebook;
 use super::tile::{CacheLine, Rows};
@@ -26,6 +29,9 @@ const MOST_NUMBERS: usize = 1 << 13;
 
 /// Numbers of a codebook, at most, for which scores would save less time than it takes to ask what they tell.
 const FEW_NUMBERS: usize = 640;
+
+/// Codewords that scores may leave to a row on average, so that these are compared one by one.
+const A_FEW: usize = 6;
 
 /// Codewords whose sums grow side by side: each waits for its last addition.
 const TOGETHER: usize = 4;
@@ -96,7 +102,13 @@ impl RowLanes {
         rows: Rows<'_>,
         found: impl FnMut(usize, u32, f32),
     ) -> usize {
-        codebook.arch().dispatch(Assign { lanes: self, codebook, rows, found })
+        codebook.arch().dispatch(Assign {
+            lanes: self,
+            codebook,
+            rows,
+            found,
+            candidates: Default::default(),
+        })
     }
 }
 
@@ -105,6 +117,8 @@ struct Assign<'a, F> {
     codebook: &'a PackedCodebook,
     rows: Rows<'a>,
     found: F,
+    /// Of each lane the codewords that may be the nearest.
+    candidates: [Vec<u32>; 16],
 }
 
 impl<F: FnMut(usize, u32, f32)> WithSimd for Assign<'_, F> {
@@ -136,8 +150,8 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
             again += match &self.lanes.scores {
                 None => self.by_differences(simd, &block, all),
                 Some(scores) => {
-                    let open = self.by_scores(simd, scores, &block, count);
-                    if open != 0 {
+                    let (open, thresholds) = self.by_scores(simd, scores, &block, count);
+                    if open != 0 && !self.by_a_few(simd, scores, &block, open, &thresholds) {
                         self.by_differences(simd, &block, open);
                     }
                     open.count_ones() as usize
@@ -147,7 +161,8 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
         again
     }
 
-    /// Tells the nearest of each of the `count` rows of a block, but for the lanes that are returned, whose scores do not.
+    /// Tells the nearest of each of the `count` rows of a block, but for the lanes that are returned, whose scores do not; and of those
+    /// lanes what the score of the nearest can be, at most. Of the others that is −∞.
     #[inline(always)]
     fn by_scores<S: Simd, const D: usize>(
         &mut self,
@@ -155,26 +170,11 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
         scores: &Scores,
         block: &Block<S, D>,
         count: usize,
-    ) -> u32 {
-        let mut negated = block.x;
-        for (x, &mean) in negated.iter_mut().zip(&scores.mean) {
-            *x = simd.sub_f32s(simd.splat_f32s(mean), *x);
-        }
+    ) -> (u32, CacheLine) {
+        let negated = scores.negated(simd, block);
         let mut least = Least::new(simd);
-        let centred = scores.centred.as_chunks::<D>().0.as_chunks::<TOGETHER>().0;
-        for (at, (codewords, starts)) in
-            centred.iter().zip(scores.starts.as_chunks::<TOGETHER>().0).enumerate()
-        {
-            let mut sums = [simd.splat_f32s(0.0); TOGETHER];
-            for (sum, &start) in sums.iter_mut().zip(starts) {
-                *sum = simd.splat_f32s(start);
-            }
-            for i in 0..D {
-                for j in 0..TOGETHER {
-                    sums[j] = simd.mul_add_e_f32s(negated[i], simd.splat_f32s(codewords[j][i]), sums[j]);
-                }
-            }
-            for (j, sum) in sums.into_iter().enumerate() {
+        for at in 0..scores.starts.len() / TOGETHER {
+            for (j, sum) in scores.sums(simd, at, &negated).into_iter().enumerate() {
                 least.consider(simd, at * TOGETHER + j, sum);
             }
         }
@@ -186,6 +186,7 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
         let apart = CacheLine::of(simd, squared_l2(simd, &block.x, |i| columns[i]));
         let lowest = self.codebook.lowest();
         let mut open = 0;
+        let mut thresholds = CacheLine::splat(f32::NEG_INFINITY);
         for lane in 0..count {
             let (number, apart) = (self.lanes.numbers[nearest(lane)], apart.values()[lane]);
             let row = self.rows.row(block.first + lane);
@@ -194,9 +195,49 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
                 (self.found)(block.first + lane, number, apart);
             } else {
                 open |= 1 << lane;
+                thresholds.floats()[lane] = threshold;
             }
         }
-        open
+        (open, thresholds)
+    }
+
+    /// Tells the nearest of each row of the lanes `open` of a block by those codewords whose scores are not above the row's threshold, if
+    /// these are few; whether they are.
+    #[inline(always)]
+    fn by_a_few<S: Simd, const D: usize>(
+        &mut self,
+        simd: S,
+        scores: &Scores,
+        block: &Block<S, D>,
+        open: u32,
+        thresholds: &CacheLine,
+    ) -> bool {
+        // Beyond the range of scores they may be of nothing.
+        if thresholds.values().iter().any(|&threshold| !is_beyond(FAR, threshold)) {
+            return false;
+        }
+        let negated = scores.negated(simd, block);
+        let within = S::as_simd_f32s(thresholds.values()).0[0];
+        self.candidates.iter_mut().for_each(Vec::clear);
+        let mut room = A_FEW * open.count_ones() as usize;
+        for at in 0..scores.starts.len() / TOGETHER {
+            for (j, sum) in scores.sums(simd, at, &negated).into_iter().enumerate() {
+                let mut near = lanes(simd, simd.less_than_or_equal_f32s(sum, within));
+                let Some(left) = room.checked_sub(near.count_ones() as usize) else { return false };
+                room = left;
+                while near != 0 {
+                    let number = self.lanes.numbers[at * TOGETHER + j];
+                    self.candidates[near.trailing_zeros() as usize].push(number);
+                    near &= near - 1;
+                }
+            }
+        }
+        for lane in (0..S::F32_LANES).filter(|lane| open >> lane & 1 == 1) {
+            let (at, candidates) = (block.first + lane, self.candidates[lane].iter().copied());
+            let (number, apart) = compare(simd, self.codebook, self.rows.row(at), candidates);
+            (self.found)(at, number, apart);
+        }
+        true
     }
 
     /// Tells the nearest of each row of the `lanes` of a block, and returns for how many distances did not decide.
@@ -234,24 +275,62 @@ impl<F: FnMut(usize, u32, f32)> Assign<'_, F> {
         open: u32,
         least: &[f32; 16],
     ) {
-        let lanes: Vec<usize> = (0..S::F32_LANES).filter(|lane| open >> lane & 1 == 1).collect();
-        let mut candidates = vec![Vec::new(); lanes.len()];
+        let mut thresholds = CacheLine::splat(f32::NEG_INFINITY);
+        let is_open = |lane: &usize| open >> lane & 1 == 1;
+        for lane in (0..S::F32_LANES).filter(is_open) {
+            thresholds.floats()[lane] = self.lanes.bound.threshold(least[lane]);
+        }
+        let thresholds = S::as_simd_f32s(thresholds.values()).0[0];
+        self.candidates.iter_mut().for_each(Vec::clear);
         let codewords = self.lanes.codewords.as_chunks::<D>().0;
         for (codeword, &number) in codewords.iter().zip(&self.lanes.numbers) {
-            let apart = CacheLine::of(simd, squared_l2(simd, &block.x, |i| simd.splat_f32s(codeword[i])));
-            for (&lane, candidates) in lanes.iter().zip(&mut candidates) {
-                if apart.values()[lane] <= self.lanes.bound.threshold(least[lane]) {
-                    candidates.push(number);
-                }
+            let apart = squared_l2(simd, &block.x, |i| simd.splat_f32s(codeword[i]));
+            let mut near = lanes(simd, simd.less_than_or_equal_f32s(apart, thresholds));
+            while near != 0 {
+                self.candidates[near.trailing_zeros() as usize].push(number);
+                near &= near - 1;
             }
         }
         let metric = self.codebook.metric();
-        for (lane, candidates) in lanes.into_iter().zip(candidates) {
+        for lane in (0..S::F32_LANES).filter(is_open) {
             let row = self.rows.row(block.first + lane);
-            let nearest = exact::nearest(metric, row, &candidates, |j| self.codebook.codeword(j));
+            let nearest = exact::nearest(metric, row, &self.candidates[lane], |j| self.codebook.codeword(j));
             let apart = distance(simd, metric, row, self.codebook.codeword(nearest));
             (self.found)(block.first + lane, nearest, apart);
         }
+    }
+}
+
+impl Scores {
+    /// The rows of a block about the mean, negated.
+    #[inline(always)]
+    fn negated<S: Simd, const D: usize>(&self, simd: S, block: &Block<S, D>) -> [S::f32s; D] {
+        let mut negated = block.x;
+        for (x, &mean) in negated.iter_mut().zip(&self.mean) {
+            *x = simd.sub_f32s(simd.splat_f32s(mean), *x);
+        }
+        negated
+    }
+
+    /// The scores of the rows of a block for codewords `at * TOGETHER` and those behind it.
+    #[inline(always)]
+    fn sums<S: Simd, const D: usize>(
+        &self,
+        simd: S,
+        at: usize,
+        negated: &[S::f32s; D],
+    ) -> [S::f32s; TOGETHER] {
+        let codewords = &self.centred.as_chunks::<D>().0.as_chunks::<TOGETHER>().0[at];
+        let mut sums = [simd.splat_f32s(0.0); TOGETHER];
+        for (sum, &start) in sums.iter_mut().zip(&self.starts.as_chunks::<TOGETHER>().0[at]) {
+            *sum = simd.splat_f32s(start);
+        }
+        for i in 0..D {
+            for j in 0..TOGETHER {
+                sums[j] = simd.mul_add_e_f32s(negated[i], simd.splat_f32s(codewords[j][i]), sums[j]);
+            }
+        }
+        sums
     }
 }
 

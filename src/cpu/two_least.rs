@@ -21,6 +21,9 @@ const NUMBER: u32 = SEGMENT as u32 - 1;
 /// What those bits are of a score, at most.
 const SHARE: f32 = SEGMENT as f32 * f32::EPSILON;
 
+/// One lane of so many may have all its candidates compared: more of them take longer than another look at all.
+const WHOLE: usize = 4;
+
 /// The score of what is no candidate: no number takes its bits to infinity.
 pub(super) const FAR: f32 = f32::MAX;
 
@@ -164,7 +167,8 @@ impl TwoLeast {
         Folded { least, candidate, second }
     }
 
-    /// All candidates for row `row` that have a score of `threshold` or less where `found` are the least, if they are known.
+    /// The candidates for row `row` that may have a score of `threshold` or less where `found` are the least: the first of a lane, or all
+    /// of one whose second is within the threshold too. `None` if there are many such lanes.
     #[inline(always)]
     pub fn within<S: Simd>(
         &mut self,
@@ -176,21 +180,26 @@ impl TwoLeast {
     ) -> Option<Candidates> {
         let threshold = found.raised(threshold);
         let mut lanes = self.lanes(simd, row, count);
-        let mut within = Candidates { numbers: [0; 16], count: 0 };
-        // More than the first of a lane are not known; there is padding beyond all thresholds that are.
-        let unknown = |&second: &f32| !is_beyond(second, threshold);
-        if !is_beyond(NONE, threshold) || lanes.second.values()[..S::F32_LANES].iter().any(unknown) {
+        // There is padding beyond all thresholds that are known.
+        if !is_beyond(NONE, threshold) {
             return None;
         }
-        for (&score, &mut number) in
-            lanes.least.values()[..S::F32_LANES].iter().zip(lanes.candidate.integers())
-        {
-            if score <= threshold {
-                within.numbers[within.count] = number;
+        let mut within = Candidates {
+            firsts: [0; 16],
+            count: 0,
+            whole: 0,
+            lanes: S::F32_LANES as u32,
+            padded: count as u32,
+        };
+        for lane in 0..S::F32_LANES {
+            if !is_beyond(lanes.second.values()[lane], threshold) {
+                within.whole |= 1 << lane;
+            } else if lanes.least.values()[lane] <= threshold {
+                within.firsts[within.count] = lanes.candidate.integers()[lane];
                 within.count += 1;
             }
         }
-        Some(within)
+        (within.whole.count_ones() as usize <= S::F32_LANES / WHOLE).then_some(within)
     }
 }
 
@@ -229,13 +238,23 @@ impl Found {
 
 /// Candidates that a threshold leaves.
 pub(super) struct Candidates {
-    numbers: [u32; 16],
+    /// The firsts of lanes, and how many there are.
+    firsts: [u32; 16],
     count: usize,
+    /// A bit for each lane of which all are candidates.
+    whole: u32,
+    /// How many lanes there are, and candidates in them, padding included.
+    lanes: u32,
+    padded: u32,
 }
 
 impl Candidates {
-    pub fn numbers(&self) -> &[u32] {
-        &self.numbers[..self.count]
+    /// Their numbers, in no order, with those of padding.
+    #[inline(always)]
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + Clone {
+        let whole = (0..self.lanes).filter(|lane| self.whole >> lane & 1 == 1);
+        let of_whole = whole.flat_map(|lane| (lane..self.padded).step_by(self.lanes as usize));
+        self.firsts[..self.count].iter().copied().chain(of_whole)
     }
 }
 
@@ -263,7 +282,7 @@ mod tests {
             }
             let found = least.found(simd, 1, scores.len());
             let within = least.within(simd, 1, scores.len(), &found, threshold);
-            (found, within.map(|within| within.numbers().to_vec()), S::F32_LANES)
+            (found, within.map(|within| within.numbers().collect()), S::F32_LANES)
         }
     }
 
@@ -282,17 +301,38 @@ mod tests {
                     assert_eq!(found.nearest, least as u32, "{arch:?}");
                     assert!((found.least + 2.0).abs() <= 2.0 * SHARE);
                     assert!(found.is_alone_within(-1.6) && !found.is_alone_within(-1.4));
-                    let mut want = [least as u32, other as u32];
+                    let mut want = vec![least as u32, other as u32];
                     want.sort();
-                    match within {
-                        Some(mut within) => {
-                            within.sort();
-                            assert_eq!(within, want);
+                    if least.abs_diff(other).is_multiple_of(lanes) {
+                        want = (least % lanes..len).step_by(lanes).map(|number| number as u32).collect();
+                        // Few lanes are as good as all.
+                        if lanes < WHOLE {
+                            assert!(within.is_none());
+                            continue;
                         }
-                        // In one lane.
-                        None => assert!(least.abs_diff(other).is_multiple_of(lanes)),
                     }
+                    let mut within = within.unwrap();
+                    within.sort();
+                    assert_eq!(within, want, "{arch:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn many_lanes_with_several_near_ones_are_not_listed() {
+        for arch in archs() {
+            let mut scores = vec![1.0; 128];
+            let within = |scores: &[f32]| arch.dispatch(Run(scores, 0.5));
+            let lanes = within(&scores).2;
+            for (near, lane) in [0, 1, 2, 3, 4].into_iter().enumerate() {
+                scores[lane] = 0.0;
+                scores[3 * lanes + lane] = 0.25;
+                let (_, found, _) = within(&scores);
+                assert_eq!(
+                    found.map(|found| found.len()),
+                    (near < lanes / WHOLE).then_some((near + 1) * 128 / lanes)
+                );
             }
         }
     }

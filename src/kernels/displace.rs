@@ -1,7 +1,8 @@
 //! Host side of `displace`: errors of the right length in other directions.
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -11,7 +12,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "residuals"],
     writes: &["directions", "displaced"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32 });
@@ -67,6 +68,7 @@ impl Recorder<'_> {
             cpu::displace::displace(x.host(), residuals.host(), d, directions, displaced);
             return Ok(());
         }
+        let variant = lanes::summing(self.engine(), 2 * d + lanes::PARTS);
         let heights =
             [x.shard_rows(), residuals.shard_rows(), directions.shard_rows(), displaced.shard_rows()];
         for window in grid::row_windows(n, heights) {
@@ -78,7 +80,7 @@ impl Recorder<'_> {
                 displaced.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::ROWS);
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

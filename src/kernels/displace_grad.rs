@@ -1,7 +1,8 @@
 //! Host side of `displace_grad`: the derivative of `displace`.
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -11,7 +12,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["residuals", "directions", "gradient"],
     writes: &["dx", "dquantized"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32 });
@@ -74,6 +75,7 @@ impl Recorder<'_> {
             );
             return Ok(());
         }
+        let variant = lanes::summing(self.engine(), 2 * d + lanes::PARTS);
         let heights = [
             residuals.shard_rows(),
             directions.shard_rows(),
@@ -91,7 +93,7 @@ impl Recorder<'_> {
                 dquantized.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::ROWS);
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use ndarray::{Array2, Axis, concatenate};
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Engine, Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 use crate::ops::gain_shape::LENGTH_CODES;
@@ -14,7 +15,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "grid"],
     writes: &["codes", "distances"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, unit: f32 });
@@ -85,6 +86,9 @@ impl Recorder<'_> {
             return Ok(());
         }
         let table = shape.grid.whole("gain_shape_encode: grid")?;
+        // To find a cell takes a search by halves, twice.
+        let iterations = d * (3 + 2 * k.ilog2() as usize) + 3 * lanes::PARTS;
+        let variant = lanes::summing(self.engine(), iterations);
         let heights = [x.shard_rows(), codes.shard_rows(), distances.shard_rows()];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32, k: k as u32, unit };
@@ -95,7 +99,7 @@ impl Recorder<'_> {
                 distances.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::ROWS);
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

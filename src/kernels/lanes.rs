@@ -1,4 +1,5 @@
-//! How many invocations share a row in the kernels that look for the least of its values (`shaders/shared/least.wgsl`).
+//! How many invocations share a row: in the kernels that look for the least of its values (`shaders/shared/least.wgsl`), and in those
+//! that sum over it (`shaders/shared/lengths.wgsl`).
 
 use crate::engine::gpu::Gpu;
 use crate::engine::shader::Variant;
@@ -50,3 +51,17 @@ impl Lanes {
         (rows as u64).div_ceil((THREADS / self.0) as u64)
     }
 }
+
+/// The variants of the kernels that sum over rows: 32 invocations share a row, or it has one.
+pub(super) static SUMMING: [Variant; 2] = [Variant::DEFAULT, Variant::overriding(&[("LANES", 1.0)])];
+
+/// Which of them to run, where an invocation that has a row to itself iterates so often. Sums are the same in both. A software
+/// rasteriser pays for each barrier, so on its core a row has one invocation, unless that would iterate more often than its
+/// driver runs.
+pub(super) fn summing(engine: &Engine, iterations: usize) -> &'static Variant {
+    let alone = engine.tiles().core() == Some(Core::Direct) && iterations <= SOFTWARE_ITERATIONS;
+    &SUMMING[usize::from(alone)]
+}
+
+/// Iterations over the parts of a row, beside those over its values, that one sum takes.
+pub(super) const PARTS: usize = 32 + 31 + 5;

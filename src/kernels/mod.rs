@@ -98,8 +98,8 @@ pub(crate) const LEAST: &str = include_str!("../../shaders/shared/least.wgsl");
 /// `shaders/shared/grid.wgsl`; the contract test compares the two.
 pub(crate) const WORKGROUP: u64 = 256;
 
-/// `shaders/shared/lengths.wgsl`, for the kernels in which 32 invocations share a row.
+/// `shaders/shared/lengths.wgsl`, for the kernels that sum over rows, with their [`lanes`].
 pub(crate) const LENGTHS: &str = include_str!("../../shaders/shared/lengths.wgsl");
 
-/// Rows per workgroup of the kernels in which 32 invocations share a row: `ROWS` in their shaders.
+/// Rows per workgroup of these kernels, and of others in which 32 invocations share a row: `ROWS` in their shaders.
 pub(crate) const ROWS: u64 = WORKGROUP / 32;

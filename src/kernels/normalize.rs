@@ -1,23 +1,21 @@
 //! Host side of `normalize`: rows of unit length.
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
 pub(crate) static SHADER: Shader = Shader {
     stem: "normalize",
-    source: &[super::GRID, include_str!("../../shaders/normalize.wgsl")],
+    source: &[super::GRID, super::LENGTHS, include_str!("../../shaders/normalize.wgsl")],
     reads: &["x"],
     writes: &["unit"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32 });
-
-/// Rows per workgroup: `ROWS` in the shader.
-const ROWS: u64 = 8;
 
 impl Recorder<'_> {
     /// `unit[i] = x[i] / ‖x[i]‖`: rows of L2 length 1, for cosine similarities and spherical k-means. A row of zeros
@@ -53,16 +51,11 @@ impl Recorder<'_> {
             cpu::normalize::normalize(x.host(), x.cols(), unit.host_mut());
             return Ok(());
         }
+        let variant = lanes::summing(self.engine(), 3 * x.cols() + 2 * lanes::PARTS);
         for window in grid::row_windows(x.rows(), [x.shard_rows(), unit.shard_rows()]) {
             let params = Params { n: window.len() as u32, d: x.cols() as u32 };
             let bindings = [x.slice(window.clone()), unit.slice(window.clone())];
-            self.dispatch(
-                &SHADER,
-                &Variant::DEFAULT,
-                &params,
-                &bindings,
-                (window.len() as u64).div_ceil(ROWS),
-            )?;
+            self.dispatch(&SHADER, variant, &params, &bindings, (window.len() as u64).div_ceil(super::ROWS))?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Host side of `rotation_grad`: gradients carried along the rotation of a vector onto its codeword.
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::Result;
 
@@ -11,7 +12,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["x", "quantized", "gradient"],
     writes: &["dx"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32 });
@@ -66,6 +67,7 @@ impl Recorder<'_> {
             cpu::rotation_grad::rotation_grad(x, quantized, gradient, d, dx.host_mut());
             return Ok(());
         }
+        let variant = lanes::summing(self.engine(), 3 * d + 2 * lanes::PARTS);
         let heights = [x.shard_rows(), quantized.shard_rows(), gradient.shard_rows(), dx.shard_rows()];
         for window in grid::row_windows(n, heights) {
             let params = Params { n: window.len() as u32, d: d as u32 };
@@ -76,7 +78,7 @@ impl Recorder<'_> {
                 dx.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::ROWS);
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

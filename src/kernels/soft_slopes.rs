@@ -1,7 +1,8 @@
 //! Host side of `soft_slopes`: the gradient through soft weights, limited.
 
+use super::lanes;
 use crate::cpu;
-use crate::engine::shader::{Params as _, Shader, Variant, shader_params};
+use crate::engine::shader::{Params as _, Shader, shader_params};
 use crate::engine::{Matrix, Recorder, expect_shape, grid};
 use crate::error::{Error, Result};
 
@@ -11,7 +12,7 @@ pub(crate) static SHADER: Shader = Shader {
     reads: &["weights", "distances", "gradient"],
     writes: &["slopes"],
     params: Params::FIELDS,
-    variants: || vec![Variant::DEFAULT],
+    variants: || lanes::SUMMING.to_vec(),
 };
 
 shader_params!(Params { n: u32, d: u32, k: u32, sharpness: f32 });
@@ -75,6 +76,7 @@ impl Recorder<'_> {
             cpu::soft_slopes::soft_slopes(weights, distances, gradient, shape, sharpness, slopes.host_mut());
             return Ok(());
         }
+        let variant = lanes::summing(self.engine(), 3 * k + d + 2 * lanes::PARTS);
         let heights =
             [weights.shard_rows(), distances.shard_rows(), gradient.shard_rows(), slopes.shard_rows()];
         for window in grid::row_windows(n, heights) {
@@ -86,7 +88,7 @@ impl Recorder<'_> {
                 slopes.slice(window.clone()),
             ];
             let workgroups = (window.len() as u64).div_ceil(super::ROWS);
-            self.dispatch(&SHADER, &Variant::DEFAULT, &params, &bindings, workgroups)?;
+            self.dispatch(&SHADER, variant, &params, &bindings, workgroups)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::{Check, KERNELS, Kernel};
 use crate::engine::shader::Variant;
 use crate::engine::tile::Tile;
 use crate::engine::{Core, Engine};
+use crate::kernels::LENGTHS;
 
 /// The results that a kernel's check compares with the oracle's, and that have to be right.
 fn results(engine: &Engine, kernel: &Kernel) -> Vec<u32> {
@@ -60,4 +61,17 @@ fn kernels_that_differ_by_core_are_right_on_the_staged_core_checked_or_not() {
     assert!(differ().any(|kernel| kernel.shader.stem == "local_search"));
     assert!(differ().count() >= 8);
     compare(Core::Staged, differ());
+}
+
+/// How many invocations share a row, each core has it otherwise; sums over a row have an order of their own.
+#[test]
+fn sums_over_rows_are_the_same_on_both_cores() {
+    let Some(_) = crate::test_gpu() else { return };
+    let [direct, staged] = [Core::Direct, Core::Staged]
+        .map(|core| Engine::builder().device("gpu").checked(false).core(core).build().unwrap());
+    let summing = || KERNELS.iter().filter(|kernel| kernel.shader.source.contains(&LENGTHS));
+    assert!(summing().count() >= 6);
+    for kernel in summing() {
+        assert_eq!(results(&direct, kernel), results(&staged, kernel), "{}", kernel.shader.stem);
+    }
 }
