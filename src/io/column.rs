@@ -97,6 +97,7 @@ mod tests {
         assert!(why("a.npy").ends_with(
             "a.npy: columns are read from .parquet, .arrow and .feather files, and strings from .txt"
         ));
+        #[cfg(feature = "arrow")]
         assert!(why("a.arrow").contains("a.arrow: is a table; name a column of it"));
         assert!(refused(read_column(folder.file("b.txt", b"a\n\xff\n"))).contains("b.txt"));
         assert!(refused(read_column(folder.path("gone.txt"))).contains("gone.txt"));
