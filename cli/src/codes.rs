@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use wgvq::coding::{self, Header, MAGIC, Method, Reader, TableReader, TableWriter};
+use wgvq::coding::{self, Header, MAGIC, Method, Reader, TABLES, TableReader, TableWriter};
 use wgvq::io::{IndexFile, Job, Output, RowWriter};
 use wgvq::ndarray::Array2;
 use wgvq::{Context, Engine, Error, Model, Quantizer, Result, Vectors, io};
@@ -16,9 +16,6 @@ pub const PACKED: &str = "wgvq";
 
 /// The extension of plain codes.
 const PLAIN: &str = "npy";
-
-/// The extension of tables of codes.
-pub const TABLE: &str = "parquet";
 
 /// Codes to be read.
 pub enum CodesFile {
@@ -44,7 +41,7 @@ impl CodesFile {
         if is_packed(path)? {
             return Ok(Self::Packed(Box::new(Reader::open(path)?)));
         }
-        if has_extension(path, TABLE) {
+        if is_table(path) {
             return Ok(Self::Table(Box::new(TableReader::open(path)?)));
         }
         let bytes = fs::metadata(path).context(|| path.display())?.len();
@@ -93,11 +90,18 @@ impl CodesFile {
 
 /// Fails unless the name of a file is one that [`CodesWriter::create`] can write.
 pub fn check_name(path: &Path) -> Result<()> {
-    if [PLAIN, PACKED, TABLE].iter().any(|extension| has_extension(path, extension)) {
+    if is_table(path) || [PLAIN, PACKED].iter().any(|extension| has_extension(path, extension)) {
         return Ok(());
     }
-    let path = path.display();
-    Err(Error::input(format!("{path}: the name of a file of codes ends in .{PLAIN}, .{PACKED} or .{TABLE}")))
+    let (path, tables) = (path.display(), TABLES.join(", ."));
+    Err(Error::input(format!(
+        "{path}: the name of a file of codes ends in one of .{PLAIN}, .{PACKED}, .{tables}"
+    )))
+}
+
+/// Whether the name of a file is that of a table.
+fn is_table(path: &Path) -> bool {
+    TABLES.iter().any(|extension| has_extension(path, extension))
 }
 
 /// Whether the name of a file ends in this.
@@ -177,7 +181,7 @@ impl CodesWriter {
 
     /// Begins a file of codes as `header` says, of `rows` vectors: packed or a table if the name says so, otherwise plain integers.
     pub fn create(path: &Path, header: Header, rows: usize, force: bool) -> Result<Self> {
-        if has_extension(path, TABLE) {
+        if is_table(path) {
             return Ok(Self::Table { writer: TableWriter::create(path, header, force)?, written: 0 });
         }
         if has_extension(path, PACKED) {

@@ -20,10 +20,10 @@ use crate::{Verdict, interrupt};
     after_help = "Examples:\n  wgvq repack codes.npy -m rq.safetensors -o codes.wgvq\n  wgvq repack codes.wgvq -o codes.parquet"
 )]
 pub struct Repack {
-    /// The codes: .npy, .npz, .ivecs, .ibin, .wgvq or .parquet
+    /// The codes: .npy, .npz, .ivecs, .ibin, .wgvq, .parquet, .arrow or .feather
     pub codes: PathBuf,
     /// The file to write: plain integers, packed codes, or a table with a byte string for each vector
-    #[arg(short, long, value_name = "CODES.npy|CODES.wgvq|CODES.parquet")]
+    #[arg(short, long, value_name = "CODES.npy|CODES.wgvq|CODES.parquet|CODES.arrow")]
     pub output: PathBuf,
     /// The model that the codes are of; plain codes do not say by themselves how large its codebooks are
     #[arg(short, long, value_name = "MODEL.safetensors")]

@@ -7,7 +7,7 @@
 //! | what a file is about: spec, model, codebook sizes | [`Header`] |
 //! | what codes would take | [`stored_size`] |
 //! | one chunk of codes to bytes and back | [`ChunkCoder`] |
-//! | codes to and from a `.parquet` table, a byte string for each vector (feature `parquet`) | `TableWriter`, `TableReader` |
+//! | codes to and from a table, `.parquet`, `.arrow` or `.feather` (features `parquet`, `arrow`), a byte string for each vector | `TableWriter`, `TableReader` |
 //!
 //! A file is cut into chunks of rows, each coded by itself, so that a reader decodes the chunks it needs and no
 //! others. Huffman and range coding keep one table of frequencies per codebook and chunk. All arithmetic on the way
@@ -45,7 +45,7 @@ mod method;
 mod range;
 mod reader;
 mod rows;
-#[cfg(feature = "parquet")]
+#[cfg(any(feature = "arrow", feature = "parquet"))]
 mod table;
 mod writer;
 
@@ -60,8 +60,8 @@ pub use layout::MAGIC;
 pub use method::Method;
 pub use reader::Reader;
 pub(crate) use rows::RowBits;
-#[cfg(feature = "parquet")]
-pub use table::{TableReader, TableWriter};
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+pub use table::{TABLES, TableReader, TableWriter};
 pub use writer::{Stats, Writer, stored_size};
 
 /// Rows per chunk unless a header says otherwise, or so many rows would be more than [`MAX_CHUNK_CODES`].

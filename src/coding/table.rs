@@ -1,4 +1,4 @@
-//! Codes in a table that other programs read: a `.parquet` file of one column, in which each vector has a byte string.
+//! Codes in a table that other programs read: a file of Parquet or Arrow with one column, in which each vector has a byte string.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,13 +8,17 @@ use ndarray::{Array2, ArrayView2};
 use super::Header;
 use super::rows::RowBits;
 use crate::error::{Context, Error, Result};
-use crate::io::{BinaryColumn, BinaryColumnWriter, Output};
+use crate::io::Output;
+use crate::io::byte_strings::{self, ByteStrings, ByteStringsWriter, NewColumn};
+
+/// The extensions of tables of codes.
+pub const TABLES: [&str; 3] = ["parquet", "arrow", "feather"];
 
 /// The column, and the key under which the file has the header as JSON.
 const COLUMN: &str = "code";
 const KEY: &str = "wgvq";
 
-/// Codes in a `.parquet` file.
+/// Codes in a `.parquet`, `.arrow` or `.feather` file.
 ///
 /// Its column `code` has the codes of a vector as bits, code after code from the lowest on, each in as many bits as tell the codewords of
 /// its codebook apart, in whole bytes. What a container says in its header is in the file's metadata, under `wgvq`.
@@ -34,7 +38,7 @@ const KEY: &str = "wgvq";
 /// # }
 /// ```
 pub struct TableReader {
-    column: BinaryColumn,
+    column: Box<dyn ByteStrings>,
     header: Header,
     bits: RowBits,
 }
@@ -46,17 +50,18 @@ impl TableReader {
     /// A file that is missing or damaged, has other columns, or does not say what its codes are of.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let column = BinaryColumn::open(path)?;
+        let column = byte_strings::open(path)?;
         let note = column.note(KEY).ok_or_else(|| {
-            column.invalid(format!("its metadata has no entry '{KEY}'; `wgvq repack` writes tables of codes"))
+            column
+                .invalid(&format!("its metadata has no entry '{KEY}'; `wgvq repack` writes tables of codes"))
         })?;
         let header: Header = serde_json::from_str(note)
-            .map_err(|error| column.invalid(format!("its entry '{KEY}' cannot be read: {error}")))?;
+            .map_err(|error| column.invalid(&format!("its entry '{KEY}' cannot be read: {error}")))?;
         header.chunk_coder().context(|| path.display())?;
         let bits = RowBits::new(header.codebook_sizes.clone());
         if bits.row_bytes() != column.width() {
             let (found, wanted) = (column.width(), bits.row_bytes());
-            return Err(column.invalid(format!(
+            return Err(column.invalid(&format!(
                 "its byte strings have {found} bytes; codes of {} have {wanted}",
                 header.spec
             )));
@@ -84,7 +89,7 @@ impl TableReader {
     /// # Errors
     /// The two hashes, if they differ.
     pub fn check_model(&self, hash: &str) -> Result<()> {
-        self.header.check_model(hash).map_err(|error| self.column.invalid(error))
+        self.header.check_model(hash).map_err(|error| self.column.invalid(&error))
     }
 
     /// The codes of `rows`, (rows.len(), m).
@@ -93,13 +98,13 @@ impl TableReader {
     /// Rows beyond the last; a file that is damaged or cannot be read.
     pub fn read(&self, rows: Range<usize>) -> Result<Array2<u32>> {
         let first = rows.start;
-        self.bits.unpack(&self.column.read(rows)?, first).map_err(|error| self.column.invalid(error))
+        self.bits.unpack(&self.column.read(rows)?, first).map_err(|error| self.column.invalid(&error))
     }
 }
 
 /// Writes a file for [`TableReader`]; it takes its target's place when it is finished.
 pub struct TableWriter {
-    writer: BinaryColumnWriter,
+    writer: Box<dyn ByteStringsWriter>,
     bits: RowBits,
     written: usize,
 }
@@ -120,7 +125,8 @@ impl TableWriter {
             )));
         }
         let note = serde_json::to_string(&header).map_err(|error| Error::input(error.to_string()))?;
-        let writer = BinaryColumnWriter::create(path, COLUMN, bits.row_bytes(), (KEY, note), overwrite)?;
+        let column = NewColumn { name: COLUMN, width: bits.row_bytes(), note: (KEY, note) };
+        let writer = byte_strings::create(path, column, overwrite)?;
         Ok(Self { writer, bits, written: 0 })
     }
 

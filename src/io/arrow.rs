@@ -3,23 +3,27 @@
 //! Format: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>. When a file is
 //! opened, the headers of its record batches are read, and the offsets of lists and the bits of nulls where there are any. What is
 //! left is a matrix in each batch. Its numbers are read by position, or, where they are packed, unpacked from front to back by
-//! a cursor that stays where the last read ended: memory never holds a batch.
+//! a cursor that stays where the last read ended: memory never holds a batch. Columns of byte strings are read in the same way.
 
+mod binary;
 mod buffer;
 mod element;
 mod layout;
 mod messages;
+mod stretches;
 mod values;
 
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+pub(super) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::buffer::{Buffer, Bytes};
 use self::element::{convert, width};
 use self::layout::{Leaf, Lists, Pieces, leaves};
 use self::messages::{Batch, Messages};
+use self::stretches::Stretches;
 pub(super) use self::values::values;
 use super::columns::{self, Element, Listed};
 use super::dataset::Source;
@@ -60,30 +64,11 @@ impl Table {
 /// One list column of one file.
 pub(super) struct Column {
     file: Arc<DataFile>,
-    stretches: Vec<Stretch>,
-    rows: usize,
+    stretches: Stretches,
     dim: usize,
     element: Element,
     /// Bytes of a number.
     width: usize,
-    cursor: Mutex<Option<Cursor>>,
-}
-
-/// The vectors of one batch.
-struct Stretch {
-    /// The first row, of the file's.
-    first: usize,
-    numbers: Buffer,
-    /// Where in the numbers those of the first row begin, in bytes.
-    start: u64,
-}
-
-/// Where the last read of packed numbers ended.
-struct Cursor {
-    stretch: usize,
-    /// The byte that is read next.
-    at: u64,
-    bytes: Bytes,
 }
 
 impl Column {
@@ -91,25 +76,21 @@ impl Column {
     pub fn open(path: &Path, name: Option<&str>) -> Result<Self> {
         let table = Table::open(path)?;
         let (index, element) = columns::choose(&table.file, &table.columns(), name)?;
-        let rows = table.rows();
         let Table { file, messages, leaves } = table;
         let width = width(&leaves[index].data_type);
-        let mut column =
-            Self { file, stretches: Vec::new(), rows, dim: 0, element, width, cursor: Mutex::default() };
-        let mut first = 0;
+        let mut column = Self { file, stretches: Stretches::default(), dim: 0, element, width };
         for batch in messages.batches.iter().filter(|batch| batch.rows > 0) {
-            column.add(messages.schema.fields(), &leaves[index], batch, first)?;
-            first += batch.rows;
+            column.add(messages.schema.fields(), &leaves[index], batch)?;
         }
-        if first == 0 {
+        if column.rows() == 0 {
             return Err(columns::no_rows(&column.file));
         }
         Ok(column)
     }
 
-    /// Adds the rows of a batch, which begin at `first`.
-    fn add(&mut self, fields: &arrow_schema::Fields, leaf: &Leaf, batch: &Batch, first: usize) -> Result<()> {
-        let file = &self.file;
+    /// Adds the rows of a batch.
+    fn add(&mut self, fields: &arrow_schema::Fields, leaf: &Leaf, batch: &Batch) -> Result<()> {
+        let (file, first) = (&self.file, self.stretches.rows());
         let pieces = Pieces::of(file, fields, leaf, batch)?;
         for array in &pieces.outer {
             match array.first_null(file, 0, batch.rows)?.map(|row| first + row) {
@@ -136,8 +117,7 @@ impl Column {
             let why = format!("has a null at column {}", at % self.dim);
             return Err(columns::wrong(file, first + at / self.dim, &why));
         }
-        let start = begin * self.width as u64;
-        self.stretches.push(Stretch { first, numbers: pieces.numbers, start });
+        self.stretches.push(batch.rows, pieces.numbers, begin * self.width as u64);
         Ok(())
     }
 
@@ -178,48 +158,23 @@ impl Column {
 
     /// Fills `out` with the numbers of the rows from `first` on, which are in one stretch.
     fn read_stretch(&self, which: usize, first: usize, out: &mut [f32], bytes: &mut Vec<u8>) -> Result<()> {
-        let stretch = &self.stretches[which];
-        let vector = (self.dim * self.width) as u64;
+        let vector = self.dim * self.width;
         let step = (BATCH / self.dim).max(1);
         for (part, out) in out.chunks_mut(step * self.dim).enumerate() {
             let row = first + part * step;
             bytes.resize(out.len() * self.width, 0);
-            self.read_bytes(which, stretch.start + (row - stretch.first) as u64 * vector, bytes)?;
+            self.stretches.read(&self.file, which, (row, vector), bytes)?;
             convert(self.element, bytes, out)
                 .map_err(|bad| columns::unusable(&self.file, row, self.dim, &bad))?;
         }
         Ok(())
     }
 
-    /// Fills `out` with the bytes from `at` on of the numbers of a stretch.
-    fn read_bytes(&self, which: usize, at: u64, out: &mut [u8]) -> Result<()> {
-        let numbers = &self.stretches[which].numbers;
-        if let Some(start) = numbers.start_of_plain() {
-            return self.file.read_at(start + at, out);
-        }
-        let mut kept = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken out, so that an error leaves none behind.
-        let mut cursor = match kept.take() {
-            Some(cursor) if cursor.stretch == which && cursor.at <= at => cursor,
-            _ => Cursor { stretch: which, at: 0, bytes: numbers.open(&self.file)? },
-        };
-        skip(&self.file, &mut cursor.bytes, at - cursor.at)?;
-        read(&self.file, &mut cursor.bytes, out)?;
-        cursor.at = at + out.len() as u64;
-        *kept = Some(cursor);
-        Ok(())
-    }
-
-    /// The stretch that has a row.
-    fn stretch_of(&self, row: usize) -> usize {
-        self.stretches.partition_point(|stretch| stretch.first <= row).saturating_sub(1)
-    }
-
     fn read_with(&self, rows: Range<usize>, out: &mut [f32], bytes: &mut Vec<u8>) -> Result<()> {
         let (mut row, mut out) = (rows.start, out);
         while row < rows.end {
-            let which = self.stretch_of(row);
-            let end = self.stretches.get(which + 1).map_or(self.rows, |next| next.first).min(rows.end);
+            let (which, end) = self.stretches.stretch_of(row);
+            let end = end.min(rows.end);
             let (part, rest) = out.split_at_mut((end - row) * self.dim);
             self.read_stretch(which, row, part, bytes)?;
             (row, out) = (end, rest);
@@ -230,7 +185,7 @@ impl Column {
 
 impl Source for Column {
     fn rows(&self) -> usize {
-        self.rows
+        self.stretches.rows()
     }
 
     fn dim(&self) -> usize {

@@ -22,6 +22,8 @@
 #[cfg(feature = "arrow")]
 mod arrow;
 mod bin;
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+pub(crate) mod byte_strings;
 mod claims;
 mod column;
 #[cfg(any(feature = "arrow", feature = "parquet"))]
@@ -45,6 +47,8 @@ mod parquet;
 mod partial;
 mod pattern;
 mod safetensors;
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+mod sink;
 mod stored;
 mod together;
 mod unfinished;
@@ -70,8 +74,6 @@ pub(crate) use model::begin_model;
 pub use model::{ModelFile, read_model, write_model};
 pub use neighbours::NeighbourWriter;
 pub use output::{Output, check_output, write_file};
-#[cfg(feature = "parquet")]
-pub(crate) use parquet::{BinaryColumn, BinaryColumnWriter};
 pub use together::finish_together;
 pub use unfinished::remove_unfinished;
 pub use writer::{RowElement, RowWriter};

@@ -7,7 +7,6 @@
 mod binary;
 mod element;
 mod neighbours;
-mod sink;
 mod values;
 mod whole_numbers;
 
@@ -23,7 +22,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
-pub(crate) use self::binary::{BinaryColumn, BinaryColumnWriter};
+pub(super) use self::binary::{BinaryColumn, BinaryColumnWriter};
 use self::element::{Batch, skip};
 pub(super) use self::neighbours::NeighbourTable;
 pub(super) use self::values::values;
@@ -31,7 +30,7 @@ pub(super) use self::whole_numbers::whole_numbers;
 use super::columns::{self, Element, Listed};
 use super::dataset::Source;
 use super::file::{DataFile, Sequential};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Numbers that are decoded at a time.
 const BATCH: usize = 64 << 10;
@@ -339,6 +338,11 @@ impl ChunkReader for Pages {
         self.0.read_at(start, &mut bytes).map_err(|error| ParquetError::External(Box::new(error)))?;
         Ok(bytes.into())
     }
+}
+
+/// The error of a file that could not be written.
+fn failed(target: &str, error: &ParquetError) -> Error {
+    Error::new(ErrorKind::Io, format!("{target}: writing parquet: {error}"))
 }
 
 #[cfg(test)]

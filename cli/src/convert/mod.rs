@@ -35,7 +35,7 @@ pub struct Convert {
     #[arg(short, long, value_name = "INDEX.faiss|MODEL.safetensors|NAME.wgvqi")]
     pub output: PathBuf,
     /// Write the codes of an index too
-    #[arg(long, value_name = "CODES.npy|CODES.wgvq|CODES.parquet")]
+    #[arg(long, value_name = "CODES.npy|CODES.wgvq|CODES.parquet|CODES.arrow")]
     pub codes: Option<PathBuf>,
 }
 

@@ -16,16 +16,16 @@ fn codes_go_through_every_kind_of_file_and_come_back_the_same() {
         cli.json(&format!("encode {x} -m m.safetensors -o c.npy --force"));
         let codes = fs::read(cli.path("c.npy")).unwrap();
         let mut from = "c.npy".to_string();
-        for to in
-            ["a.wgvq --pack packed", "b.wgvq --pack huffman", "c.parquet", "d.wgvq", "e.parquet", "back.npy"]
-        {
+        let kinds =
+            ["a.wgvq --pack packed", "b.wgvq --pack huffman", "c.parquet", "d.arrow", "e.wgvq", "f.feather"];
+        for to in kinds.into_iter().chain(["g.parquet", "back.npy"]) {
             let model = if from.ends_with(".npy") { "-m m.safetensors" } else { "" };
             let done = cli.json(&format!("repack {from} {model} -o {to} --force"));
             assert_eq!((&done["spec"], &done["n"]), (&spec.into(), &cli.ids("c.npy").nrows().into()), "{to}");
             from = to.split(' ').next().unwrap().to_string();
         }
         assert!(fs::read(cli.path("back.npy")).unwrap() == codes, "{spec}");
-        cli.json("decode e.parquet -m m.safetensors -o x.npy --force");
+        cli.json("decode f.feather -m m.safetensors -o x.npy --force");
         cli.json("decode c.npy -m m.safetensors -o y.npy --force");
         assert!(fs::read(cli.path("x.npy")).unwrap() == fs::read(cli.path("y.npy")).unwrap(), "{spec}");
     }
@@ -59,8 +59,13 @@ fn what_cannot_be_repacked_is_refused_and_leaves_nothing() {
     cli.refuse("repack c.parquet -o c.npy", "exists");
     cli.refuse(
         "repack c.parquet -o d.txt",
-        "d.txt: the name of a file of codes ends in .npy, .wgvq or .parquet",
+        "d.txt: the name of a file of codes ends in one of .npy, .wgvq, .parquet, .arrow, .feather",
     );
+    cli.json("repack c.parquet -o c.arrow");
+    cli.refuse("decode c.arrow -m m2.safetensors -o d.npy", "c.arrow: its codes belong to the model");
+    fs::rename(cli.path("c.arrow"), cli.path("c.feather")).unwrap();
+    cli.refuse("repack c.feather -o c.feather --force", "is an input of this command too");
+    fs::remove_file(cli.path("c.feather")).unwrap();
     cli.refuse("decode c.parquet -m m2.safetensors -o d.npy", "c.parquet: its codes belong to the model");
     let whole = fs::read(cli.path("c.parquet")).unwrap();
     fs::write(cli.path("bad.npy"), &whole[..whole.len() / 2]).unwrap();

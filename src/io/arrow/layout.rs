@@ -80,18 +80,8 @@ impl Array {
 impl Pieces {
     /// Those of the column `leaf` of a table of `fields`.
     pub fn of(file: &DataFile, fields: &Fields, leaf: &Leaf, batch: &Batch) -> Result<Self> {
-        let mut walk = Walk { file, batch, node: 0, buffer: 0, views: 0 };
-        let (mut fields, mut outer) = (fields, Vec::new());
-        for &at in &leaf.path {
-            fields[..at].iter().try_for_each(|field| walk.pass(field.data_type()))?;
-            outer.push(walk.array()?);
-            if let DataType::Struct(inner) = fields[at].data_type() {
-                fields = inner;
-            }
-        }
-        if outer.iter().any(|array| array.length != batch.rows as u64) {
-            return Err(damaged(file, "a column has another number of rows than its batch"));
-        }
+        let mut walk = Walk::new(file, batch);
+        let outer = walk.enter(fields, leaf)?;
         let lists = match &leaf.data_type {
             DataType::FixedSizeList(_, length) => {
                 let length = usize::try_from(*length);
@@ -106,6 +96,21 @@ impl Pieces {
     }
 }
 
+/// The pieces of a column of byte strings of one length in one batch.
+pub(super) struct Strings {
+    /// As of [`Pieces`].
+    pub outer: Vec<Array>,
+    pub values: Buffer,
+}
+
+impl Strings {
+    /// Those of the column `leaf` of a table of `fields`.
+    pub fn of(file: &DataFile, fields: &Fields, leaf: &Leaf, batch: &Batch) -> Result<Self> {
+        let mut walk = Walk::new(file, batch);
+        Ok(Self { outer: walk.enter(fields, leaf)?, values: walk.buffer()? })
+    }
+}
+
 /// A walk through the pieces of a batch, in the order in which columns have them.
 struct Walk<'a> {
     file: &'a DataFile,
@@ -115,7 +120,27 @@ struct Walk<'a> {
     views: usize,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(file: &'a DataFile, batch: &'a Batch) -> Self {
+        Self { file, batch, node: 0, buffer: 0, views: 0 }
+    }
+
+    /// Goes to the column `leaf`: the structures that it lies in and itself, a value for each row.
+    fn enter(&mut self, mut fields: &Fields, leaf: &Leaf) -> Result<Vec<Array>> {
+        let mut outer = Vec::new();
+        for &at in &leaf.path {
+            fields[..at].iter().try_for_each(|field| self.pass(field.data_type()))?;
+            outer.push(self.array()?);
+            if let DataType::Struct(inner) = fields[at].data_type() {
+                fields = inner;
+            }
+        }
+        if outer.iter().any(|array| array.length != self.batch.rows as u64) {
+            return Err(damaged(self.file, "a column has another number of rows than its batch"));
+        }
+        Ok(outer)
+    }
+
     fn array(&mut self) -> Result<Array> {
         let node = self.batch.nodes.get(self.node).copied();
         let (length, nulls) = node.ok_or_else(|| self.missing())?;

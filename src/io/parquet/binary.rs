@@ -1,5 +1,6 @@
 //! A column of byte strings of one length in a `.parquet` file, a range of rows at a time.
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,15 +16,15 @@ use parquet::file::reader::FileReader;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
-use super::sink::{Sink, failed};
-use super::{Cursor, Table, guarded};
+use super::{Cursor, Table, failed, guarded};
 use crate::error::{Error, Result};
-use crate::io::Output;
+use crate::io::byte_strings::{ByteStrings, ByteStringsWriter, NewColumn, check_rows, only};
+use crate::io::sink::Sink;
+use crate::io::{Output, columns};
 
 /// Bytes of rows that make a row group.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// A column of a file, each row of which is a string of `width` bytes.
 pub(crate) struct BinaryColumn {
     table: Table,
     index: usize,
@@ -41,53 +42,41 @@ impl BinaryColumn {
             column.physical_type() == PhysicalType::FIXED_LEN_BYTE_ARRAY
                 && (column.max_def_level(), column.max_rep_level()) == (0, 0)
         };
-        let mut found = (0..schema.num_columns()).filter(is_binary);
-        let (Some(index), None) = (found.next(), found.next()) else {
-            let names: Vec<_> = schema
-                .columns()
-                .iter()
-                .map(|column| {
-                    let column = (column.path().string(), column.physical_type());
-                    format!("{} {}", column.0, column.1)
-                })
-                .collect();
-            return Err(table.file.invalid(format!(
-                "codes are one column of byte strings of one length, without nulls (there is: {})",
-                names.join(", ")
-            )));
-        };
+        let named: Vec<_> = (0..schema.num_columns())
+            .map(|index| {
+                let column = schema.column(index);
+                (format!("{} {}", column.path().string(), column.physical_type()), is_binary(&index))
+            })
+            .collect();
+        let index = only(&named, |why| table.file.invalid(why))?;
         let width = usize::try_from(schema.column(index).type_length()).unwrap_or_default();
         if width == 0 {
             return Err(table.file.invalid("its column of byte strings has strings without a length"));
         }
         Ok(Self { table, index, width, cursor: Mutex::new(None) })
     }
+}
 
-    pub fn rows(&self) -> usize {
+impl ByteStrings for BinaryColumn {
+    fn rows(&self) -> usize {
         self.table.rows()
     }
 
-    /// Bytes of a row.
-    pub fn width(&self) -> usize {
+    fn width(&self) -> usize {
         self.width
     }
 
-    /// What the file says of itself under `key`.
-    pub fn note(&self, key: &str) -> Option<&str> {
+    fn note(&self, key: &str) -> Option<&str> {
         let notes = self.table.reader.metadata().file_metadata().key_value_metadata()?;
         notes.iter().find(|note| note.key == key)?.value.as_deref()
     }
 
-    /// An error about the file.
-    pub fn invalid(&self, why: impl std::fmt::Display) -> Error {
+    fn invalid(&self, why: &dyn Display) -> Error {
         self.table.file.invalid(why)
     }
 
-    /// The bytes of `rows`, one row after the other.
-    pub fn read(&self, rows: Range<usize>) -> Result<Vec<u8>> {
-        if rows.start > rows.end || rows.end > self.rows() {
-            return Err(Error::shape(format!("rows {} to {} of {}", rows.start, rows.end, self.rows())));
-        }
+    fn read(&self, rows: Range<usize>) -> Result<Vec<u8>> {
+        check_rows(&rows, self.rows())?;
         let mut kept = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::with_capacity(rows.len() * self.width);
         let mut row = rows.start;
@@ -97,7 +86,7 @@ impl BinaryColumn {
             let strings = guarded(&self.table.file, || decode(&mut cursor.pages, n))?;
             if strings.len() != n || strings.iter().any(|string| string.data().len() != self.width) {
                 let row = row + strings.len();
-                return Err(self.invalid(format!("row {row} is missing or of another length")));
+                return Err(columns::wrong(&self.table.file, row, "is missing or of another length"));
             }
             strings.iter().for_each(|string| bytes.extend_from_slice(string.data()));
             row += n;
@@ -123,7 +112,6 @@ fn decode(pages: &mut ColumnReader, n: usize) -> Result<Vec<FixedLenByteArray>, 
     Ok(strings)
 }
 
-/// Writes a file of one column of byte strings; it takes its target's place when it is finished.
 pub(crate) struct BinaryColumnWriter {
     writer: SerializedFileWriter<Sink>,
     target: String,
@@ -133,14 +121,9 @@ pub(crate) struct BinaryColumnWriter {
 }
 
 impl BinaryColumnWriter {
-    /// Begins a file whose column `name` has `width` bytes in a row, and that says `note` under a key.
-    pub fn create(
-        target: &Path,
-        name: &str,
-        width: usize,
-        (key, note): (&str, String),
-        overwrite: bool,
-    ) -> Result<Self> {
+    /// Begins a file, which takes its target's place when it is finished.
+    pub fn create(target: &Path, column: NewColumn<'_>, overwrite: bool) -> Result<Self> {
+        let NewColumn { name, width, note: (key, note) } = column;
         let shown = target.display().to_string();
         let output = Output::create(target, overwrite)?;
         let writer = (|| {
@@ -162,12 +145,6 @@ impl BinaryColumnWriter {
         Ok(Self { writer, target: shown, width, pending: Vec::new() })
     }
 
-    /// Appends whole rows.
-    pub fn append(&mut self, rows: &[u8]) -> Result<()> {
-        self.pending.extend_from_slice(rows);
-        if self.pending.len() >= GROUP_BYTES { self.write_group() } else { Ok(()) }
-    }
-
     fn write_group(&mut self) -> Result<()> {
         let bytes = Bytes::from(std::mem::take(&mut self.pending));
         let rows = bytes.len() / self.width;
@@ -184,9 +161,15 @@ impl BinaryColumnWriter {
         })();
         written.map(drop).map_err(|error| failed(&self.target, &error))
     }
+}
 
-    /// Writes what is left; the file, which is whole but for its name.
-    pub fn complete(mut self) -> Result<Output> {
+impl ByteStringsWriter for BinaryColumnWriter {
+    fn append(&mut self, rows: &[u8]) -> Result<()> {
+        self.pending.extend_from_slice(rows);
+        if self.pending.len() >= GROUP_BYTES { self.write_group() } else { Ok(()) }
+    }
+
+    fn complete(mut self: Box<Self>) -> Result<Output> {
         if !self.pending.is_empty() {
             self.write_group()?;
         }
@@ -205,7 +188,8 @@ mod tests {
         let folder = Folder::new();
         let path = folder.path("codes.parquet");
         let bytes: Vec<u8> = (0..3000_u32).map(|i| (i * i) as u8).collect();
-        let mut writer = BinaryColumnWriter::create(&path, "code", 3, ("key", "note".into()), false).unwrap();
+        let column = NewColumn { name: "code", width: 3, note: ("key", "note".into()) };
+        let mut writer = Box::new(BinaryColumnWriter::create(&path, column, false).unwrap());
         writer.append(&bytes[..300]).unwrap();
         writer.write_group().unwrap();
         writer.append(&bytes[300..]).unwrap();

@@ -12,10 +12,11 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
-use super::sink::{Sink, failed};
+use super::failed;
 use crate::columns::{Column, ColumnSchema, ColumnType, Value};
 use crate::error::{Error, Result};
 use crate::io::Output;
+use crate::io::sink::Sink;
 
 /// `query` and `rank` count from 0 and 1; without nulls.
 const SCHEMA: &str = "message neighbours {
