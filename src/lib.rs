@@ -74,7 +74,7 @@ pub use kernels::Codebook;
 pub use lattice::Lattice;
 pub use quantizers::{
     Additive, AdditiveBuilder, Batching, Coder, Codes, EncodedBatch, Encoder, Equalized, Evaluation,
-    FiniteScalar, FiniteScalarBuilder, GradientRun, GradientTraining, KINDS, Kind, LatticeVq,
+    FiniteScalar, FiniteScalarBuilder, FitSums, GradientRun, GradientTraining, KINDS, Kind, LatticeVq,
     LatticeVqBuilder, Layout, Model, Place, Product, ProductBuilder, Projection, Quantizer, RefitSums,
     Residual, ResidualBuilder, Rotated, RotatedBits, RotatedBitsBuilder, RotatedBuilder, Scalar,
     ScalarBuilder, ScalarLevels, SpaceFilling, Spec, StageBits, TRAINERS, Trained, Trainer, Training,

@@ -83,3 +83,64 @@ def test_sums_that_do_not_belong_together_are_refused():
         first.refit([])
     with pytest.raises(ValueError, match="SQ8 has no codebooks"):
         wgvq.ScalarQuantizer(device="cpu").fit(x).refit_sums(x)
+
+
+SCALARS = [("SQ4", {}), ("SQ:9", {"shared": True}), ("SQ8", {"shared": False})]
+
+
+@pytest.mark.parametrize(("spec", "settings"), SCALARS)
+def test_a_fit_by_sums_of_blocks_in_any_order_is_that_of_all_vectors(spec, settings):
+    x = np.random.default_rng(5).normal(size=(6000, 8)).astype(np.float32)
+    quantizer = wgvq.from_spec(spec, random_state=3, device="cpu", **settings)
+    assert quantizer.fits_by_sums()
+    first = None
+    for _ in range(2):
+        sums = [quantizer.fit_sums(block, number, first) for number, block in enumerate(np.array_split(x, 7))]
+        first = sums.pop()
+        for part in sums:
+            first.add(pickle.loads(pickle.dumps(part)))
+    assert first.vectors == 6000 and first.blocks == [*range(7)] and repr(first) == "FitSums(6000 vectors in 7 blocks)"
+    whole = wgvq.from_spec(spec, random_state=3, device="cpu", **settings).fit(x)
+    assert model_of(quantizer.fit_by_sums(first)) == model_of(whole)
+    assert (quantizer.transform(x) == whole.transform(x)).all()
+
+
+def test_levels_by_lloyd_and_max_have_a_sample():
+    x = np.random.default_rng(6).normal(size=(70_000, 1)).astype(np.float32)
+    quantizer = wgvq.ScalarQuantizer(4, levels="lloyd-max", random_state=0, device="cpu")
+    assert not quantizer.fits_by_sums()
+    rows = quantizer.sample_rows(len(x))
+    assert len(rows) == 65_536
+    codes = quantizer.fit(x).transform(x)
+    assert (quantizer.fit(x[rows]).transform(x) == codes).all()
+
+
+def test_sums_of_fits_that_do_not_belong_together_are_refused():
+    x = np.random.default_rng(7).normal(size=(500, 4)).astype(np.float32)
+    quantizer = wgvq.ScalarQuantizer(4, random_state=0, device="cpu")
+    first = quantizer.fit_sums(x, 3)
+    with pytest.raises(ValueError, match="the sums are of the first pass"):
+        quantizer.fit_by_sums(first)
+    with pytest.raises(ValueError, match="block 3 is in both sums"):
+        first.add(first)
+    other = wgvq.ScalarQuantizer(5, random_state=0, device="cpu")
+    with pytest.raises(ValueError, match="sums for SQ4 and for SQ5 do not add up"):
+        first.add(other.fit_sums(x, 4))
+    with pytest.raises(ValueError, match="block 4 was not in the first pass"):
+        quantizer.fit_sums(x, 4, first)
+    with pytest.raises(ValueError, match="row 0, column 0 is out of the range"):
+        quantizer.fit_sums(x + 100, 3, first)
+    with pytest.raises(ValueError, match="for SQ4, and not for SQ5"):
+        other.fit_by_sums(quantizer.fit_sums(x, 3, first))
+    with pytest.raises(ValueError, match="damaged"):
+        wgvq.FitSums.from_bytes(first.to_bytes()[:-1])
+    with pytest.raises(ValueError, match="no sums of a fit"):
+        wgvq.FitSums.from_bytes(b"")
+    broken = x.copy()
+    broken[417, 2] = np.nan
+    with pytest.raises(ValueError, match="row 417, column 2 is (nan|NaN)"):
+        quantizer.fit_sums(broken)
+    with pytest.raises(ValueError, match="VQ4 is not fitted by sums"):
+        wgvq.KMeans(4, random_state=0, device="cpu").fit_sums(x)
+    with pytest.raises(ValueError, match="make them by fit_sums"):
+        quantizer.fit_by_sums([])

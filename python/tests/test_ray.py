@@ -54,6 +54,13 @@ def test_a_fit_of_files_and_of_a_dataset_is_that_of_one_place(digits, tmp_path):
     assert table["codes"].to_pylist() == whole.transform(digits).tolist()
 
 
+def test_levels_that_all_vectors_decide_are_those_of_one_place(digits, tmp_path):
+    folder = files_of(tmp_path, digits[:1000], digits[1000:])
+    scalar = wgvq.ScalarQuantizer(4, random_state=0, device="cpu")
+    found = on_ray.fit(wgvq.ScalarQuantizer(4, random_state=0, device="cpu"), folder, column="vector")
+    assert found._model.to_bytes() == scalar.fit(digits)._model.to_bytes()
+
+
 def test_what_is_wrong_with_vectors_is_said_of_which_file(digits, tmp_path):
     wrong = digits[1000:].copy()
     wrong[333, 5] = np.nan

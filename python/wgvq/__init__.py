@@ -42,12 +42,13 @@ from ._quantizers import (
     from_spec,
     load,
 )
-from ._wgvq import DeviceError, RefitSums, __version__, devices, kinds, settings, trainers
+from ._wgvq import DeviceError, FitSums, RefitSums, __version__, devices, kinds, settings, trainers
 
 __all__ = [
     "Added",
     "AdditiveQuantizer",
     "DeviceError",
+    "FitSums",
     "Index",
     "KMeans",
     "LatticeQuantizer",

@@ -231,6 +231,36 @@ class Estimator:
         n = _inputs.count(n, "n", least=0)
         return _wgvq.sample_rows(self._spec(), self._changed(self._settings()), seed_of(self.random_state), n)
 
+    def fits_by_sums(self) -> bool:
+        """Whether `fit` reads all vectors and sums of blocks are enough for it: scalars with evenly spaced levels."""
+        return self._named_trainer() is None and _wgvq.fits_by_sums(self._spec(), self._changed(self._settings()))
+
+    def fit_sums(self, X: Any, block: int = 0, first: _wgvq.FitSums | None = None) -> _wgvq.FitSums:
+        """What a block of vectors X (n, d) says to a fit: the range of each dimension, and in the second pass what levels there lose.
+
+        `block` is a number that no other block has. Sums of blocks are added by `FitSums.add`; those of the first pass over all
+        blocks are given as `first` in the second, whose sums `fit_by_sums` takes. No bit of them depends on how vectors were cut into
+        blocks or on the order in which they were added.
+
+        Raises ValueError for a quantizer that is not fitted so, for a value that is not finite, naming row and column, and for vectors
+        that the first pass did not see.
+        """
+        number = _inputs.count(block, "block", least=0)
+        settings = self._changed(self._settings())
+        return _wgvq.fit_sums(self._spec(), settings, _inputs.vectors(X), number, first, self.threads)
+
+    def fit_by_sums(self, sums: _wgvq.FitSums | Iterable[_wgvq.FitSums]) -> Self:
+        """Trains the quantizer by the sums of the second pass, and returns it: the same to the last bit as by `fit` of all vectors.
+
+        Raises ValueError for sums for another quantizer, or of not all blocks, and for a block that is in two of them; `DeviceError`.
+        """
+        total = _summed(sums, _wgvq.FitSums, "fit_sums")
+        settings = self._changed(self._settings())
+        model = _wgvq.fitted(self._spec(), settings, total, seed_of(self.random_state), self.device)
+        self._encoding = {}
+        self._take(model, 0)
+        return self
+
     def refit_sums(self, X: Any, block: int = 0) -> _wgvq.RefitSums:
         """What a block of vectors X (n, d) says of the codebooks: how often each codeword occurs, and the sums of its vectors.
 
@@ -249,17 +279,7 @@ class Estimator:
 
         Raises ValueError for sums of another model, and for a block that is in two of them.
         """
-        if not isinstance(sums, _wgvq.RefitSums):
-            total = None
-            for part in sums:
-                if total is None:
-                    total = _wgvq.RefitSums.from_bytes(part.to_bytes())
-                else:
-                    total.add(part)
-            if total is None:
-                raise ValueError("there are no sums; make them by refit_sums")
-            sums = total
-        self._model = self._ready().refitted(sums)
+        self._model = self._ready().refitted(_summed(sums, _wgvq.RefitSums, "refit_sums"))
         return self
 
     # Work.
@@ -492,3 +512,18 @@ def not_fitted(estimator: Estimator) -> Exception:
     words = f"This {name} instance is not fitted yet. Call 'fit' with vectors first, or read a model file by wgvq.load."
     exceptions = sys.modules.get("sklearn.exceptions")
     return (exceptions.NotFittedError if exceptions else NotFittedError)(words)
+
+
+def _summed(sums: Any, kind: Any, by: str) -> Any:
+    """Sums of this kind, or many of them added up; `by` is the method that makes them."""
+    if isinstance(sums, kind):
+        return sums
+    total = None
+    for part in sums:
+        if total is None:
+            total = kind.from_bytes(part.to_bytes())
+        else:
+            total.add(part)
+    if total is None:
+        raise ValueError(f"there are no sums; make them by {by}")
+    return total

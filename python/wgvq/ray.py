@@ -63,36 +63,69 @@ def fit(
 
     `data` are Parquet files, or folders of them, that all workers can read, or a Ray dataset, which is brought into the object
     store. Workers pass on the vectors that are in the sample (`Estimator.sample_rows`), and the quantizer is trained on them
-    here: it is the same to the last bit as by `fit` of all vectors in one place. Then there are `passes` over all vectors, which
+    here; scalars with evenly spaced levels, which are fitted to all vectors, by two passes over them (`Estimator.fit_sums`). It is the
+    same to the last bit as by `fit` of all vectors in one place. Then there are `passes` over all vectors, which
     move the codebooks to what is best for them (`Estimator.refit`). Each worker has `num_cpus` and `num_gpus`.
 
     Raises ValueError for a column that there is not, for blocks of other dimensions or with vectors that are none, named by file and row,
-    and as `Estimator.sample_rows`, `fit` and `refit_sums`; MemoryError if workers run out of memory.
+    and as `Estimator.sample_rows`, `fit`, `fit_sums` and `refit_sums`; MemoryError if workers run out of memory.
     """
     blocks = blocks_of(data, column)
+    remote = {"num_cpus": num_cpus, "max_retries": RETRIES}
+    threads = max(1, int(num_cpus))
+    if quantizer.fits_by_sums():
+        _fit_by_sums(quantizer, blocks, column, ray.remote(_fit_sums).options(**remote), threads)
+    else:
+        quantizer.fit(_sample(quantizer, blocks, column, ray.remote(_rows).options(**remote)))
+    for _ in range(passes):
+        model = ray.put(quantizer)
+        task = ray.remote(_refit_sums).options(num_gpus=num_gpus, **remote)
+        sums = _each(task, [(*_read(block), column, model, number, threads) for number, block in enumerate(blocks)])
+        quantizer.refit(_wgvq.RefitSums.from_bytes(part) for _, part in sums)
+    return quantizer
+
+
+def _sample(quantizer: Estimator, blocks: list[Block], column: str, draw: Any) -> NDArray[Any]:
+    """The vectors that a fit reads, in order."""
     starts = np.cumsum([0, *(block.rows for block in blocks)])
     rows = quantizer.sample_rows(int(starts[-1]))
     cuts = np.searchsorted(rows, starts)
     wanted = [rows[cuts[at] : cuts[at + 1]] - starts[at] for at in range(len(blocks))]
     some = [at for at, numbers in enumerate(wanted) if len(numbers) > 0]
-    remote = {"num_cpus": num_cpus, "max_retries": RETRIES}
-    draw = ray.remote(_rows).options(**remote)
     parts = dict(_each(draw, [(*_read(blocks[at]), column, wanted[at]) for at in some]))
     in_order = [parts[number] for number in range(len(some))]
     for at, part in zip(some, in_order):
-        if part.shape[1] != in_order[0].shape[1]:
-            raise ValueError(
-                f"{blocks[at].name}: its vectors have {part.shape[1]} dimensions, those of {blocks[some[0]].name} have "
-                f"{in_order[0].shape[1]}; all must have as many"
-            )
-    quantizer.fit(np.concatenate(in_order) if in_order else np.empty((0, 1), np.float32))
-    for _ in range(passes):
-        model = ray.put(quantizer)
-        task = ray.remote(_sums).options(num_gpus=num_gpus, **remote)
-        threads = max(1, int(num_cpus))
-        sums = _each(task, [(*_read(block), column, model, number, threads) for number, block in enumerate(blocks)])
-        quantizer.refit(_wgvq.RefitSums.from_bytes(part) for _, part in sums)
-    return quantizer
+        _check_dimensions(blocks[at], part.shape[1], blocks[some[0]], in_order[0].shape[1])
+    return np.concatenate(in_order) if in_order else np.empty((0, 1), np.float32)
+
+
+def _fit_by_sums(quantizer: Estimator, blocks: list[Block], column: str, task: Any, threads: int) -> None:
+    """Trains by two passes over all vectors."""
+    if not blocks:
+        quantizer.fit(np.empty((0, 1), np.float32))
+    model = ray.put(quantizer)
+    total: _wgvq.FitSums | None = None
+    for _ in range(2):
+        first, total = total, None
+        seen: tuple[Block, int] | None = None
+        arguments = [(*_read(block), column, model, number, first, threads) for number, block in enumerate(blocks)]
+        for number, (part, dimensions) in _each(task, arguments):
+            seen = seen or (blocks[number], dimensions)
+            _check_dimensions(blocks[number], dimensions, *seen)
+            sums = _wgvq.FitSums.from_bytes(part)
+            if total is None:
+                total = sums
+            else:
+                total.add(sums)
+    assert total is not None
+    quantizer.fit_by_sums(total)
+
+
+def _check_dimensions(block: Block, dimensions: int, other: Block, others: int) -> None:
+    if dimensions != others:
+        raise ValueError(
+            f"{block.name}: its vectors have {dimensions} dimensions, those of {other.name} have {others}; all must have as many"
+        )
 
 
 class Encode(_tables.Encode):
@@ -203,7 +236,23 @@ def _rows(name: str, place: Any, group: int | None, column: str, numbers: NDArra
         return found
 
 
-def _sums(
+def _fit_sums(
+    name: str,
+    place: Any,
+    group: int | None,
+    column: str,
+    quantizer: Estimator,
+    block: int,
+    first: _wgvq.FitSums | None,
+    threads: int,
+) -> tuple[bytes, int]:
+    quantizer.threads = threads
+    with _named(name):
+        x = _vectors(place, group, column)
+        return quantizer.fit_sums(x, block, first).to_bytes(), x.shape[1]
+
+
+def _refit_sums(
     name: str, place: Any, group: int | None, column: str, quantizer: Estimator, block: int, threads: int
 ) -> bytes:
     # By themselves all workers of a machine would take all its cores.

@@ -1,10 +1,11 @@
 //! Evenly spaced levels for one dimension or for all, placed where they lose the least.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::extent::Extent;
+use super::extent::Ranges;
 use super::projection::batches;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::vectors::Vectors;
 
 /// Dimensions that a thread goes through together.
@@ -49,47 +50,116 @@ impl EvenLevels {
     }
 }
 
-/// `k` evenly spaced levels for each dimension of `x`, or, `shared`, for all: those of the two placements that lose less of
-/// all vectors, in the middles of cells if they lose the same.
-///
-/// # Errors
-/// As [`Extent::of`].
-pub(super) fn even_levels(x: &dyn Vectors, k: usize, shared: bool) -> Result<Vec<EvenLevels>> {
-    let Extent { low, high, .. } = Extent::of(x)?;
-    let fold = |values: &[f32], pick: fn(f32, f32) -> f32| values.iter().copied().reduce(pick);
-    let ranges: Vec<(f32, f32)> = if shared {
-        fold(&low, f32::min).into_iter().zip(fold(&high, f32::max)).collect()
-    } else {
-        low.into_iter().zip(high).collect()
-    };
-    let place = |(low, high): (f32, f32)| {
-        let (low, high) = (f64::from(low), f64::from(high));
-        [EvenLevels::in_cells(k, low, high), EvenLevels::end_to_end(k, low, high)]
-    };
-    let placed: Vec<[EvenLevels; 2]> = ranges.into_iter().map(place).collect();
-    let of = |column: usize| if shared { 0 } else { column };
+/// What evenly spaced levels are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    /// How many.
+    pub k: usize,
+    /// Whether all dimensions have the same.
+    pub shared: bool,
+}
 
-    let mut errors = vec![[0.0; 2]; x.dim()];
-    for rows in batches(x.len(), x.dim()) {
-        let rows = x.read_rows(rows)?;
-        errors.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, errors)| {
-            for row in rows.rows() {
-                for (column, errors) in (chunk * COLUMNS..).zip(&mut *errors) {
-                    for (levels, error) in placed[of(column)].iter().zip(errors) {
-                        *error += levels.error(k, row[column]);
+/// What the two placements lose of some vectors, of each dimension or, shared, of all: whole numbers, so that no sum of them
+/// depends on the order. Levels in cells first.
+pub(super) type Losses = Vec<[u128; 2]>;
+
+/// A loss of about the square of a step is counted as 2 to this power: what a step of a power of two loses keeps all digits of f64.
+const DIGITS: i32 = 56;
+
+/// The two placements of a range.
+struct Placed {
+    levels: [EvenLevels; 2],
+    low: f32,
+    high: f32,
+    /// What squares are multiplied with to be counted.
+    unit: f64,
+}
+
+impl Placed {
+    fn new(k: usize, low: f32, high: f32) -> Self {
+        let levels = [EvenLevels::in_cells, EvenLevels::end_to_end].map(|of| of(k, low.into(), high.into()));
+        // The exponent of the larger step, which is normal or 0.
+        let step = f64::from(levels[1].step);
+        let exponent = if step > 0.0 { (step.to_bits() >> 52) as i32 - 1023 } else { 0 };
+        Self { levels, low, high, unit: 2.0_f64.powi(DIGITS - 2 * exponent) }
+    }
+}
+
+/// Evenly spaced levels in the middles of cells and from end to end, for each dimension or, shared, for all.
+pub(super) struct Placements {
+    wanted: Wanted,
+    placed: Vec<Placed>,
+}
+
+impl Placements {
+    /// Those of vectors within `ranges`.
+    pub fn of(ranges: &Ranges, wanted: Wanted) -> Self {
+        let Wanted { k, shared } = wanted;
+        let mut ranges: Vec<(f32, f32)> =
+            ranges.low.iter().copied().zip(ranges.high.iter().copied()).collect();
+        if shared {
+            let all = ranges.into_iter().reduce(|all, own| (all.0.min(own.0), all.1.max(own.1)));
+            ranges = Vec::from_iter(all);
+        }
+        let placed = ranges.into_iter().map(|(low, high)| Placed::new(k, low, high)).collect();
+        Self { wanted, placed }
+    }
+
+    /// What they lose of `x`.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a value out of the ranges; what reading `x` fails with.
+    pub fn losses(&self, x: &dyn Vectors) -> Result<Losses> {
+        let Wanted { k, shared } = self.wanted;
+        let of = |column: usize| if shared { 0 } else { column };
+        let mut losses = vec![[0; 2]; x.dim()];
+        for rows in batches(x.len(), x.dim()) {
+            let first = rows.start;
+            let rows = x.read_rows(rows)?;
+            let count = |(chunk, losses): (usize, &mut [[u128; 2]])| {
+                for (at, row) in rows.outer_iter().enumerate() {
+                    for (column, losses) in (chunk * COLUMNS..).zip(&mut *losses) {
+                        let Placed { levels, low, high, unit } = &self.placed[of(column)];
+                        let value = row[column];
+                        if !(*low..=*high).contains(&value) {
+                            return Err(Error::input(format!(
+                                "the value at row {}, column {column} is out of the range that the vectors had when they were \
+                                 read first; leave them as they are until the fit ends",
+                                first + at
+                            )));
+                        }
+                        for (levels, loss) in levels.iter().zip(losses) {
+                            *loss += u128::from((levels.error(k, value) * unit).round_ties_even() as u64);
+                        }
                     }
                 }
-            }
-        });
+                Ok(())
+            };
+            losses.par_chunks_mut(COLUMNS).enumerate().try_for_each(count)?;
+        }
+        if shared {
+            losses = Vec::from_iter(losses.into_iter().reduce(|all, own| [all[0] + own[0], all[1] + own[1]]));
+        }
+        Ok(losses)
     }
-    let mut totals = vec![[0.0; 2]; placed.len()];
-    for (column, errors) in errors.into_iter().enumerate() {
-        totals[of(column)].iter_mut().zip(errors).for_each(|(total, error)| *total += error);
+
+    /// The levels that lose less, in the middles of cells if they lose the same.
+    pub fn best(&self, losses: &[[u128; 2]]) -> Vec<EvenLevels> {
+        let better =
+            |(placed, [cells, ends]): (&Placed, &[u128; 2])| placed.levels[usize::from(ends < cells)];
+        self.placed.iter().zip(losses).map(better).collect()
     }
-    let better = |([in_cells, end_to_end], [cells, ends]): ([EvenLevels; 2], [f64; 2])| {
-        if ends < cells { end_to_end } else { in_cells }
-    };
-    Ok(placed.into_iter().zip(totals).map(better).collect())
+}
+
+/// Evenly spaced levels for each dimension of `x`, or, shared, for all: those of the two placements that lose less of all vectors.
+///
+/// # Errors
+/// As [`Ranges::of`] and [`Ranges::check`].
+pub(super) fn even_levels(x: &dyn Vectors, wanted: Wanted) -> Result<Vec<EvenLevels>> {
+    let ranges = Ranges::of(x)?;
+    ranges.check()?;
+    let placements = Placements::of(&ranges, wanted);
+    Ok(placements.best(&placements.losses(x)?))
 }
 
 #[cfg(test)]
@@ -104,7 +174,9 @@ mod tests {
             0 => (row % 16) as f32,
             _ => row as f32 / 1600.0,
         });
-        let [whole, even] = even_levels(&x, 16, false).unwrap()[..] else { panic!("two dimensions") };
+        let [whole, even] = even_levels(&x, Wanted { k: 16, shared: false }).unwrap()[..] else {
+            panic!("two dimensions")
+        };
         assert_eq!(whole, EvenLevels { low: 0.0, step: 1.0 });
         let cell = 1599.0 / 1600.0 / 16.0;
         assert!(
@@ -115,7 +187,7 @@ mod tests {
         let [in_cells, ends] =
             [EvenLevels::in_cells, EvenLevels::end_to_end].map(|of| lost(of(16, 0.0, 0.999375)));
         assert!((lost(even) - in_cells).abs() < 1e-9 && in_cells < ends, "{} {in_cells} {ends}", lost(even));
-        assert_eq!(even_levels(&x, 16, true).unwrap(), [whole]);
+        assert_eq!(even_levels(&x, Wanted { k: 16, shared: true }).unwrap(), [whole]);
     }
 
     #[test]

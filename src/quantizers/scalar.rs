@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::codes::check_recorded;
-use super::even_levels::{EvenLevels, even_levels};
+use super::even_levels::{EvenLevels, Wanted, even_levels};
 use super::extent::Extent;
 use super::kinds::{Kind, Place};
 use super::lloyd_max::lloyd_max;
@@ -122,13 +122,18 @@ impl Node for ScalarSpec {
         &KIND
     }
 
-    fn needs(&self, _: &Settings) -> Result<Needs> {
-        Ok(Needs::All)
+    fn needs(&self, settings: &Settings) -> Result<Needs> {
+        Ok(if self.even_levels(settings).is_some() { Needs::All } else { Needs::Sample(SAMPLE) })
+    }
+
+    fn even_levels(&self, settings: &Settings) -> Option<Wanted> {
+        let even = settings.word(&LEVELS) != Some("lloyd-max");
+        even.then(|| Wanted { k: self.k, shared: settings.is_on(&SHARED) })
     }
 
     fn holds(&self, settings: &Settings, n: usize, d: usize) -> Result<Holds> {
         let batches = batch_bytes(n, d) as f64;
-        if settings.word(&LEVELS) == Some("uniform") {
+        if self.even_levels(settings).is_some() {
             // A part of what the first pass has read stays with the allocator during the second.
             return Ok(beside(1.1, 1.25 * batches, 0));
         }
@@ -220,6 +225,14 @@ impl Scalar {
             }
         }
         Ok(Self { dim, k, values: Values::Listed(levels) })
+    }
+
+    /// Levels that are evenly spaced, for each of `dim` dimensions or the same for all.
+    pub(super) fn even(dim: usize, k: usize, levels: &[EvenLevels]) -> Result<Self> {
+        let column = |of: fn(&EvenLevels) -> f32| {
+            Array2::from_shape_vec((levels.len(), 1), levels.iter().map(of).collect()).expect("one each")
+        };
+        Self::uniform(dim, k, column(|levels| levels.low), column(|levels| levels.step))
     }
 
     pub(super) fn from_parts(parts: &mut Parts<'_>, k: usize) -> Result<Self> {
@@ -323,11 +336,8 @@ impl ScalarBuilder {
     }
 
     fn fit_uniform(self, x: &dyn Vectors) -> Result<Scalar> {
-        let levels = even_levels(x, self.k, self.shared)?;
-        let column = |of: fn(&EvenLevels) -> f32| {
-            Array2::from_shape_vec((levels.len(), 1), levels.iter().map(of).collect()).expect("one each")
-        };
-        Scalar::uniform(x.dim(), self.k, column(|levels| levels.low), column(|levels| levels.step))
+        let levels = even_levels(x, Wanted { k: self.k, shared: self.shared })?;
+        Scalar::even(x.dim(), self.k, &levels)
     }
 
     fn fit_lloyd_max(self, x: &dyn Vectors) -> Result<Scalar> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 use serde_json::{Map, Value};
 
+use super::even_levels::Wanted;
 use super::gradient::ByGradient;
 use super::kinds::{KINDS, Kind, Place};
 use super::model::Parts;
@@ -97,6 +98,11 @@ pub(super) trait Node: fmt::Display + Any + Send + Sync {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if it cannot be trained.
     fn needs(&self, settings: &Settings) -> Result<Needs>;
+
+    /// The evenly spaced levels that it is trained to have, if that is all there is to it: they are found by sums over blocks.
+    fn even_levels(&self, _settings: &Settings) -> Option<Wanted> {
+        None
+    }
 
     /// Codewords of the largest codebook that k-means makes.
     fn codewords(&self, settings: &Settings) -> Result<usize> {

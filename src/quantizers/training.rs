@@ -8,6 +8,7 @@ use ndarray::Array2;
 use serde_json::{Map, Value};
 
 use super::Quantizer;
+use super::fit_sums::{FitSums, Plan};
 use super::scaled::scaled;
 use super::spec::{Needs, Spec};
 use crate::engine::Engine;
@@ -117,6 +118,9 @@ impl Training {
         let settings = self.settings()?;
         let node = self.spec.node();
         let sample = node.sample(&self.sampler(&settings)?, x)?;
+        if self.fits_by_sums()? {
+            return Ok(Trained { quantizer: FitSums::of(self, x, 0)?.next(x, 0)?.fitted(self)?, sample });
+        }
         let scale = if node.scales_itself() { Scale::ONE } else { Scale::of(sample.view()) };
         let seen: &dyn Vectors = match node.needs(&settings)? {
             Needs::All => x,
@@ -177,8 +181,9 @@ impl Training {
     /// [`Input`](crate::ErrorKind::Input) for one that [sees all vectors](Self::sees_all).
     pub fn sample_rows(&self, n: usize) -> Result<Vec<usize>> {
         if self.sees_all()? {
+            let how = if self.fits_by_sums()? { "take sums of blocks" } else { "bring them to one place" };
             return Err(Error::input(format!(
-                "{} is trained on all vectors, not on a sample; bring them to one place",
+                "{} is trained on all vectors, not on a sample; {how}",
                 self.spec
             )));
         }
@@ -192,6 +197,24 @@ impl Training {
     /// As [`fit`](Self::fit), for a spec that cannot be trained or settings that it does not have.
     pub fn sees_all(&self) -> Result<bool> {
         Ok(self.spec.node().needs(&self.settings()?)? == Needs::All)
+    }
+
+    /// Whether it sees all vectors and [sums of blocks](crate::FitSums) are enough for it.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), for a spec that cannot be trained or settings that it does not have.
+    pub fn fits_by_sums(&self) -> Result<bool> {
+        Ok(self.plan_of_sums()?.is_some())
+    }
+
+    pub(super) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What is fitted by sums of blocks, if that does.
+    pub(super) fn plan_of_sums(&self) -> Result<Option<Plan>> {
+        let wanted = self.spec.node().even_levels(&self.settings()?);
+        Ok(wanted.map(|wanted| Plan { spec: self.spec.to_string(), wanted }))
     }
 
     /// What it holds of a sample of `n` vectors of `d` dimensions.

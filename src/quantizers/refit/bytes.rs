@@ -1,21 +1,19 @@
 //! Sums as bytes, to be sent from one machine to another.
 //!
-//! In order: the eight bytes `wgvqsums`; a `u32`, the version; a `u32`, the length of what follows it, a JSON object that says of
-//! which model and blocks they are; for each group of codebooks the meetings (u64) and the values (i128); the XXH3-128 of all
-//! before. Numbers are little-endian.
+//! A [`Parcel`] of, in order: a `u32`, the length of what follows it, a JSON object that says of which model and blocks they are; for
+//! each group of codebooks the meetings (u64) and the values (i128).
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use twox_hash::XxHash3_128;
 
 use super::fixed::Unit;
 use super::plan::{Group, Plan};
 use super::{RefitSums, Sums};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::quantizers::parcel::{Parcel, number};
 
-const MAGIC: &[u8; 8] = b"wgvqsums";
-const VERSION: u32 = 1;
+const PARCEL: Parcel = Parcel { letters: b"wgvqsums", version: 1, name: "sums of a refit" };
 
 /// The JSON object.
 #[derive(Serialize, Deserialize)]
@@ -41,16 +39,14 @@ impl RefitSums {
             error: self.error.to_string(),
         };
         let head = serde_json::to_vec(&head).expect("numbers and texts are JSON");
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend((head.len() as u32).to_le_bytes());
-        bytes.extend(head);
-        for Sums { meetings, values } in &self.groups {
-            bytes.extend(meetings.iter().flat_map(|number| number.to_le_bytes()));
-            bytes.extend(values.iter().flat_map(|number| number.to_le_bytes()));
-        }
-        bytes.extend(XxHash3_128::oneshot(&bytes).to_le_bytes());
-        bytes
+        PARCEL.wrap(|bytes| {
+            bytes.extend((head.len() as u32).to_le_bytes());
+            bytes.extend(head);
+            for Sums { meetings, values } in &self.groups {
+                bytes.extend(meetings.iter().flat_map(|number| number.to_le_bytes()));
+                bytes.extend(values.iter().flat_map(|number| number.to_le_bytes()));
+            }
+        })
     }
 
     /// The sums that [`to_bytes`](Self::to_bytes) wrote.
@@ -58,22 +54,7 @@ impl RefitSums {
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if the bytes are no such sums, of a newer version, or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let Some(rest) = bytes.strip_prefix(MAGIC) else {
-            return Err(Error::input("these are no sums of a refit: their first bytes are not wgvqsums"));
-        };
-        let damaged =
-            || Error::input("the sums of a refit were damaged on their way, or cut short; make them again");
-        let (version, _) = number(rest).ok_or_else(damaged)?;
-        if version > VERSION {
-            return Err(Error::input(format!(
-                "sums of a refit of version {version}; this wgvq reads version {VERSION}: take the same wgvq on all machines"
-            )));
-        }
-        let (whole, hash) = bytes.split_last_chunk::<16>().ok_or_else(damaged)?;
-        if XxHash3_128::oneshot(whole) != u128::from_le_bytes(*hash) {
-            return Err(damaged());
-        }
-        Self::read(whole.get(MAGIC.len() + 4..).ok_or_else(damaged)?).ok_or_else(damaged)
+        PARCEL.open(bytes, Self::read)
     }
 
     /// What follows the version.
@@ -96,9 +77,4 @@ impl RefitSums {
         let plan = Plan { model, groups, unit };
         rest.is_empty().then_some(Self { plan, blocks, vectors, error: error.parse().ok()?, groups: read })
     }
-}
-
-fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk::<4>()?;
-    Some((u32::from_le_bytes(*number), rest))
 }
