@@ -111,8 +111,8 @@ def kill_a_worker(task, killed):
 
 
 def digest(folder):
-    """A hash of the codes and ids of all files, in order."""
-    table = pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("*.parquet")))
+    """A hash of the codes and ids of all files, by ids, as Ray writes blocks as they come."""
+    table = pa.concat_tables(pq.read_table(path) for path in folder.glob("*.parquet")).sort_by("id")
     codes = table["codes"].combine_chunks().flatten().to_numpy()
     return hashlib.sha256(codes.tobytes() + table["id"].to_numpy().tobytes()).hexdigest(), len(table)
 
@@ -122,11 +122,9 @@ def run(name, nodes, kill, options, folder):
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        # Rows come back in the order in which they were read.
-        context.execution_options.preserve_order = True
         killed = threading.Event()
         if kill:
-            threading.Thread(target=kill_a_worker, args=("_sums", killed), daemon=True).start()
+            threading.Thread(target=kill_a_worker, args=("_refit_sums", killed), daemon=True).start()
         start = time.perf_counter()
         quantizer = wgvq.from_spec(options.spec, random_state=0, device="cpu", threads=1)
         wgvq.ray.fit(quantizer, folder / "vectors", column="vector", passes=options.passes)

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::{Map, Value, json};
 use wgvq::settings::Spelling;
-use wgvq::{Engine, Error, GradientTraining, Quantizer, Spec, Trainer, Training};
+use wgvq::{Engine, Error, GradientTraining, Quantizer, Spec, Trainer, Training, Vectors};
 
 use crate::device;
 use crate::error::raise;
@@ -44,7 +44,7 @@ pub fn fit(
     work::run(py, threads, progress, move |watch| {
         let engine = device::engine(&device)?;
         let x = x.watched(watch);
-        let quantizer = match job.trainer {
+        let (quantizer, vectors) = match job.trainer {
             None => job.by_clustering(&engine, &x, watch)?,
             Some(trainer) => job.by_gradient(trainer, &engine, &x, watch)?,
         };
@@ -53,7 +53,7 @@ pub fn fit(
             "trainer": job.trainer.map_or("kmeans", |trainer| trainer.name),
             "seed": job.seed,
             "iterations": watch.done(),
-            "vectors": wgvq::Vectors::len(&x),
+            "vectors": vectors,
             "settings": job.settings,
         });
         Ok((Model::new(quantizer.into(), engine, Map::new(), training)?, watch.done()))
@@ -83,10 +83,16 @@ struct Job {
     seed: u64,
 }
 
+/// What was trained, and on how many vectors.
+type Fitted = (Box<dyn Quantizer>, usize);
+
 impl Job {
-    fn by_clustering(&self, engine: &Engine, x: &Rows, watch: &Watch) -> wgvq::Result<Box<dyn Quantizer>> {
+    fn by_clustering(&self, engine: &Engine, x: &Rows, watch: &Watch) -> wgvq::Result<Fitted> {
         let training = Training::new(self.spec.clone()).set_all(self.settings.clone(), Spelling::Key);
-        Ok(training.seed(self.seed).fit(engine, x, &mut Iterations(watch))?.quantizer)
+        let training = training.seed(self.seed);
+        let trained = training.fit(engine, x, &mut Iterations(watch))?;
+        let vectors = if training.sees_all()? { x.len() } else { trained.sample.nrows() };
+        Ok((trained.quantizer, vectors))
     }
 
     fn by_gradient(
@@ -95,7 +101,7 @@ impl Job {
         engine: &Engine,
         x: &Rows,
         watch: &Watch,
-    ) -> wgvq::Result<Box<dyn Quantizer>> {
+    ) -> wgvq::Result<Fitted> {
         let mut settings = self.settings.clone();
         let mut training = GradientTraining::new(self.spec.clone(), trainer).seed(self.seed);
         if let Some(setting) = self.spec.settings().into_iter().find(|setting| is_searched(setting))
@@ -111,6 +117,6 @@ impl Job {
             watch.advance(window.losses.len(), window.mse());
             watch.check()?;
         }
-        run.quantizer()
+        Ok((run.quantizer()?, run.vectors()))
     }
 }
